@@ -1,0 +1,30 @@
+/* A block: n packed sessions, stacked into one tall matrix with row offsets.  No batch axis and no padding. */
+#ifndef ENGINE_DATA_BLOCK_H
+#define ENGINE_DATA_BLOCK_H
+
+#include "engine/base/arena.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct block {               /* arrays live in the shard's arena; R = off[n] rows in all; n = 0 is legal */
+    int32_t n, n_query, n_target, n_neg;
+    int32_t row0;            /* first row of this block within the batch: random numbers count from it */
+    const int32_t *off;      /* (n+1) first row of each session */
+    const int32_t *session;  /* (n) session number in the data set, or -1 */
+    const int32_t *item;     /* (R) item read at that row; n_items+1 where the model hides it */
+    const int32_t *pos;      /* (R) position row, see enum pos_kind */
+    const int32_t *query;    /* (n_query) rows whose state is scored, rising; the last row of each session for a prediction */
+    const int32_t *target;   /* (n_query,n_target) items to predict there; a set: no repeats, 0 = no more; NULL when predicting */
+    const float *weight;     /* (n_query) share of that query in the batch loss, normalised over the batch */
+    const int32_t *neg;      /* (n_query,n_neg), (n,n_neg) or the batch's list (n_neg), as the head's columns ask */
+    const int32_t *query_session; /* (n_query) which of the n sessions */
+    const float *logq;       /* [0..n_items] log of the sampling odds, or NULL */
+    const int32_t *user;     /* (n) or NULL */
+    const int32_t *lane;     /* (n) BATCH_PARALLEL: row of the carried state, or NULL */
+    const uint8_t *fresh;    /* (n) BATCH_PARALLEL: this lane starts at zero */
+    const int32_t *node, *node_off, *alias, *adj_off;  /* session graphs, packed: distinct items, (n+1), (R), (n+1) */
+    const float *adj_in, *adj_out;                     /* m x m each, at adj_off[s] */
+    int64_t step, epoch_step;                          /* for schedules: beta, learning rate */
+};
+
+#endif

@@ -1,0 +1,30 @@
+/* Which events train, which are asked.  Two kinds: leave-one-out on user histories (last item test, the one before
+ * validation, the rest training) and by session number (80 % training, 10 % validation, 10 % test; every next item of the
+ * held-out sessions is asked from its prefix alone). */
+#ifndef ENGINE_DATA_SPLIT_H
+#define ENGINE_DATA_SPLIT_H
+
+#include "engine/data/dataset.h"
+
+enum split_kind { SPLIT_LEAVE_ONE_OUT, SPLIT_SESSIONS };
+enum split_part { PART_TRAIN, PART_VALID, PART_TEST };
+
+struct eval_case {     /* "after the first n_prefix items of session, what is next?" */
+    int32_t session, n_prefix, target;
+    uint8_t flag;      /* enum world_flag of the target's event */
+};
+struct split {
+    enum split_kind kind;
+    const struct dataset *ds;
+    int32_t *train_len;         /* (n_sessions) events of the session that train, from its start; 0 = none */
+    int32_t n_train;            /* sessions with train_len >= 2 */
+    int64_t n_train_events;
+    int64_t n_valid, n_test;
+    struct eval_case *valid, *test;
+    int64_t *train_pop;         /* [0..n_items] events of each item in training */
+};
+MUST_CHECK enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind, struct err *err);
+void split_free(struct split *s);
+const char *split_name(enum split_kind k);
+
+#endif

@@ -1,0 +1,21 @@
+/* Matrix products.  One static rule on (n,k), never on the number of rows, says whether the own kernels or
+ * OpenBLAS work, so a row's bits do not depend on its neighbours.  Own kernels sum over k in one order. */
+#ifndef ENGINE_TENSOR_GEMM_H
+#define ENGINE_TENSOR_GEMM_H
+
+#include "engine/tensor/kernels.h"
+#include <stdbool.h>
+
+/* Called once before any thread starts: one BLAS thread; checks a few products (transposes, k = 0, beta = 0 over
+ * NaN) against a plain loop, within 20 ms.  A BLAS that computes wrong or may not be called from threads
+ * is put aside: *note then says so (static storage), else NULL. */
+void gemm_start(const char **note);
+const char *gemm_blas_name(void); /* "OpenBLAS 0.3.21 ...", or "own kernels only" */
+
+/* C (m,n) = [C +] op(A) op(B), row-major with leading dimensions.  tb is done by transposing B into scratch,
+ * which must hold gemm_scratch(k, n) floats when tb is set. */
+void gemm(bool ta, bool tb, int32_t m, int32_t n, int32_t k, const real *a, size_t lda, const real *b, size_t ldb,
+          real *c, size_t ldc, bool accumulate, real *scratch);
+size_t gemm_scratch(int32_t k, int32_t n);
+
+#endif

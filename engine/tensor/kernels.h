@@ -1,0 +1,86 @@
+/* The vector code: fused passes over rows.  One source (kernels.c), built for AVX-512, AVX2 and the
+ * baseline, chosen once at start by what the processor has; `kernels_choose` overrides.  Everything else in the
+ * tensor layer calls through the table `kern()`.
+ *
+ * Rows are padded to TENSOR_ROW floats and the filler is zero: every kernel that writes a row keeps it so.
+ * Pointers are 64-byte aligned unless a comment says otherwise; ld is in floats and a multiple of 16.
+ * A row's result does not depend on its neighbours or on how many rows there are.
+ * Any thread; the table is constant after kernels_choose. */
+#ifndef ENGINE_TENSOR_KERNELS_H
+#define ENGINE_TENSOR_KERNELS_H
+
+#include "engine/base/rng.h"
+#include "engine/base/status.h"
+#include "engine/tensor/real.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TENSOR_ROW = 16 };
+
+static inline int32_t row_ld(int32_t n) /* floats a row of n numbers takes */
+{
+    return (n + TENSOR_ROW - 1) / TENSOR_ROW * TENSOR_ROW;
+}
+
+enum act { ACT_NONE, ACT_RELU, ACT_GELU, ACT_TANH, ACT_SIGMOID, ACT_ELU };
+
+/* Which part of a product inside one session is needed (row i, column j, inner k).  The rest of the
+ * output up to the next full vector is written too and means nothing unless said otherwise. */
+enum gemm_part {
+    GEMM_FULL,
+    GEMM_COLS_LE, /* only columns j <= i: scores of causal attention */
+    GEMM_K_LE,    /* only k <= i: P V, dQ */
+    GEMM_K_GE,    /* only k >= i: P^T dO, dK */
+};
+
+struct dropout { /* p == 0: none.  Kept values are scaled by 1/(1-p); element = row0*d + index in the row */
+    float p;
+    struct rng_key key;
+};
+
+struct kernels {
+    const char *name; /* "avx512", "avx2", "baseline" */
+
+    /* C (m,n) = [C +] A B.  A is addressed a[i*rs + k*cs] (any strides, so A^T is the same call);
+     * B (k,n) and C are row-major, n counted in real columns: C's filler stays zero because B's is. */
+    void (*gemm)(enum gemm_part part, int32_t m, int32_t n, int32_t k, const real *a, size_t rs, size_t cs,
+                 const real *b, size_t ldb, real *c, size_t ldc, int accumulate);
+    void (*transpose)(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y, size_t ldy); /* filler of y zeroed */
+
+    /* y = dropout(act(x + bias)) over (rows,n); bias NULL allowed; x == y allowed. */
+    void (*bias_act)(const real *x, const real *bias, enum act act, const struct dropout *drop, int32_t row0,
+                     int32_t rows, int32_t n, size_t ld, real *y);
+    /* gx = gradient before bias and act; pre: x + bias for GELU, otherwise unused; y: the output after act,
+     * before or after dropout (its zeros are handled).  gbias (n) accumulates the column sums; NULL allowed. */
+    void (*bias_act_back)(const real *gy, const real *y, const real *pre, enum act act, const struct dropout *drop,
+                          int32_t row0, int32_t rows, int32_t n, size_t ld, real *gx, real *gbias);
+
+    void (*layernorm)(const real *x, const real *gamma, const real *beta, float eps, int32_t rows, int32_t n,
+                      size_t ld, real *y, real *xhat, real *rstd);
+    /* gx accumulates when `accumulate`; ggamma, gbeta always accumulate. */
+    void (*layernorm_back)(const real *gy, const real *gamma, const real *xhat, const real *rstd, int32_t rows,
+                           int32_t n, size_t ld, real *gx, real *ggamma, real *gbeta, int accumulate);
+
+    /* In place over the first n of each row of (rows, ld): softmax of scale * x.  causal: row i has i + 1
+     * columns.  What lies past a row's columns, up to `zero_to` columns (0: the row's own last vector),
+     * becomes zero. */
+    void (*softmax_rows)(real *x, int32_t rows, int32_t n, size_t ld, float scale, int causal, int32_t zero_to);
+    real (*logsumexp)(const real *x, int32_t n);
+    real (*dot)(const real *x, const real *y, int32_t n);
+    void (*axpy)(real a, const real *x, real *y, int32_t n); /* y += a x */
+    void (*add)(const real *x, const real *y, real *out, size_t n);
+    void (*mul)(const real *x, const real *y, real *out, size_t n);
+    void (*dropout)(const real *x, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n, size_t ld, real *y);
+    void (*act)(const real *x, enum act act, real *y, size_t n);
+    void (*colsum)(const real *x, int32_t rows, int32_t n, size_t ld, real *out); /* accumulates */
+
+    /* Adam on a span: m, v in place; x -= lr/(1-b1^t) * m / (sqrt(v/(1-b2^t)) + eps), g scaled by clip first and
+     * decay added as stated in optim.h. */
+    void (*adam)(real *x, const real *g, real *m, real *v, size_t n, float lr_t, float b1, float b2, float eps_t,
+                 float clip, float l2);
+};
+
+const struct kernels *kern(void); /* chosen at the first call or by kernels_choose */
+enum status kernels_choose(const char *name, struct err *err); /* "auto", "avx512", "avx2", "baseline" */
+
+#endif

@@ -1,0 +1,94 @@
+/* The tape: records ops while they compute (define-by-run, eager) and runs them backward.  One tape and one
+ * arena a worker; a tape is used by one thread at a time and begun anew for every block of sessions.
+ *
+ * Errors are sticky: a bad shape makes the op record the first error and return a harmless tensor; later ops on
+ * that tape do nothing.  Models read like formulas, and the learner asks once (tape_check). */
+#ifndef ENGINE_TENSOR_TAPE_H
+#define ENGINE_TENSOR_TAPE_H
+
+#include "engine/base/arena.h"
+#include "engine/tensor/params.h"
+#include "engine/tensor/tensor.h"
+#include <stdbool.h>
+
+struct tape;
+
+struct tape_env {
+    const real *x;  /* block of parameter values */
+    real *g;        /* the shard's gradient block (accumulated into), or NULL: forward only */
+    uint64_t seed;
+    int64_t step;
+    int32_t row0;   /* first row of this block within the batch: random numbers count from it */
+    bool training;  /* dropout, sampling on */
+    /* called after each op (forward: node just appended; backward: node just undone); NULL = none.
+     * false: break off (tape_check then says ST_CANCELLED). */
+    bool (*on_op)(void *ctx, struct tape *t, int32_t node, bool backward);
+    void *ctx;
+};
+
+MUST_CHECK enum status tape_new(struct tape **out, size_t reserve, struct err *err);
+void tape_free(struct tape *t);
+void tape_begin(struct tape *t, const struct tape_env *env); /* resets the arena: older tensors are gone */
+const struct tape_env *tape_env(const struct tape *t);
+struct arena *tape_arena(struct tape *t);
+bool tape_training(const struct tape *t);
+
+struct tensor *tape_input(struct tape *t, const real *src, int nd, const int32_t *d); /* src: rows without filler, copied; NULL = zeros */
+struct tensor *tape_param(struct tape *t, const struct param *p);      /* same tensor for repeated calls in one block */
+
+void tape_push(struct tape *t, const char *fmt, ...) PRINTF_LIKE(2, 3); /* name scope: "block%d"; joined with dots */
+void tape_pop(struct tape *t);
+const char *tape_scope(const struct tape *t);
+struct rng_key tape_key(struct tape *t, const char *what); /* of (seed, step, scope.what); the same what twice in a scope differs */
+
+/* Names a tensor (scope.name) so that views can watch it; returns x.  Cheap when nobody watches. */
+struct tensor *tape_probe(struct tape *t, const char *name, struct tensor *x);
+/* Fused ops write per-session extras ("score", "prob", gates) for one session only; -1: for none. */
+void tape_watch(struct tape *t, int32_t session);
+int32_t tape_watched(const struct tape *t);
+struct probe_view {
+    const char *name;
+    const struct tensor *t;
+};
+size_t tape_probes(const struct tape *t, const struct probe_view **out);
+const struct tensor *tape_find(const struct tape *t, const char *name); /* a probe by its full name, or NULL */
+
+/* loss = sum of weight * scalar over terms, in order.  x: a 1-element tensor. */
+void tape_term(struct tape *t, const char *name, struct tensor *x, double weight);
+int tape_terms(const struct tape *t);
+const char *tape_term_at(const struct tape *t, int i, double *value, double *weight); /* value: before weighting */
+double tape_loss(const struct tape *t);
+/* New rows of a PARAM_STATE: written into the block when the update is committed. */
+void tape_carry(struct tape *t, const struct param *state, const int32_t *row, struct tensor *x);
+int tape_carries(const struct tape *t);
+void tape_carry_at(const struct tape *t, int i, const struct param **state, const int32_t **row, const struct tensor **x);
+
+MUST_CHECK enum status tape_backward(struct tape *t, struct err *err); /* from all terms */
+enum status tape_check(const struct tape *t, struct err *err);
+void tape_fail(struct tape *t, enum status code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+bool tape_failed(const struct tape *t);
+
+/* The list of ops, for the inspector: name "block1.attn", op kind, output. */
+int32_t tape_nodes(const struct tape *t);
+const char *tape_node(const struct tape *t, int32_t node, const char **op, const struct tensor **out);
+
+/* ---- For ops (engine/tensor/ops_*.c, heads.c) ---- */
+struct tape_op {
+    int32_t kind;                                      /* enum op_kind */
+    void (*back)(struct tape *t, struct tape_op *op);  /* reads out->g, adds to the inputs' g */
+    struct tensor *out;
+    struct tensor *in[6];
+    void *ctx;                                         /* op's own struct, in the tape's arena */
+    const char *name;
+};
+struct tensor *tape_tensor(struct tape *t, int nd, const int32_t *d);  /* zero-filled value, in the arena; not yet on the list */
+struct tensor *tape_tensor_raw(struct tape *t, int nd, const int32_t *d); /* only the rows' filler is zeroed: the op writes all else */
+struct tape_op *tape_append(struct tape *t, int32_t kind, struct tensor *out, void (*back)(struct tape *t, struct tape_op *op));
+bool tape_wants(const struct tape *t, const struct tensor *x);         /* does x need a gradient? */
+/* Gradient buffer of x for an op's backward.  *fresh true: its content is undefined, write it (filler included: zero);
+ * false: add to it.  Passing fresh == NULL asks for a zeroed or running sum to add to. */
+real *tape_grad(struct tape *t, struct tensor *x, bool *fresh);
+real *tape_param_grad(struct tape *t, const struct param *p);          /* in env.g; NULL when forward only or frozen */
+struct tensor *tape_bad(struct tape *t);                               /* the harmless tensor of a failed tape */
+
+#endif

@@ -3,7 +3,7 @@
 #define ENGINE_TRAIN_MODEL_H
 
 #include "engine/data/batch.h"
-#include "engine/tensor/heads.h"
+#include "engine/train/heads.h"
 #include "engine/tensor/ops.h"
 #include "engine/tensor/params.h"
 #include "engine/train/hparams.h"
@@ -43,7 +43,6 @@ struct model_def {
     void (*loss)(const void *self, struct tape *t, const struct block *b);             /* NULL = op_head(encode) */
     struct tensor *(*score)(const void *self, struct tape *t, const struct block *b);  /* (n_query,n_items+1); NULL = op_head_scores(encode) */
 };
-extern const struct model_def *const model_defs[]; /* NULL-terminated; models/models.c */
-const struct model_def *model_find(const char *name);
+/* The table of models is models/models.h: the engine knows none of them and is handed what it needs. */
 
 #endif

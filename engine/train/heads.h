@@ -3,8 +3,8 @@
  * Small tables (rows * d < HEAD_SHARD_FLOATS) or columns per query or session: op_head computes loss and gradient on the
  * shard's tape, query rows in chunks, item-major tiles, never a (R, items) matrix.  The batch-wide form for large tables is
  * prepared by the learner (heads.h's `head_batch_*`, later). */
-#ifndef ENGINE_TENSOR_HEADS_H
-#define ENGINE_TENSOR_HEADS_H
+#ifndef ENGINE_TRAIN_HEADS_H
+#define ENGINE_TRAIN_HEADS_H
 
 #include "engine/data/block.h"
 #include "engine/tensor/tape.h"

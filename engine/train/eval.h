@@ -1,0 +1,42 @@
+/* Evaluation: each case asks for the next item after a prefix; all items are ranked unless the protocol samples. */
+#ifndef ENGINE_TRAIN_EVAL_H
+#define ENGINE_TRAIN_EVAL_H
+
+#include "engine/train/metrics.h"
+#include "engine/train/weights.h"
+
+enum protocol { PROTO_FULL, PROTO_UNI100, PROTO_POP100, PROTO_EVENTS };
+const char *protocol_name(enum protocol p);
+struct eval_spec {
+    enum split_part on;        /* PART_VALID, PART_TEST */
+    enum protocol protocol;    /* worlds: every next item of the held-out sessions, ranked in full */
+    enum ties ties;
+    bool exclude_seen;         /* the prefix's items leave the candidates; the target never does */
+    int32_t k;                 /* 10 */
+    int flag;                  /* only cases with this enum world_flag; -1 = all but WF_START */
+    int64_t max_cases;         /* 0 = all; else the first so many, evenly spread */
+    uint64_t seed;             /* of sampled protocols */
+};
+struct eval_result {
+    int64_t step, n, seen_target; /* seen_target: cases whose target repeats an item of the prefix */
+    int32_t k;
+    enum split_part on;
+    enum protocol protocol;
+    bool exclude_seen, has_logloss;
+    double hr1, hr, ndcg, mrr, logloss;  /* at k; logloss: mean -ln p(target), softmax over all items; NaN without a distribution */
+    double se_hr, se_ndcg, se_mrr, se_logloss;
+    double seconds;
+};
+/* Works on chunks of prefixes over the pool (may be NULL); the same for any number of threads.  cancel may be NULL. */
+MUST_CHECK enum status eval_run(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel,
+                                struct eval_result *out, struct err *err);
+/* The rank of each case, for comparing models case by case: obs has room for as many as eval_count says. */
+int64_t eval_count(const struct split *sp, const struct eval_spec *s);
+MUST_CHECK enum status eval_ranks(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel,
+                                  struct rank_obs *obs, double *logp, struct err *err);
+/* The default questions for a data set: worlds and session data: full ranking, nothing excluded; user histories: seen items excluded. */
+void eval_defaults(struct eval_spec *s, const struct split *sp);
+/* Ceiling of exactly the questions `s` asks (generated worlds), cached by the caller; ST_UNSUPPORTED for other data. */
+MUST_CHECK enum status eval_ceiling(const struct split *sp, const struct eval_spec *s, struct ceiling *out, const volatile bool *cancel, struct err *err);
+
+#endif

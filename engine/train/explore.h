@@ -1,0 +1,55 @@
+/* Questions about a published model, answered by pure functions of (weights, sequence, options): what a view, `predict`, `why` and a
+ * headless script show.  No thread here: explorer.h runs these on its own. */
+#ifndef ENGINE_TRAIN_EXPLORE_H
+#define ENGINE_TRAIN_EXPLORE_H
+
+#include "engine/train/eval.h"
+
+enum ask_kind {
+    ASK_SCORE,     /* scores of all items after the sequence */
+    ASK_PROBES,    /* the same, with copies of the probes whose names match (comma-separated patterns, '*' any part) */
+    ASK_OCCLUDE,   /* scores with each item left out: (n, n_items+1), row i = without item i */
+    ASK_PREFIXES,  /* scores after each prefix: (n, n_items+1) */
+    ASK_GRADIENT,  /* gradient of the target item's score with respect to each input row times that row: (n) */
+    ASK_VARIANTS,  /* several sequences at once */
+};
+struct probe_copy {
+    char name[64];
+    int32_t nd, d[TENSOR_MAX_DIM]; /* packed, without filler */
+    float *x, *g;                  /* g may be NULL */
+    int64_t step;
+};
+struct question {
+    enum ask_kind kind;
+    int32_t n;                     /* items in the sequence; longer than the window: the oldest are cut */
+    const int32_t *item;
+    const char *probes;            /* ASK_PROBES; may be NULL */
+    int32_t target;                /* ASK_GRADIENT, ASK_OCCLUDE: the item asked about (0: the first of the list) */
+    int32_t n_variant;             /* ASK_VARIANTS */
+    const int32_t *const *variant;
+    const int32_t *variant_n;
+};
+struct answer {
+    int64_t step;
+    int32_t n, first, n_items;     /* items used, first of them in the sequence (what was cut off), catalogue */
+    const int32_t *item;           /* (n) */
+    int32_t n_row;
+    const float *score;            /* (n_row, n_items+1); column 0 is -INFINITY */
+    const float *value;            /* ASK_GRADIENT: (n) */
+    bool softmax;                  /* scores are logits of a distribution over all items */
+    int32_t n_probe;
+    const struct probe_copy *probe;
+    struct err err;
+};
+/* An ASK's own memory: tape, arenas.  One thread at a time.  The answer lives in it until the next question. */
+struct explore;
+MUST_CHECK enum status explore_new(struct explore **out, struct err *err);
+void explore_free(struct explore *e);
+const struct answer *explore_ask(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel);
+
+/* Best k of a score row: rank order, ties by id; skip (may be NULL, n_skip items) are left out.  Returns how many. */
+int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t *skip, int32_t n_skip, int32_t *item, float *s);
+void softmax_row(const float *score, int32_t n_items, float *prob); /* prob[0] = 0 */
+const struct probe_copy *answer_probe(const struct answer *a, const char *name);
+
+#endif

@@ -1,0 +1,18 @@
+/* The thread for what is looked at: runs explore.h's questions and evaluations away from the screen.  Latest wins per id: a newer question
+ * of the same id replaces one not yet begun, and a running one is cancelled between chunks. */
+#ifndef ENGINE_TRAIN_EXPLORER_H
+#define ENGINE_TRAIN_EXPLORER_H
+
+#include "engine/train/explore.h"
+
+struct explorer;
+MUST_CHECK enum status explorer_start(struct explorer **out, struct err *err);
+void explorer_stop(struct explorer *e);
+/* id: one per asker (a view).  Copies the question; takes its own reference on w. */
+void explorer_ask(struct explorer *e, uint64_t id, struct weights *w, const struct question *q);
+void explorer_eval(struct explorer *e, uint64_t id, struct weights *w, const struct eval_spec *s);
+const struct answer *explorer_answer(struct explorer *e, uint64_t id);           /* screen thread; NULL = not yet; valid until the next call for this id */
+const struct eval_result *explorer_eval_result(struct explorer *e, uint64_t id, struct err *err);
+int explorer_wake_fd(const struct explorer *e);
+
+#endif

@@ -1,0 +1,28 @@
+/* Ranking metrics as rows of metrics.def: HR@k, NDCG@k, MRR.  Source: sasrec.md section 9 and the papers named there. */
+#ifndef ENGINE_TRAIN_METRICS_H
+#define ENGINE_TRAIN_METRICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum ties { TIES_HALF, TIES_STANDARD, TIES_CONSERVATIVE, TIES_MEDIAN };
+struct rank_obs {
+    double rank;         /* 1 = best; ties as the protocol says, default half of them ahead */
+    int32_t n_tie;       /* others with the same score: HR and NDCG average over the possible places when ties = half */
+    int32_t n_cand, target, session;
+};
+struct metric_acc {
+    double sum, sum2;
+    int64_t n;
+};
+struct metric_def {
+    const char *name, *title, *doc; /* "hr", "HR" */
+    bool higher_better, has_k;
+    void (*add)(struct metric_acc *a, const struct rank_obs *o, int32_t k);
+};
+extern const struct metric_def *const metric_defs[]; /* NULL-terminated */
+const struct metric_def *metric_find(const char *name);
+double metric_mean(const struct metric_acc *a);      /* NaN when empty */
+double metric_se(const struct metric_acc *a);        /* standard error of the mean */
+
+#endif

@@ -1,0 +1,52 @@
+/* The thread that trains one learner: commands in, snapshots and series out; nothing ever waits for the other.  architecture section 4. */
+#ifndef ENGINE_TRAIN_TRAINER_H
+#define ENGINE_TRAIN_TRAINER_H
+
+#include "engine/train/explore.h"
+#include "engine/train/series.h"
+
+enum train_cmd_kind { TC_RUN, TC_PAUSE, TC_STEP, TC_STEP_OP, TC_STOP, TC_EVAL, TC_SAVE, TC_SET, TC_BREAK, TC_WATCH, TC_UNWATCH, TC_PUBLISH, TC_RATE, TC_EVERY };
+struct train_cmd {
+    enum train_cmd_kind kind;
+    int64_t n;            /* TC_RUN: stop at this step (0: until told); TC_STEP: how many; TC_EVAL: 0 = now; TC_EVERY: evaluate every n steps */
+    double value;
+    char text[200];       /* TC_SAVE: path; TC_SET: "lr 0.0005"; TC_BREAK: "loss>6"; TC_WATCH: probe pattern */
+};
+enum train_state { TS_READY, TS_RUN, TS_PAUSED, TS_STEP, TS_EVAL, TS_DONE, TS_FAILED };
+const char *train_state_name(enum train_state s); /* "RUN" */
+
+struct train_event {      /* what really happened, for the log: "@1280 set lr 0.0005" */
+    int64_t step;
+    bool is_error;
+    char text[200];
+};
+struct snapshot {         /* a consistent picture of one moment */
+    uint64_t seq;
+    enum train_state state;
+    int32_t epoch, op, n_op;
+    int64_t step, steps_per_epoch, target_step, n_ack;    /* n_ack: commands carried out so far */
+    double lr, loss, grad_norm, steps_per_s, items_per_s, seconds; /* seconds: spent training */
+    bool has_eval;
+    struct eval_result eval;                              /* latest on validation */
+    int32_t n_probe;
+    const struct probe_copy *probe;                       /* watched, of the shown session */
+    struct err err;                                       /* TS_FAILED: why */
+};
+struct trainer;
+/* Takes the learner until trainer_join.  run_dir NULL: nothing is written on its own. */
+MUST_CHECK enum status trainer_start(struct trainer **out, struct learner *l, struct pool *p, const char *run_dir, struct err *err);
+MUST_CHECK bool trainer_post(struct trainer *t, const struct train_cmd *c);  /* screen thread; false = queue full */
+const struct snapshot *trainer_snapshot(struct trainer *t);                  /* screen thread; valid until the next call */
+bool trainer_event(struct trainer *t, struct train_event *out);              /* next event, false = none */
+/* "loss", "term.rec", "valid.hr", "valid.ndcg", "valid.loss", "lr", "grad.norm"; created at start, x = step. */
+const struct series *trainer_series(const struct trainer *t, const char *name);
+/* The latest published parameters, a new reference; never NULL.  TC_PUBLISH asks for newer ones; while paused they are current. */
+struct weights *trainer_weights(struct trainer *t);
+int trainer_wake_fd(const struct trainer *t);                                /* readable when a new snapshot, event or weights exist */
+/* Plain and headless: wait (without the screen's loop) until all posted commands are done and the state is not RUN/EVAL/STEP, or until
+ * `until` says so; timeout_ms < 0: none.  false = timed out. */
+bool trainer_wait(struct trainer *t, int timeout_ms);
+struct learner *trainer_join(struct trainer *t);                             /* stop, wait, free; the learner goes back to its slot */
+const struct learner *trainer_learner(const struct trainer *t);              /* constant facts only (model, ps, hp names) */
+
+#endif

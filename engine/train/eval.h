@@ -3,6 +3,7 @@
 #define ENGINE_TRAIN_EVAL_H
 
 #include "engine/train/metrics.h"
+#include "engine/data/world.h"
 #include "engine/train/weights.h"
 
 enum protocol { PROTO_FULL, PROTO_UNI100, PROTO_POP100, PROTO_EVENTS };

@@ -1,5 +1,6 @@
 /* Views: a pane each, rows of views.def; tabs.def places them.  A view is a function of the five globals and of what the engine publishes;
- * drawing is pure: state -> cells.  Views read the app and never change it. */
+ * drawing is pure: state -> cells.  Views read the app and never change it; their cursors live in ui->select, where every other pane
+ * can read them.  A new view is one file, one row in views.def and its place in tabs.def.  Screen thread. */
 #ifndef APP_VIEWS_VIEW_H
 #define APP_VIEWS_VIEW_H
 
@@ -9,37 +10,80 @@ struct canvas;
 struct plot;
 struct cmd_call;
 struct cmd_out;
+struct ui;
 struct view;
-enum view_flag { VIEW_NEEDS_MODEL = 1u << 0, VIEW_LIVE = 1u << 1, VIEW_EXPORTS = 1u << 2 };
+enum view_flag {
+    VIEW_NEEDS_MODEL = 1u << 0, /* nothing to draw without a model in the slot: the screen says so instead */
+    VIEW_LIVE = 1u << 1,        /* changes while training runs, also without questions */
+    VIEW_EXPORTS = 1u << 2,
+    VIEW_NEEDS_DATA = 1u << 3,
+};
+enum { VIEW_ASKS = 4 };
+/* A question with the place and time it is about. */
+struct view_ask {
+    struct question q;          /* comes in asking for the scores after the typed sequence */
+    int slot;                   /* comes in as the current slot */
+    int64_t at;                 /* comes in as the time viewed */
+    uint64_t key;               /* leave 0; else: a number that changes when the same question is to be asked again */
+};
 struct view_def {
     const char *name, *title, *help;
     uint32_t flags;
     int min_rows, min_cols;
     size_t state_size;
-    const char *const *probes;                               /* patterns asked for while visible; NULL-terminated; may be NULL */
+    const char *const *probes;                               /* of the running batch, watched while visible; NULL-terminated; may be NULL */
+    const char *const *keys;                                 /* for the hint line: "v","style", ... ending in NULL; may be NULL */
     enum status (*open)(struct view *v, struct err *err);    /* may be NULL */
     void (*close)(struct view *v);                           /* may be NULL */
-    /* What it wants of the explorer, from the five globals; false = nothing.  Called when they changed. */
-    bool (*ask)(const struct view *v, struct question *q);
-    /* New facts: snapshot or answer may be NULL.  true = redraw me. */
-    bool (*update)(struct view *v, const struct snapshot *s, const struct answer *a);
+    /* What it wants of the explorer: question `which` of 0..VIEW_ASKS-1; false = no such question now.  Called whenever something
+     * changed; an equal question about the same parameters is asked only once.  What ->q points to lives until the next call. */
+    bool (*ask)(struct view *v, int which, struct view_ask *ask);
+    /* An answer (never NULL; look at err).  Copy what is needed: it lives for this call.  true = redraw me. */
+    bool (*answer)(struct view *v, int which, const struct answer *a);
+    /* Once a tick: new facts of the workspace, series, snapshot (NULL: no run).  true = redraw me. */
+    bool (*update)(struct view *v, const struct snapshot *s);
     void (*draw)(const struct view *v, struct canvas *c);
     /* A key nobody else took (name as in keymap.h) while this pane has focus; true = mine.  Only cursors, zoom, styles. */
     bool (*key)(struct view *v, const char *key);
+    bool (*click)(struct view *v, int row, int col, bool twice); /* inside the pane; true = mine */
     bool (*command)(struct view *v, const struct cmd_call *call); /* attend layer=2: options of its own; false = not mine */
-    void (*plot)(const struct view *v, struct plot *p);           /* the same picture for SVG; may be NULL */
-    void (*text)(const struct view *v, struct cmd_out *out);      /* the same as sentences and tables, for --plain and export txt; may be NULL */
+    bool (*style)(struct view *v, const char *name);         /* "": the next one; false = no such style */
+    bool (*find)(struct view *v, const char *text, int dir); /* moves the cursor to the next hit; dir 0: from here on, 1, -1 */
+    void (*plot)(const struct view *v, struct plot *p);      /* the same picture for SVG; may be NULL */
+    void (*text)(const struct view *v, struct cmd_out *out); /* the same as sentences and tables, for --plain and export txt; may be NULL */
 };
 struct view {
     const struct view_def *def;
     const struct app *app;
+    struct ui *ui;                                           /* ui->select may be written from key(), click(), command() and find() */
     void *state;                                             /* def->state_size bytes, zeroed before open */
-    uint64_t id;                                             /* for explorer_ask */
-    bool focus, visible, dirty;
-    int x, y, w, h;                                          /* place on the screen */
-    char title[96];                                          /* drawn in the frame; update() may write it */
+    uint64_t id;                                             /* question `which` is id + which for the explorer */
+    bool opened, focus, visible, dirty;
+    int x, y, w, h;                                          /* inside of the pane on the screen; 0 when not shown */
+    char title[96];                                          /* drawn in the frame; starts as def->title; update() and draw's preparation may write it */
+    char note[48];                                           /* right end of the frame's top line */
+    uint64_t asked[VIEW_ASKS];                               /* private to the screen: what was asked last */
+    bool waiting[VIEW_ASKS];
 };
 extern const struct view_def *const view_defs[];             /* NULL-terminated */
-const struct view_def *view_find(const char *name);
+const struct view_def *view_find(const char *name);          /* NULL = none */
+
+/* Tabs: rows of tabs.def.  `needs`: enum model_flag the current model must have (0: any). */
+enum { TAB_PANES = 6 };
+struct tab_pane {
+    const char *view;                                        /* NULL ends the list */
+    /* Place as a share of the body in 1/60 for size classes S, M, L: column, row, width, height; width 0 = not shown in that class. */
+    uint8_t place[3][4];
+};
+struct tab_def {
+    const char *name, *title;                                /* "train", "Train" */
+    char key;                                                /* '1' */
+    uint32_t needs;
+    const char *coming;                                      /* what opening it says when it does not apply, or has no pane */
+    const char *load;                                        /* command that would make it apply: "model new caser" */
+    struct tab_pane pane[TAB_PANES + 1];
+};
+extern const struct tab_def tab_defs[];                      /* ends with name == NULL */
+const struct tab_def *tab_find(const char *name);            /* name, unique beginning, or key; NULL = none */
 
 #endif

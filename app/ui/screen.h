@@ -1,0 +1,22 @@
+/* The screen: six fixed lines around the open tab, the loop of keys, engine events and ticks.  ui-design sections 3 and 12.
+ * Screen thread (the program's first). */
+#ifndef APP_UI_SCREEN_H
+#define APP_UI_SCREEN_H
+
+#include "app/app.h"
+#include "app/ui/grid.h"
+
+struct theme;
+struct screen_options {
+    const char *color;       /* --color, or NULL */
+    bool no_mouse;
+    /* Command lines run after the first frame is on the screen (start file, --data, -e), in order; NULL-terminated, may be NULL. */
+    const char *const *start;
+};
+/* Takes the terminal, runs until a->quit, gives the terminal back.  Returns the exit status of the program. */
+int screen_run(struct app *a, const struct screen_options *o);
+/* Composes what a screen of that size shows, without a terminal: answers are computed here, on this thread.  out: a zeroed or used grid.
+ * theme NULL: 256 colours, braille, dark.  With a->ui its tab and cursors are used, else the Train tab. */
+MUST_CHECK enum status screen_snap(struct app *a, int cols, int rows, const struct theme *theme, struct grid *out, struct err *err);
+
+#endif

@@ -1,0 +1,51 @@
+/* What the screen remembers: open tab, panes, focus, cursors.  It exists with a screen and for `--screen --snap`; without one a->ui is NULL.
+ * The commands of the house (tab, view, layout, find, attend ...) come in through the functions below.  Screen thread. */
+#ifndef APP_UI_STATE_H
+#define APP_UI_STATE_H
+
+#include "app/views/view.h"
+
+/* The fifth global: what the cursors are on.  Views write it from their keys; all others read it. */
+struct ui_select {
+    int32_t item;            /* asked about by `why`; 0 = the first of the list */
+    int layer;               /* from 1; 0 = the last */
+    int head;                /* from 1; 0 = mean over heads, -1 = maximum */
+    int row, col;            /* cell of a map by place in the sequence, from 0; -1 = the last */
+    int unit, filter;        /* from 0 */
+    bool rollout;
+};
+enum size_class { SIZE_S, SIZE_M, SIZE_L, SIZE_TINY };
+enum { UI_TABS = 16 };
+struct ui {
+    struct app *app;
+    int cols, rows;          /* of the screen */
+    int tab, tab_before;     /* index in tab_defs */
+    int focus[UI_TABS];      /* pane with the focus, by tab */
+    int shift[UI_TABS];      /* columns the first divider was moved by */
+    bool zoom;               /* the focused pane fills the body */
+    bool help;               /* the help pane is open over the tab */
+    char help_filter[40];
+    char find[80];           /* last search */
+    struct ui_select select;
+    int n_view;
+    struct view *view;       /* one a row of view_defs, in its order */
+    bool sequence_focus;     /* h/l, r, x, i edit the sequence */
+    uint64_t generation;     /* grows with each change that is to be drawn */
+};
+
+/* Makes a->ui; nothing happens when it is there.  cols, rows: first size. */
+MUST_CHECK enum status ui_new(struct app *a, int cols, int rows, struct err *err);
+void ui_free(struct app *a);                                 /* a->ui becomes NULL; accepts one without */
+
+/* Commands.  All refuse with ST_STATE "needs the screen" when a->ui is NULL. */
+enum status ui_tab(struct app *a, const char *name, struct err *err);      /* name, unique beginning, key, "next", "prev" */
+enum status ui_style(struct app *a, const char *style, struct err *err);   /* `view STYLE` of the focused pane; "" = next */
+enum status ui_layout(struct app *a, const char *what, struct err *err);   /* zoom, larger, smaller, reset, next, prev (focus) */
+enum status ui_find(struct app *a, const char *text, int dir, struct err *err); /* text "": again; dir 1 forward, -1 back */
+enum status ui_help(struct app *a, const char *topic, struct err *err);    /* opens the help pane; topic NULL or "": this tab */
+/* Opens the tab that shows the view and hands it the call (attend layer=2 head=1); call may be NULL. */
+enum status ui_show(struct app *a, const char *view, const struct cmd_call *call, struct err *err);
+struct view *ui_view(struct app *a, const char *name);                     /* NULL = none or no screen */
+struct view *ui_focused(struct app *a);                                    /* pane with the focus, NULL = none */
+
+#endif

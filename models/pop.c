@@ -1,0 +1,59 @@
+/* Popularity: every question gets the same answer, the items by how often they occur in training.  The level any model has
+ * to beat.  No parameters; the scores are log odds, so that a log loss exists. */
+#include "models/models.h"
+
+#include <math.h>
+
+struct pop {
+    int32_t n_items;
+    const real *logp; /* [0..n_items], run lifetime */
+};
+
+static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+{
+    (void)ps;
+    struct pop *m = self;
+    int32_t n = env->ds->n_items;
+    double a = hp_num(env->hp, "smooth"), total = 0;
+    size_t size = ((size_t)n + 1) * sizeof(real);
+    real *logp = arena_alloc(env->mem, size);
+    if (!logp)
+        return err_nomem(err, size, "popularity");
+    for (int32_t v = 1; v <= n; v++)
+        total += (double)env->split->train_pop[v] + a;
+    logp[0] = (real)-INFINITY;
+    for (int32_t v = 1; v <= n; v++) /* p(v) = (count + a) / (all + a V): never 0 */
+        logp[v] = (real)log(((double)env->split->train_pop[v] + a) / total);
+    m->n_items = n;
+    m->logp = logp;
+    return ST_OK;
+}
+
+static struct tensor *score(const void *self, struct tape *t, const struct block *b)
+{
+    const struct pop *m = self;
+    struct tensor *s = tape_input(t, NULL, 2, (int32_t[]){b->n_query, m->n_items + 1});
+    if (tape_failed(t))
+        return s;
+    for (int32_t q = 0; q < b->n_query; q++)
+        for (int32_t v = 0; v <= m->n_items; v++)
+            s->x[(size_t)q * (size_t)s->ld + (size_t)v] = m->logp[v];
+    return s;
+}
+
+static const struct hparam_def hparams[] = {
+    {"smooth", HP_FLOAT, false, 1, 1e-6, 1e6, NULL, "added to every count, so that no item has odds of zero", NULL},
+    {.name = NULL},
+};
+
+const struct model_def model_pop = {
+    .name = "pop",
+    .title = "Popularity",
+    .paper = "baseline",
+    .doc = "The most frequent items of the training part, whatever was seen before.",
+    .flags = MODEL_BASELINE | MODEL_SOFTMAX,
+    .hparams = hparams,
+    .self_size = sizeof(struct pop),
+    .init = init,
+    .score = score,
+};

@@ -33,10 +33,13 @@ CPPFLAGS += -DHAVE_CAIRO $(shell pkg-config --cflags cairo)
 LDLIBS   += -lcairo
 endif
 
-# The vector kernels: one source, one object a processor level; tensor/kernels_*.c choose at start.
-ISA_avx512   := -O3 -march=x86-64-v4 -ffast-math -fno-finite-math-only -DKERNEL_ISA=avx512
-ISA_avx2     := -O3 -march=x86-64-v3 -ffast-math -fno-finite-math-only -DKERNEL_ISA=avx2
-ISA_baseline := -O3 -ffast-math -fno-finite-math-only -DKERNEL_ISA=baseline
+# The vector kernels: one source, one object a processor level; tensor/kernels_choose.c chooses at start.
+# Fused multiply-adds, but sums stay in the order written (no -fassociative-math: exp would lose digits, and a row's bits
+# could depend on its neighbours) and NaN stays visible.
+KERNEL_FLAGS := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
+ISA_avx512   := $(KERNEL_FLAGS) -march=x86-64-v4 -DKERNEL_ISA=avx512
+ISA_avx2     := $(KERNEL_FLAGS) -march=x86-64-v3 -DKERNEL_ISA=avx2
+ISA_baseline := $(KERNEL_FLAGS) -DKERNEL_ISA=baseline
 ISAS         := $(if $(filter double,$(MODE)),baseline,$(if $(filter x86_64,$(shell uname -m)),avx512 avx2 baseline,baseline))
 
 ENGINE_SRC := $(filter-out engine/tensor/kernels.c,$(wildcard engine/*/*.c))

@@ -22,18 +22,28 @@ static inline int32_t row_ld(int32_t n) /* floats a row of n numbers takes */
     return (n + TENSOR_ROW - 1) / TENSOR_ROW * TENSOR_ROW;
 }
 
-enum act { ACT_NONE, ACT_RELU, ACT_GELU, ACT_TANH, ACT_SIGMOID, ACT_ELU };
-
-/* Which part of a product inside one session is needed (row i, column j, inner k).  The rest of the
- * output up to the next full vector is written too and means nothing unless said otherwise. */
-enum gemm_part {
-    GEMM_FULL,
-    GEMM_COLS_LE, /* only columns j <= i: scores of causal attention */
-    GEMM_K_LE,    /* only k <= i: P V, dQ */
-    GEMM_K_GE,    /* only k >= i: P^T dO, dK */
+enum act {
+    ACT_NONE,
+    ACT_RELU,
+    ACT_GELU,      /* x Phi(x), Phi by erfc: BERT4Rec's */
+    ACT_TANH,
+    ACT_SIGMOID,
+    ACT_ELU,       /* x < 0: e^x - 1 */
+    ACT_GELU_TANH, /* the tanh approximation of GELU */
 };
 
-struct dropout { /* p == 0: none.  Kept values are scaled by 1/(1-p); element = row0*d + index in the row */
+/* Which part of a product inside one session is needed (row i, column j, inner k). */
+enum gemm_part {
+    GEMM_FULL,
+    GEMM_COLS_LE, /* only columns j <= i: scores of causal attention.  Columns past i are written up to at most
+                   * row_ld(i + 6) or row_ld(n), and mean nothing */
+    GEMM_K_LE,    /* only k <= i: P V, dQ.  Exact: what A and B hold beyond is not used, be it NaN */
+    GEMM_K_GE,    /* only k >= i: P^T dO, dK.  Exact as well */
+};
+
+/* drop == NULL or p == 0: none.  Element (r,c) of a (rows,n) pass draws u = rng_uniform(key, (row0 + r) * n + c), modulo
+ * 2^32, n the real columns without filler; it is kept when u >= p and then scaled by 1/(1-p), else exactly 0. */
+struct dropout {
     float p;
     struct rng_key key;
 };
@@ -42,7 +52,9 @@ struct kernels {
     const char *name; /* "avx512", "avx2", "baseline" */
 
     /* C (m,n) = [C +] A B.  A is addressed a[i*rs + k*cs] (any strides, so A^T is the same call);
-     * B (k,n) and C are row-major, n counted in real columns: C's filler stays zero because B's is. */
+     * B (k,n) and C are row-major.  Columns of B and C are read and written up to row_ld(n): C's filler
+     * becomes zero because B's is.  b and c may lie at any float.  Each element is one chain of multiply-adds
+     * over rising k, begun with C or 0. */
     void (*gemm)(enum gemm_part part, int32_t m, int32_t n, int32_t k, const real *a, size_t rs, size_t cs,
                  const real *b, size_t ldb, real *c, size_t ldc, int accumulate);
     void (*transpose)(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y, size_t ldy); /* filler of y zeroed */
@@ -50,8 +62,9 @@ struct kernels {
     /* y = dropout(act(x + bias)) over (rows,n); bias NULL allowed; x == y allowed. */
     void (*bias_act)(const real *x, const real *bias, enum act act, const struct dropout *drop, int32_t row0,
                      int32_t rows, int32_t n, size_t ld, real *y);
-    /* gx = gradient before bias and act; pre: x + bias for GELU, otherwise unused; y: the output after act,
-     * before or after dropout (its zeros are handled).  gbias (n) accumulates the column sums; NULL allowed. */
+    /* gx = gradient before bias and act; gx == gy allowed.  y: what bias_act wrote, that is after dropout when there
+     * is one (unused for NONE and the GELUs); pre: x + bias for the GELUs, otherwise unused.  Unused ones may
+     * be NULL.  gbias (n) accumulates the column sums; NULL allowed. */
     void (*bias_act_back)(const real *gy, const real *y, const real *pre, enum act act, const struct dropout *drop,
                           int32_t row0, int32_t rows, int32_t n, size_t ld, real *gx, real *gbias);
 
@@ -65,17 +78,28 @@ struct kernels {
      * columns.  What lies past a row's columns, up to `zero_to` columns (0: the row's own last vector),
      * becomes zero. */
     void (*softmax_rows)(real *x, int32_t rows, int32_t n, size_t ld, float scale, int causal, int32_t zero_to);
+    /* Backward of attention weights.  p: softmax rows before dropout, zero past the row's columns; g: gradient of the
+     * rows after dropout, becomes the gradient of the scores before `scale`:
+     * scale * p * (d - sum(p d)), d = g * dropout factor.  Written up to row_ld(n), zero past the row's columns. */
+    void (*softmax_back)(const real *p, real *g, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n,
+                         size_t ld, float scale, int causal);
+    /* Spans: any length and address; whole vectors are fastest, so pass the ld of a row whose filler is zero. */
     real (*logsumexp)(const real *x, int32_t n);
     real (*dot)(const real *x, const real *y, int32_t n);
     void (*axpy)(real a, const real *x, real *y, int32_t n); /* y += a x */
+    void (*scale)(real a, const real *x, real *y, size_t n); /* y = a x; x == y allowed */
     void (*add)(const real *x, const real *y, real *out, size_t n);
     void (*mul)(const real *x, const real *y, real *out, size_t n);
     void (*dropout)(const real *x, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n, size_t ld, real *y);
+    /* out = x + dropout(y); out may be x or y. */
+    void (*residual)(const real *x, const real *y, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n,
+                     size_t ld, real *out);
     void (*act)(const real *x, enum act act, real *y, size_t n);
     void (*colsum)(const real *x, int32_t rows, int32_t n, size_t ld, real *out); /* accumulates */
 
-    /* Adam on a span: m, v in place; x -= lr/(1-b1^t) * m / (sqrt(v/(1-b2^t)) + eps), g scaled by clip first and
-     * decay added as stated in optim.h. */
+    /* Adam on a span.  g' = clip g + l2 x; m = b1 m + (1-b1) g'; v = b2 v + (1-b2) g'^2;
+     * x -= lr_t m / (sqrt(v) + eps_t).  Kingma & Ba's update is lr_t = lr sqrt(1-b2^t) / (1-b1^t),
+     * eps_t = eps sqrt(1-b2^t).  g NULL: no gradient. */
     void (*adam)(real *x, const real *g, real *m, real *v, size_t n, float lr_t, float b1, float b2, float eps_t,
                  float clip, float l2);
 };

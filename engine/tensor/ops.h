@@ -22,12 +22,13 @@ struct tensor *op_act(struct tape *t, struct tensor *x, enum act act);
 struct tensor *op_matmul(struct tape *t, struct tensor *a, struct tensor *b, bool ta, bool tb);
 /* dropout(act(x W + b)): x (R,in), W (in,out), b (out) or NULL -> (R,out). */
 struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w, struct tensor *bias, enum act act, float drop);
-/* (n,D) rows of a table; row of id: id - id0.  A row 0 of a PARAM_ZERO_ROW0 table gives zeros and takes no gradient. */
+/* (n,D) rows of a table; row of id: id - id0.  Row -1 (id 0 where id0 is 1: none) gives zeros; it and row 0 of a
+ * PARAM_ZERO_ROW0 table take no gradient. */
 struct tensor *op_rows(struct tape *t, const struct param *table, const int32_t *ids, int32_t n, int32_t id0);
 /* dropout(scale * E[id - id0] + P[pos]): the input of the transformer models; pos/P NULL = no positions. */
 struct tensor *op_embed(struct tape *t, const struct param *table, const int32_t *ids, int32_t id0, float scale,
                         const struct param *pos_table, const int32_t *pos, int32_t n, float drop);
-struct tensor *op_pick(struct tape *t, struct tensor *x, const int32_t *row, int32_t n); /* (R,D) -> (n,D) */
+struct tensor *op_pick(struct tape *t, struct tensor *x, const int32_t *row, int32_t n); /* (R,D) -> (n,D); row -1: zeros */
 struct tensor *op_concat(struct tape *t, struct tensor *const *x, int32_t n);            /* along the last dimension */
 /* biased variance, eps inside the root; SASRec.md section 4 gives the backward. */
 struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *gamma, struct tensor *beta, float eps);
@@ -39,6 +40,8 @@ struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *gam
  * Vaswani et al. 2017, eq. 1. */
 struct tensor *op_attention(struct tape *t, struct tensor *q, struct tensor *k, struct tensor *v, const int32_t *off,
                             int32_t n, int32_t heads, bool causal, float drop);
+struct tensor *op_attention_qkv(struct tape *t, struct tensor *qkv, const int32_t *off, int32_t n, int32_t heads, bool causal,
+                                float drop); /* qkv (R,3D): columns q, k, v */
 
 /* y_i = b + sum_j x_{i-(K-1)+j} W[j], taps before the session's first row dropped; x (R,in), w (K,in,out), then act and
  * dropout.  K = 1 is op_linear to the bit. */

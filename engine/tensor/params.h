@@ -34,14 +34,16 @@ struct param {
     enum init_kind init;
     float scale;
     float fan_in, fan_out; /* 0: from the shape */
+    int32_t index;         /* params_at(ps, index) */
 };
 
 struct params;
 MUST_CHECK enum status params_new(struct params **out, struct err *err);
 void params_free(struct params *ps);
 
-/* Declares; the name is copied; the handle stays valid until params_free.  NULL when out of memory or the name is
- * taken (params_build then fails and says which). */
+/* Declares; the name is copied; the handle stays valid until params_free; init, scale and fans may be changed through it
+ * until params_build.  Out of memory, a name that is taken, a bad shape: the harmless handle of a 1-element parameter that
+ * is in no block comes back, and params_build fails and says which. */
 struct param *params_add(struct params *ps, const char *name, int nd, const int32_t *d, enum init_kind init,
                          float scale, uint32_t flags);
 /* Allocates a block (64-byte aligned, huge pages; free with params_block_free) and draws the initial values:
@@ -54,7 +56,7 @@ int params_n(const struct params *ps);
 const struct param *params_at(const struct params *ps, int i); /* in order of declaration */
 const struct param *params_find(const struct params *ps, const char *name);
 size_t params_size(const struct params *ps);  /* floats in a block, filler included */
-size_t params_count(const struct params *ps); /* trained weights; filler and states left out */
+size_t params_count(const struct params *ps); /* weights that training changes: no filler, states, frozen ones, zero rows */
 static inline size_t param_rows(const struct param *p)
 {
     size_t r = 1;

@@ -20,15 +20,21 @@ struct tape_env {
     int64_t step;
     int32_t row0;   /* first row of this block within the batch: random numbers count from it */
     bool training;  /* dropout, sampling on */
+    bool keep_grads;/* gradients stay readable after backward (x->g); else an op's buffer serves again once it is
+                     * undone, and x->g is NULL then.  On by itself while on_op is set. */
     /* called after each op (forward: node just appended; backward: node just undone); NULL = none.
      * false: break off (tape_check then says ST_CANCELLED). */
     bool (*on_op)(void *ctx, struct tape *t, int32_t node, bool backward);
     void *ctx;
+    /* Where row gradients of PARAM_ROWS tables go, n rows of g (ldg apart) times scale, row[i] < 0: none.  Called in
+     * backward; g lives for the call only.  NULL: they are added into the block g like all others. */
+    void (*rows)(void *rows_ctx, const struct param *table, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
+    void *rows_ctx;
 };
 
 MUST_CHECK enum status tape_new(struct tape **out, size_t reserve, struct err *err);
 void tape_free(struct tape *t);
-void tape_begin(struct tape *t, const struct tape_env *env); /* resets the arena: older tensors are gone */
+void tape_begin(struct tape *t, const struct tape_env *env); /* resets the arena: older tensors are gone; nothing is watched */
 const struct tape_env *tape_env(const struct tape *t);
 struct arena *tape_arena(struct tape *t);
 bool tape_training(const struct tape *t);
@@ -53,7 +59,7 @@ struct probe_view {
 size_t tape_probes(const struct tape *t, const struct probe_view **out);
 const struct tensor *tape_find(const struct tape *t, const char *name); /* a probe by its full name, or NULL */
 
-/* loss = sum of weight * scalar over terms, in order.  x: a 1-element tensor. */
+/* loss = sum of weight * scalar over terms, in order.  x: a 1-element tensor; name: not scoped, static storage. */
 void tape_term(struct tape *t, const char *name, struct tensor *x, double weight);
 int tape_terms(const struct tape *t);
 const char *tape_term_at(const struct tape *t, int i, double *value, double *weight); /* value: before weighting */
@@ -72,23 +78,35 @@ bool tape_failed(const struct tape *t);
 int32_t tape_nodes(const struct tape *t);
 const char *tape_node(const struct tape *t, int32_t node, const char **op, const struct tensor **out);
 
-/* ---- For ops (engine/tensor/ops_*.c, heads.c) ---- */
+/* ---- For ops (engine/tensor/ops_*.c, heads.c).  An op checks shapes, computes, appends itself last. ---- */
 struct tape_op {
     int32_t kind;                                      /* enum op_kind */
-    void (*back)(struct tape *t, struct tape_op *op);  /* reads out->g, adds to the inputs' g */
+    void (*back)(struct tape *t, struct tape_op *op);  /* reads out->g, adds to the inputs' g; NULL: nothing below wants any */
     struct tensor *out;
     struct tensor *in[6];
     void *ctx;                                         /* op's own struct, in the tape's arena */
-    const char *name;
+    const char *name;                                  /* the scope it was made in */
 };
 struct tensor *tape_tensor(struct tape *t, int nd, const int32_t *d);  /* zero-filled value, in the arena; not yet on the list */
 struct tensor *tape_tensor_raw(struct tape *t, int nd, const int32_t *d); /* only the rows' filler is zeroed: the op writes all else */
+struct tensor *tape_tensor_bare(struct tape *t, int nd, const int32_t *d); /* nothing is: the op writes the filler too */
+/* back != NULL says that out wants a gradient: pass it when an input does (tape_wants). */
 struct tape_op *tape_append(struct tape *t, int32_t kind, struct tensor *out, void (*back)(struct tape *t, struct tape_op *op));
 bool tape_wants(const struct tape *t, const struct tensor *x);         /* does x need a gradient? */
-/* Gradient buffer of x for an op's backward.  *fresh true: its content is undefined, write it (filler included: zero);
- * false: add to it.  Passing fresh == NULL asks for a zeroed or running sum to add to. */
+/* Gradient buffer of x for an op's backward, NULL when x wants none (or memory ran out: the tape has failed then).
+ * *fresh true: its content is undefined, write it (filler included: zero); false: add to it.  Passing fresh == NULL asks for
+ * a zeroed or running sum to add to. */
 real *tape_grad(struct tape *t, struct tensor *x, bool *fresh);
+/* x's gradient += out's, shapes alike.  Costs nothing when x has none yet: both then share one buffer until one is written. */
+void tape_grad_pass(struct tape *t, struct tensor *x, struct tensor *out);
+/* out's gradient in a buffer that the op may overwrite: out's own when nobody else reads it. */
+real *tape_grad_take(struct tape *t, struct tensor *out);
 real *tape_param_grad(struct tape *t, const struct param *p);          /* in env.g; NULL when forward only or frozen */
+/* Adds scale * g (n rows, ldg apart) to rows row[i] of a table's gradient, or hands them to env.rows; row[i] < 0: none. */
+void tape_rows_grad(struct tape *t, const struct param *p, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
+/* x^T of a matrix (rows, cols): (cols, rows), rows *ld apart.  Done once a block for a parameter. */
+const real *tape_transposed(struct tape *t, const struct tensor *x, int32_t *ld);
+void *tape_alloc(struct tape *t, size_t size);                         /* arena_raw that fails the tape instead; NULL then */
 struct tensor *tape_bad(struct tape *t);                               /* the harmless tensor of a failed tape */
 
 #endif

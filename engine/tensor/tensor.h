@@ -21,6 +21,10 @@ static inline int32_t tensor_rows(const struct tensor *t) /* product of all dime
         r *= t->d[i];
     return r;
 }
+static inline size_t tensor_size(const struct tensor *t) /* numbers in memory, filler included */
+{
+    return (size_t)tensor_rows(t) * (size_t)t->ld;
+}
 static inline int32_t tensor_cols(const struct tensor *t)
 {
     return t->nd ? t->d[t->nd - 1] : 1;

@@ -1,0 +1,670 @@
+/* The tape: nodes, scopes, probes, gradient buffers, the backward loop; see tape.h.  What the ops compute lives
+ * in ops_*.c. */
+#include "engine/tensor/tape.h"
+
+#include "engine/tensor/ops.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 16 };
+enum tensor_flag { T_WANTS = 1 << 0, T_PARAM = 1 << 1, T_INDEX_SHIFT = 8 /* above: index of the parameter */ };
+
+struct scope {
+    const char *name; /* "block1.attn", in the arena */
+    uint64_t site;    /* rng_site of the name */
+};
+struct param_slot { /* what the tape made of a parameter since tape_begin */
+    struct tensor *t;
+    real *transposed;
+};
+struct key_seen {
+    uint64_t site;
+    uint32_t times;
+};
+struct term {
+    const char *name;
+    struct tensor *x;
+    double weight;
+};
+struct carry {
+    const struct param *state;
+    const int32_t *row;
+    struct tensor *x;
+};
+/* Stands in the 64 bytes before a gradient buffer.  Several tensors may share a buffer (a sum passes its gradient
+ * on); who wants to write must be the only reader. */
+struct grad_buf {
+    struct grad_buf *next; /* when free */
+    size_t n;
+    int32_t refs;
+};
+enum { GRAD_HEAD = 64 };
+_Static_assert(sizeof(struct grad_buf) <= GRAD_HEAD, "header of a gradient buffer");
+
+/* Lists that grow by malloc and are kept from block to block: a steady step finds them large enough. */
+#define LIST(type)                                                                                                     \
+    struct {                                                                                                           \
+        type *v;                                                                                                       \
+        int32_t n, cap;                                                                                                \
+    }
+
+struct tape {
+    struct arena *mem;
+    struct tape_env env;
+    bool keep;
+    struct err err;
+    int32_t depth, watched;
+    struct scope scope[MAX_DEPTH + 1]; /* [0] is the empty scope */
+    LIST(struct tape_op *) op;
+    LIST(struct param_slot) param;
+    LIST(struct key_seen) key;
+    LIST(struct probe_view) probe;
+    LIST(struct term) term;
+    LIST(struct carry) carry;
+    struct grad_buf *spare;
+    struct tensor bad;
+    struct tape_op lost; /* where an op of a failed tape writes its inputs; nobody reads it */
+    _Alignas(64) real bad_x[TENSOR_ROW], bad_g[TENSOR_ROW];
+};
+
+static bool list_grow(struct tape *t, void *list_v, int32_t n, int32_t *cap, size_t size)
+{
+    if (n < *cap)
+        return true;
+    int32_t more = *cap ? 2 * *cap : 64;
+    void *p;
+    memcpy(&p, list_v, sizeof p); /* a pointer to any type */
+    p = realloc(p, (size_t)more * size);
+    if (!p) {
+        tape_fail(t, ST_NOMEM, "no memory for the list of operations");
+        return false;
+    }
+    memset((char *)p + (size_t)*cap * size, 0, (size_t)(more - *cap) * size);
+    memcpy(list_v, &p, sizeof p);
+    *cap = more;
+    return true;
+}
+#define GROW(t, list) list_grow(t, &(list).v, (list).n, &(list).cap, sizeof *(list).v)
+
+/* ---- Life ---- */
+
+enum status tape_new(struct tape **out, size_t reserve, struct err *err)
+{
+    *out = NULL;
+    struct tape *t = aligned_alloc(64, (sizeof *t + 63) / 64 * 64);
+    if (!t)
+        return err_nomem(err, sizeof *t, "tape");
+    memset(t, 0, sizeof *t);
+    enum status st = arena_new(&t->mem, reserve, err);
+    if (st != ST_OK) {
+        free(t);
+        return st;
+    }
+    t->bad = (struct tensor){.x = t->bad_x, .g = t->bad_g, .nd = 1, .d = {1}, .ld = TENSOR_ROW, .node = -1};
+    t->watched = -1;
+    t->scope[0] = (struct scope){.name = "", .site = rng_site("")};
+    *out = t;
+    return ST_OK;
+}
+
+void tape_free(struct tape *t)
+{
+    if (!t)
+        return;
+    arena_free(t->mem);
+    free(t->op.v);
+    free(t->param.v);
+    free(t->key.v);
+    free(t->probe.v);
+    free(t->term.v);
+    free(t->carry.v);
+    free(t);
+}
+
+void tape_begin(struct tape *t, const struct tape_env *env)
+{
+    arena_reset(t->mem);
+    t->env = *env;
+    t->keep = env->keep_grads || env->on_op;
+    t->err = (struct err){.code = ST_OK};
+    t->depth = 0;
+    t->watched = -1;
+    t->op.n = t->key.n = t->probe.n = t->term.n = t->carry.n = 0;
+    if (t->param.n)
+        memset(t->param.v, 0, (size_t)t->param.n * sizeof *t->param.v);
+    t->param.n = 0;
+    t->spare = NULL;
+}
+
+const struct tape_env *tape_env(const struct tape *t)
+{
+    return &t->env;
+}
+
+struct arena *tape_arena(struct tape *t)
+{
+    return t->mem;
+}
+
+bool tape_training(const struct tape *t)
+{
+    return t->env.training;
+}
+
+/* ---- Errors ---- */
+
+void tape_fail(struct tape *t, enum status code, const char *fmt, ...)
+{
+    if (t->err.code != ST_OK)
+        return; /* the first one is the cause */
+    char text[sizeof t->err.msg];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (t->depth)
+        err_set(&t->err, code, "%s in %s", text, t->scope[t->depth].name);
+    else
+        err_set(&t->err, code, "%s", text);
+#ifdef TAPE_STRICT
+    assert(code != ST_SHAPE && "a tensor has the wrong shape: see t->err.msg");
+#endif
+}
+
+bool tape_failed(const struct tape *t)
+{
+    return t->err.code != ST_OK;
+}
+
+enum status tape_check(const struct tape *t, struct err *err)
+{
+    if (t->err.code != ST_OK && err)
+        *err = t->err;
+    return t->err.code;
+}
+
+struct tensor *tape_bad(struct tape *t)
+{
+    return &t->bad;
+}
+
+/* ---- Memory and tensors ---- */
+
+void *tape_alloc(struct tape *t, size_t size)
+{
+    void *p = arena_raw(t->mem, size);
+    if (!p)
+        tape_fail(t, ST_NOMEM, "no memory for %.1f MiB of activations", (double)size / 1048576.0);
+    return p;
+}
+
+struct tensor *tape_tensor_bare(struct tape *t, int nd, const int32_t *d)
+{
+    if (tape_failed(t))
+        return &t->bad;
+    assert(nd >= 1 && nd <= TENSOR_MAX_DIM);
+    struct tensor *x = tape_alloc(t, sizeof *x);
+    if (!x)
+        return &t->bad;
+    *x = (struct tensor){.nd = nd, .ld = row_ld(d[nd - 1]), .node = -1};
+    memcpy(x->d, d, (size_t)nd * sizeof *d);
+    x->x = tape_alloc(t, tensor_size(x) * sizeof *x->x);
+    return x->x ? x : &t->bad;
+}
+
+struct tensor *tape_tensor_raw(struct tape *t, int nd, const int32_t *d)
+{
+    struct tensor *x = tape_tensor_bare(t, nd, d);
+    int32_t cols = tensor_cols(x);
+    if (x == &t->bad || cols == x->ld)
+        return x;
+    for (int32_t r = 0; r < tensor_rows(x); r++)
+        memset(x->x + (size_t)r * (size_t)x->ld + cols, 0, (size_t)(x->ld - cols) * sizeof *x->x);
+    return x;
+}
+
+struct tensor *tape_tensor(struct tape *t, int nd, const int32_t *d)
+{
+    struct tensor *x = tape_tensor_bare(t, nd, d);
+    if (x != &t->bad)
+        memset(x->x, 0, tensor_size(x) * sizeof *x->x);
+    return x;
+}
+
+struct tape_op *tape_append(struct tape *t, int32_t kind, struct tensor *out, void (*back)(struct tape *t, struct tape_op *op))
+{
+    if (tape_failed(t) || !GROW(t, t->op))
+        return &t->lost;
+    struct tape_op *op = tape_alloc(t, sizeof *op);
+    if (!op)
+        return &t->lost;
+    *op = (struct tape_op){.kind = kind, .out = out, .name = t->scope[t->depth].name};
+    if (back && t->env.g) {
+        op->back = back;
+        out->flags |= T_WANTS;
+    }
+    out->node = t->op.n;
+    t->op.v[t->op.n++] = op;
+    if (t->env.on_op && !t->env.on_op(t->env.ctx, t, out->node, false))
+        tape_fail(t, ST_CANCELLED, "stopped");
+    return op;
+}
+
+struct tensor *tape_input(struct tape *t, const real *src, int nd, const int32_t *d)
+{
+    struct tensor *x = tape_tensor(t, nd, d);
+    if (tape_failed(t))
+        return &t->bad;
+    if (src)
+        for (int32_t r = 0, rows = tensor_rows(x), cols = tensor_cols(x); r < rows; r++)
+            memcpy(x->x + (size_t)r * (size_t)x->ld, src + (size_t)r * (size_t)cols, (size_t)cols * sizeof *src);
+    tape_append(t, OP_input, x, NULL);
+    return x;
+}
+
+/* ---- Parameters ---- */
+
+static struct param_slot *slot(struct tape *t, int32_t index)
+{
+    while (t->param.n <= index) {
+        if (!GROW(t, t->param))
+            return NULL;
+        t->param.n++;
+    }
+    return &t->param.v[index];
+}
+
+static real *writable(const real *x) /* a tensor's value is real *; nobody writes a parameter's */
+{
+    return (real *)(uintptr_t)x;
+}
+
+struct tensor *tape_param(struct tape *t, const struct param *p)
+{
+    if (tape_failed(t))
+        return &t->bad;
+    if (p->index < 0) {
+        tape_fail(t, ST_STATE, "a parameter that could not be declared");
+        return &t->bad;
+    }
+    struct param_slot *s = slot(t, p->index);
+    if (!s)
+        return &t->bad;
+    if (s->t)
+        return s->t;
+    struct tensor *x = tape_alloc(t, sizeof *x);
+    if (!x)
+        return &t->bad;
+    *x = (struct tensor){.x = writable(t->env.x + p->at), .nd = p->nd, .ld = p->ld, .node = -1};
+    memcpy(x->d, p->d, sizeof x->d);
+    x->flags = T_PARAM | (p->index + 1) << T_INDEX_SHIFT;
+    x->g = tape_param_grad(t, p);
+    if (x->g)
+        x->flags |= T_WANTS;
+    s->t = x;
+    tape_append(t, OP_param, x, NULL);
+    return tape_failed(t) ? &t->bad : x;
+}
+
+real *tape_param_grad(struct tape *t, const struct param *p)
+{
+    return t->env.g && !(p->flags & (PARAM_FROZEN | PARAM_STATE)) ? t->env.g + p->at : NULL;
+}
+
+void tape_rows_grad(struct tape *t, const struct param *p, const int32_t *row, int32_t n, const real *g, int32_t ldg,
+                    float scale)
+{
+    real *into = tape_param_grad(t, p);
+    if (!into)
+        return;
+    if (t->env.rows && p->flags & PARAM_ROWS) {
+        t->env.rows(t->env.rows_ctx, p, row, n, g, ldg, scale);
+        return;
+    }
+    for (int32_t i = 0; i < n; i++)
+        if (row[i] >= 0)
+            kern()->axpy((real)scale, g + (size_t)i * (size_t)ldg, into + (size_t)row[i] * (size_t)p->ld, param_cols(p));
+}
+
+const real *tape_transposed(struct tape *t, const struct tensor *x, int32_t *ld)
+{
+    int32_t rows = tensor_rows(x), cols = tensor_cols(x);
+    *ld = row_ld(rows);
+    struct param_slot *s = x->flags & T_PARAM ? slot(t, (x->flags >> T_INDEX_SHIFT) - 1) : NULL;
+    if (s && s->transposed)
+        return s->transposed;
+    real *y = tape_alloc(t, (size_t)cols * (size_t)*ld * sizeof *y);
+    if (!y)
+        return NULL;
+    kern()->transpose(x->x, (size_t)x->ld, rows, cols, y, (size_t)*ld);
+    if (s)
+        s->transposed = y;
+    return y;
+}
+
+/* ---- Gradients ---- */
+
+bool tape_wants(const struct tape *t, const struct tensor *x)
+{
+    return t->env.g && x->flags & T_WANTS;
+}
+
+static struct grad_buf *buf_of(const struct tensor *x)
+{
+    return (struct grad_buf *)(void *)((char *)x->g - GRAD_HEAD);
+}
+
+static real *buf_new(struct tape *t, size_t n)
+{
+    for (struct grad_buf **b = &t->spare; *b; b = &(*b)->next)
+        if ((*b)->n == n) {
+            struct grad_buf *found = *b;
+            *b = found->next;
+            found->refs = 1;
+            return (real *)(void *)((char *)found + GRAD_HEAD);
+        }
+    struct grad_buf *fresh = tape_alloc(t, GRAD_HEAD + n * sizeof(real));
+    if (!fresh)
+        return NULL;
+    *fresh = (struct grad_buf){.n = n, .refs = 1};
+    return (real *)(void *)((char *)fresh + GRAD_HEAD);
+}
+
+static void buf_drop(struct tape *t, struct tensor *x)
+{
+    struct grad_buf *b = buf_of(x);
+    x->g = NULL;
+    if (--b->refs == 0) {
+        b->next = t->spare;
+        t->spare = b;
+    }
+}
+
+/* x's own buffer, a copy of the shared one when others read it too. */
+static bool unshare(struct tape *t, struct tensor *x)
+{
+    struct grad_buf *b = buf_of(x);
+    if (b->refs == 1)
+        return true;
+    real *own = buf_new(t, b->n);
+    if (!own)
+        return false;
+    memcpy(own, x->g, b->n * sizeof *own);
+    b->refs--;
+    x->g = own;
+    return true;
+}
+
+real *tape_grad(struct tape *t, struct tensor *x, bool *fresh)
+{
+    if (!tape_wants(t, x) || tape_failed(t))
+        return NULL;
+    if (fresh)
+        *fresh = false;
+    if (x->flags & T_PARAM)
+        return x->g;
+    if (x->g)
+        return unshare(t, x) ? x->g : NULL;
+    size_t n = tensor_size(x);
+    x->g = buf_new(t, n);
+    if (!x->g)
+        return NULL;
+    if (fresh)
+        *fresh = true;
+    else
+        memset(x->g, 0, n * sizeof *x->g);
+    return x->g;
+}
+
+void tape_grad_pass(struct tape *t, struct tensor *x, struct tensor *out)
+{
+    if (!tape_wants(t, x) || tape_failed(t))
+        return;
+    assert(tensor_size(x) == tensor_size(out));
+    size_t n = tensor_size(x);
+    if (!(x->flags & T_PARAM)) {
+        if (!x->g) {
+            x->g = out->g;
+            buf_of(out)->refs++;
+            return;
+        }
+        struct grad_buf *b = buf_of(x);
+        if (b->refs > 1) { /* copy and add in one pass */
+            real *own = buf_new(t, n);
+            if (!own)
+                return;
+            kern()->add(x->g, out->g, own, n);
+            b->refs--;
+            x->g = own;
+            return;
+        }
+    }
+    kern()->add(x->g, out->g, x->g, n);
+}
+
+real *tape_grad_take(struct tape *t, struct tensor *out)
+{
+    struct grad_buf *b = buf_of(out);
+    if (b->refs == 1 && !t->keep)
+        return out->g;
+    real *copy = tape_alloc(t, b->n * sizeof *copy);
+    if (copy)
+        memcpy(copy, out->g, b->n * sizeof *copy);
+    return copy;
+}
+
+enum status tape_backward(struct tape *t, struct err *err)
+{
+    if (!t->env.g)
+        tape_fail(t, ST_STATE, "backward on a forward-only tape");
+    for (int32_t i = 0; i < t->term.n; i++) {
+        real *g = tape_grad(t, t->term.v[i].x, NULL);
+        if (g)
+            g[0] += (real)t->term.v[i].weight;
+    }
+    for (int32_t i = t->op.n - 1; i >= 0 && !tape_failed(t); i--) {
+        struct tape_op *op = t->op.v[i];
+        if (op->back && op->out->g)
+            op->back(t, op);
+        if (t->env.on_op && !tape_failed(t) && !t->env.on_op(t->env.ctx, t, i, true))
+            tape_fail(t, ST_CANCELLED, "stopped");
+        if (op->back && op->out->g && !t->keep)
+            buf_drop(t, op->out);
+    }
+    return tape_check(t, err);
+}
+
+/* ---- Scopes and random keys ---- */
+
+void tape_push(struct tape *t, const char *fmt, ...)
+{
+    char part[96];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(part, sizeof part, fmt, ap);
+    va_end(ap);
+    assert(t->depth < MAX_DEPTH);
+    const struct scope *up = &t->scope[t->depth];
+    const char *name = arena_printf(t->mem, "%s%s%s", up->name, t->depth ? "." : "", part);
+    if (!name) {
+        tape_fail(t, ST_NOMEM, "no memory for a name");
+        name = "";
+    }
+    t->scope[++t->depth] = (struct scope){.name = name, .site = rng_site(name)};
+}
+
+void tape_pop(struct tape *t)
+{
+    assert(t->depth > 0);
+    t->depth--;
+}
+
+const char *tape_scope(const struct tape *t)
+{
+    return t->scope[t->depth].name;
+}
+
+static uint64_t site_add(uint64_t h, const char *s) /* goes on with rng_site */
+{
+    for (; *s; s++)
+        h = (h ^ (uint8_t)*s) * 0x100000001b3u;
+    return h;
+}
+
+struct rng_key tape_key(struct tape *t, const char *what)
+{
+    uint64_t site = t->scope[t->depth].site;
+    if (t->depth)
+        site = site_add(site, ".");
+    site = site_add(site, what);
+    uint32_t times = 0;
+    for (int32_t i = 0; i < t->key.n; i++)
+        if (t->key.v[i].site == site)
+            times = ++t->key.v[i].times;
+    if (times) {
+        char again[16];
+        snprintf(again, sizeof again, "#%u", (unsigned)times);
+        return rng_key(t->env.seed, t->env.step, site_add(site, again));
+    }
+    if (GROW(t, t->key))
+        t->key.v[t->key.n++] = (struct key_seen){.site = site};
+    return rng_key(t->env.seed, t->env.step, site);
+}
+
+/* ---- Probes ---- */
+
+static const char *scoped(struct tape *t, const char *name)
+{
+    const char *s = arena_printf(t->mem, "%s%s%s", t->scope[t->depth].name, t->depth ? "." : "", name);
+    if (!s)
+        tape_fail(t, ST_NOMEM, "no memory for a name");
+    return s;
+}
+
+struct tensor *tape_probe(struct tape *t, const char *name, struct tensor *x)
+{
+    if (tape_failed(t))
+        return x;
+    const char *full = scoped(t, name);
+    if (full && GROW(t, t->probe))
+        t->probe.v[t->probe.n++] = (struct probe_view){.name = full, .t = x};
+    return x;
+}
+
+void tape_watch(struct tape *t, int32_t session)
+{
+    t->watched = session;
+}
+
+int32_t tape_watched(const struct tape *t)
+{
+    return t->watched;
+}
+
+size_t tape_probes(const struct tape *t, const struct probe_view **out)
+{
+    *out = t->probe.v;
+    return (size_t)t->probe.n;
+}
+
+const struct tensor *tape_find(const struct tape *t, const char *name)
+{
+    for (int32_t i = 0; i < t->probe.n; i++)
+        if (strcmp(t->probe.v[i].name, name) == 0)
+            return t->probe.v[i].t;
+    return NULL;
+}
+
+/* ---- Terms and carried states ---- */
+
+void tape_term(struct tape *t, const char *name, struct tensor *x, double weight)
+{
+    if (tape_failed(t))
+        return;
+    if (tensor_rows(x) != 1 || tensor_cols(x) != 1) {
+        tape_fail(t, ST_SHAPE, "loss term %s: not a single number", name);
+        return;
+    }
+    if (GROW(t, t->term))
+        t->term.v[t->term.n++] = (struct term){.name = name, .x = x, .weight = weight};
+}
+
+int tape_terms(const struct tape *t)
+{
+    return t->term.n;
+}
+
+const char *tape_term_at(const struct tape *t, int i, double *value, double *weight)
+{
+    assert(i >= 0 && i < t->term.n);
+    if (value)
+        *value = (double)t->term.v[i].x->x[0];
+    if (weight)
+        *weight = t->term.v[i].weight;
+    return t->term.v[i].name;
+}
+
+double tape_loss(const struct tape *t)
+{
+    double loss = 0;
+    for (int32_t i = 0; i < t->term.n; i++)
+        loss += t->term.v[i].weight * (double)t->term.v[i].x->x[0];
+    return loss;
+}
+
+void tape_carry(struct tape *t, const struct param *state, const int32_t *row, struct tensor *x)
+{
+    if (tape_failed(t))
+        return;
+    if (tensor_cols(x) != param_cols(state)) {
+        tape_fail(t, ST_SHAPE, "carried rows of %d into %s of %d", tensor_cols(x), state->name, param_cols(state));
+        return;
+    }
+    if (GROW(t, t->carry))
+        t->carry.v[t->carry.n++] = (struct carry){.state = state, .row = row, .x = x};
+}
+
+int tape_carries(const struct tape *t)
+{
+    return t->carry.n;
+}
+
+void tape_carry_at(const struct tape *t, int i, const struct param **state, const int32_t **row, const struct tensor **x)
+{
+    assert(i >= 0 && i < t->carry.n);
+    *state = t->carry.v[i].state;
+    *row = t->carry.v[i].row;
+    *x = t->carry.v[i].x;
+}
+
+/* ---- The list of ops ---- */
+
+int32_t tape_nodes(const struct tape *t)
+{
+    return t->op.n;
+}
+
+const char *tape_node(const struct tape *t, int32_t node, const char **op, const struct tensor **out)
+{
+    assert(node >= 0 && node < t->op.n);
+    const struct tape_op *o = t->op.v[node];
+    if (op)
+        *op = op_name((enum op_kind)o->kind);
+    if (out)
+        *out = o->out;
+    return o->name;
+}
+
+const char *op_name(enum op_kind k)
+{
+    static const char *const names[] = {
+#define OP(name, doc) [OP_##name] = #name,
+#include "engine/tensor/ops.def"
+#undef OP
+    };
+    return (unsigned)k < OP_KINDS ? names[k] : "unknown";
+}

@@ -1,10 +1,14 @@
 /* Which events train, which are asked.  Two kinds: leave-one-out on user histories (last item test, the one before
  * validation, the rest training) and by session number (80 % training, 10 % validation, 10 % test; every next item of the
- * held-out sessions is asked from its prefix alone). */
+ * held-out sessions is asked from its prefix alone).
+ *
+ * By session number, two kinds of events are not asked: those flagged WF_START (in generated worlds: popularity is all there
+ * is to know), and those whose item never occurs in training (counted in n_unseen), as the session protocols have it. */
 #ifndef ENGINE_DATA_SPLIT_H
 #define ENGINE_DATA_SPLIT_H
 
 #include "engine/data/dataset.h"
+#include "engine/data/world.h"
 
 enum split_kind { SPLIT_LEAVE_ONE_OUT, SPLIT_SESSIONS };
 enum split_part { PART_TRAIN, PART_VALID, PART_TEST };
@@ -20,6 +24,7 @@ struct split {
     int32_t n_train;            /* sessions with train_len >= 2 */
     int64_t n_train_events;
     int64_t n_valid, n_test;
+    int64_t n_unseen;           /* held-out events not asked: their item is not in training */
     struct eval_case *valid, *test;
     int64_t *train_pop;         /* [0..n_items] events of each item in training */
 };

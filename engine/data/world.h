@@ -14,8 +14,18 @@ enum world_flag { /* of an event: what its item is in the pattern */
     WF_SNACK, WF_FIRST, WF_SECOND, WF_TIN,           /* pairs */
     WF_BREAD, WF_FILLING, WF_SAUCE,                  /* gap */
     WF_BEFORE, WF_AFTER, WF_LATER,                   /* drift: before the switch, the two after it, later */
+    WF_AFTER_ODD,                                    /* drift: an item of the interest right after an odd one */
     WORLD_FLAGS,
 };
+/* dataset.truth, by world; -1 = nothing hidden there:
+ *   chain, skew   which of the four successors (0..3) came, -1 at the start and for noise
+ *   twins         whose turn it is, 0 or 1
+ *   pairs, gap    the tin, or filling, that the rule demands (0..7), on that event; else -1
+ *   opener        the opener's number (0..9), on every event
+ *   drift         department of the present interest (0..11)
+ *   tastes        type of the customer (0..7)
+ *   bazaar        which world the session is of: 0 chain, 1 twins, 2 pairs, 3 opener, 4 gap, 5 drift, 6 tastes
+ * Flags in drift: the first item WF_START, the second WF_STEP (one item tells nothing yet), odd ones WF_NOISE. */
 const char *world_flag_name(enum world_flag f); /* "present", "browse": the word after where= */
 int world_flag_find(const char *name);          /* -1 = none */
 
@@ -29,6 +39,7 @@ struct world_def {
     const char *name, *title, *doc;
     int32_t sessions, noise;
     const char *planted, *who;  /* one line each: what is planted; who shows it */
+    const struct world_fns *fn; /* private */
 };
 extern const struct world_def *const world_defs[]; /* NULL-terminated */
 
@@ -36,6 +47,8 @@ extern const struct world_def *const world_defs[]; /* NULL-terminated */
 MUST_CHECK enum status world_generate(struct dataset **out, const char *name, const struct world_opts *o, struct err *err);
 const struct world_def *world_of(const struct world *w);
 const struct world_opts *world_options(const struct world *w);
+int32_t world_department(const struct world *w, int32_t item);  /* 0..11 of item 1..n_items */
+const char *world_department_name(int32_t department);          /* "baking"; NULL beyond 0..11 */
 
 /* Exact odds of the next item after this prefix of items (ids from 1): p[0..n_items], p[0] = 0, sums to 1.
  * n >= 0.  mem: scratch. */

@@ -21,7 +21,7 @@ static struct eval_case case_at(const struct dataset *ds, int32_t session, int32
 
 static bool asked(const struct split *sp, struct eval_case c)
 {
-    return c.flag != WF_START && (sp->kind == SPLIT_LEAVE_ONE_OUT || sp->train_pop[c.target] > 0);
+    return sp->train_pop[c.target] > 0;
 }
 
 /* Cases of one session into `out` (NULL: only counted): all of its next items, from a prefix of one on. */
@@ -31,7 +31,7 @@ static int64_t session_cases(struct split *sp, int32_t s, struct eval_case *out)
     for (int32_t k = 1; k < dataset_len(sp->ds, s); k++) {
         struct eval_case c = case_at(sp->ds, s, k);
         if (!asked(sp, c)) {
-            sp->n_unseen += !out && c.flag != WF_START;
+            sp->n_unseen += !out;
             continue;
         }
         if (out)

@@ -2,8 +2,8 @@
  * validation, the rest training) and by session number (80 % training, 10 % validation, 10 % test; every next item of the
  * held-out sessions is asked from its prefix alone).
  *
- * By session number, two kinds of events are not asked: those flagged WF_START (in generated worlds: popularity is all there
- * is to know), and those whose item never occurs in training (counted in n_unseen), as the session protocols have it. */
+ * By session number an event whose item never occurs in training is not asked (counted in n_unseen), as the session protocols
+ * have it.  Cases flagged WF_START are in the list, for who wants them; the default questions (eval.h) pass over them. */
 #ifndef ENGINE_DATA_SPLIT_H
 #define ENGINE_DATA_SPLIT_H
 

@@ -21,13 +21,13 @@ static void session(struct world_gen *g)
 
 static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
 {
-    double l[STALLS], best = -INFINITY, sum = 0, one[MAX_ITEMS];
+    double l[STALLS], best = -HUGE_VAL, sum = 0, one[MAX_ITEMS];
     for (int32_t k = 0; k < STALLS; k++) {
         l[k] = stall[k]->log_odds(w, s, n);
         best = l[k] > best ? l[k] : best;
     }
     for (int32_t k = 0; k < STALLS; k++) {
-        l[k] = best > -INFINITY ? exp(l[k] - best) : 1; /* no world does this: all seven alike */
+        l[k] = isfinite(best) ? exp(l[k] - best) : 1; /* no world does this: all seven alike */
         sum += l[k];
     }
     for (int32_t k = 0; k < STALLS; k++) {

@@ -89,7 +89,7 @@ static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
 static double log_odds(const struct world *w, const int32_t *s, int32_t n)
 {
     double weight[DEPARTMENTS];
-    return n < LENGTH ? filter(w, s, n, weight) : -INFINITY;
+    return n < LENGTH ? filter(w, s, n, weight) : -HUGE_VAL;
 }
 
 const struct world_fns fns_drift = {session, odds, NULL, log_odds};

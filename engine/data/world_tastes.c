@@ -42,7 +42,7 @@ static double filter(const struct world *w, const int32_t *s, int32_t n, double 
         if (sum <= 0) { /* no noise and an item no type buys: nothing learnt from it */
             for (int32_t m = 0; m < TYPES; m++)
                 weight[m] = 1.0 / TYPES;
-            l = -INFINITY;
+            l = -HUGE_VAL;
             continue;
         }
         for (int32_t m = 0; m < TYPES; m++)

@@ -76,10 +76,13 @@ INLINE vr vcut(vr v, int32_t j, int32_t n)
 {
     return (vr)((vi)v & (viota() < viset(n - j)));
 }
+INLINE vu vsign_bit(void)
+{
+    return ((vu){0} + 1) << (8 * sizeof(real) - 1);
+}
 INLINE vr vabs(vr x)
 {
-    const vu sign = (vu)vset((real)-0.0);
-    return (vr)((vu)x & ~sign);
+    return (vr)((vu)x & ~vsign_bit());
 }
 INLINE vr vmax(vr a, vr b) /* b where a is NaN */
 {
@@ -209,7 +212,7 @@ INLINE vr vtanh(vr x) /* Cephes: a polynomial near 0, else by exp */
     p = p * s - 3.33332819422e-1f;
     p = p * s * x + x;
     vr big = 1.0f - 2.0f / (vexp(z + z) + 1.0f);
-    big = (vr)((vi)big | ((vi)x & (vi)vset(-0.0f)));
+    big = (vr)((vu)big | ((vu)x & vsign_bit()));
     return vpick(z < vset(0.625f), p, big);
 }
 

@@ -251,7 +251,7 @@ static double act_plain(double x, enum act a)
     case ACT_TANH: return tanh(x);
     case ACT_SIGMOID: return 1 / (1 + exp(-x));
     case ACT_ELU: return x < 0 ? expm1(x) : x;
-    case ACT_GELU_TANH: return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case ACT_GELU_TANH: return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
     }
     return 0;
 }

@@ -246,7 +246,7 @@ static double act_plain(double x, enum act a)
 {
     switch (a) {
     case ACT_NONE: return x;
-    case ACT_RELU: return x > 0 ? x : 0;
+    case ACT_RELU: return x < 0 ? 0 : x; /* a NaN stays */
     case ACT_GELU: return 0.5 * x * erfc(-x / sqrt(2));
     case ACT_TANH: return tanh(x);
     case ACT_SIGMOID: return 1 / (1 + exp(-x));

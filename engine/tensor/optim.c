@@ -1,0 +1,118 @@
+/* Optimisers; see optim.h. */
+#include "engine/tensor/optim.h"
+
+#include "engine/tensor/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+static real root(real x)
+{
+#ifdef SEQLAB_DOUBLE
+    return sqrt(x);
+#else
+    return sqrtf(x);
+#endif
+}
+
+static void shrink(real *x, size_t n, float lr, float decay) /* decoupled decay: x -= lr decay x */
+{
+    if (decay != 0)
+        kern()->scale((real)(1 - (double)lr * (double)decay), x, x, n);
+}
+
+/* Kingma & Ba 2015: x -= lr mhat / (sqrt(vhat) + eps), both corrections drawn into lr and eps. */
+static void adam_corrected(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s, float l2)
+{
+    double c1 = 1 - pow((double)s->beta1, (double)s->t), c2 = sqrt(1 - pow((double)s->beta2, (double)s->t));
+    kern()->adam(x, g, aux[0], aux[1], n, (float)((double)s->lr * c2 / c1), s->beta1, s->beta2, (float)((double)s->eps * c2), s->clip, l2);
+}
+
+static void adam(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s)
+{
+    adam_corrected(x, g, aux, n, s, s->decay);
+}
+
+static void adamw(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s)
+{
+    shrink(x, n, s->lr, s->decay);
+    adam_corrected(x, g, aux, n, s, 0);
+}
+
+/* w -= lr (m / (sqrt(v) + eps) + decay w), no bias correction. */
+static void bertadam(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s)
+{
+    shrink(x, n, s->lr, s->decay);
+    kern()->adam(x, g, aux[0], aux[1], n, s->lr, s->beta1, s->beta2, s->eps, s->clip, 0);
+}
+
+/* acc += g^2;  v = momentum v - lr g / sqrt(acc + eps);  x += v.  eps inside the root.  Without gradient nothing moves:
+ * the authors' code changes accumulator, velocity and value of touched rows only. */
+static void adagrad(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s)
+{
+    if (!g)
+        return;
+    real *acc = aux[0], *vel = aux[1];
+    for (size_t i = 0; i < n; i++) {
+        real d = (real)s->clip * g[i] + (real)s->decay * x[i];
+        acc[i] += d * d;
+        real below = acc[i] + (real)s->eps;
+        real step = below > 0 ? (real)s->lr * d / root(below) : 0;
+        vel[i] = (real)s->momentum * vel[i] - step;
+        x[i] += vel[i];
+    }
+}
+
+/* v = momentum v + g;  x -= lr v. */
+static void sgd(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s)
+{
+    real *vel = aux[0];
+    for (size_t i = 0; i < n; i++) {
+        real d = (g ? (real)s->clip * g[i] : 0) + (real)s->decay * x[i];
+        vel[i] = (real)s->momentum * vel[i] + d;
+        x[i] -= (real)s->lr * vel[i];
+    }
+}
+
+static const char *const ADAM_AUX[] = {"m", "v"}, *const ADAGRAD_AUX[] = {"acc", "vel"}, *const SGD_AUX[] = {"vel"};
+
+// clang-format off
+static const struct optim_def ADAM = {
+    "adam", "Adam", "Kingma & Ba 2015; weight decay is added to the gradient (L2)", 2, ADAM_AUX, 0, adam};
+static const struct optim_def ADAMW = {
+    "adamw", "AdamW", "Loshchilov & Hutter 2019: Adam with decoupled weight decay", 2, ADAM_AUX, 0, adamw};
+static const struct optim_def BERTADAM = {
+    "bertadam", "Adam of BERT", "Devlin et al.'s code: no bias correction, decoupled weight decay", 2, ADAM_AUX, 0, bertadam};
+static const struct optim_def ADAGRAD = {
+    "adagrad", "Adagrad", "as in GRU4Rec's code: epsilon inside the root, optional momentum, touched rows only", 2, ADAGRAD_AUX, 0, adagrad};
+static const struct optim_def SGD = {
+    "sgd", "SGD", "gradient descent, optional momentum; weight decay is added to the gradient", 1, SGD_AUX, 0, sgd};
+// clang-format on
+
+const struct optim_def *const optim_defs[] = {&ADAM, &ADAMW, &BERTADAM, &ADAGRAD, &SGD, NULL};
+
+const struct optim_def *optim_find(const char *name)
+{
+    for (int i = 0; optim_defs[i]; i++)
+        if (strcmp(optim_defs[i]->name, name) == 0)
+            return optim_defs[i];
+    return NULL;
+}
+
+bool optim_idle(const struct optim_def *o, const struct optim_step *s)
+{
+    return o->span == adagrad || (o->span == sgd && s->momentum == 0 && s->decay == 0);
+}
+
+void optim_catch_up(const struct optim_def *o, real *x, real *const *aux, size_t n, int64_t last, int64_t done, int64_t now,
+                    struct optim_step (*at)(const void *ctx, int64_t t), const void *ctx)
+{
+    for (int64_t t = done + 1; t <= now; t++) {
+        struct optim_step s = at(ctx, t);
+        if (optim_idle(o, &s))
+            continue;
+        if (s.decay == 0 && t - last > OPTIM_MEMORY)
+            continue;
+        o->span(x, NULL, aux, n, &s);
+    }
+}

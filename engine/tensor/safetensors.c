@@ -417,9 +417,13 @@ enum status st_read(struct st_file *f, const struct st_array *a, int n, struct e
         return err_nomem(err, 512, "checksum");
     enum status st = ST_OK;
     const char *said = st_get(f, "checksum");
+    if (!said) {
+        XXH3_freeState(in.sum);
+        return format(f, err, "carries no checksum: not written by this program, or damaged");
+    }
     char *digits = strstr(f->text, sum_key);
     char want[17] = "";
-    if (said && strlen(said) == 16 && digits) {
+    if (strlen(said) == 16 && digits) {
         memcpy(want, digits + sizeof sum_key - 1, 16);
         memcpy(digits + sizeof sum_key - 1, zeros, 16);
     }
@@ -431,7 +435,7 @@ enum status st_read(struct st_file *f, const struct st_array *a, int n, struct e
         st = in.bad ? err_set(err, ST_NUMERIC, "%s: array \"%s\" holds NaN or infinity", f->path, in.bad) : format(f, err, "cut short");
     char hex[17];
     snprintf(hex, sizeof hex, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(in.sum));
-    if (st == ST_OK && said && strcmp(want, hex) != 0)
+    if (st == ST_OK && strcmp(want, hex) != 0)
         st = format(f, err, "checksum does not match: the file is damaged");
     XXH3_freeState(in.sum);
     return st;

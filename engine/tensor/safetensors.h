@@ -30,7 +30,7 @@ bool st_has(const struct st_file *f, const char *name);
 bool st_shape(const struct st_file *f, const char *name, int32_t *nd, int32_t d[TENSOR_MAX_DIM]);
 /* The file must hold exactly these arrays: names, types, shapes, contiguous cover of the data. */
 MUST_CHECK enum status st_match(const struct st_file *f, const struct st_array *a, int n, struct err *err);
-/* Reads what st_match accepted into the arrays' memory; checksum and (F32) finite values are checked on the way.  On failure the memory is
+/* Reads what st_match accepted into the arrays' memory; the checksum (it must be there) and (F32) finite values are checked on the way.  On failure the memory is
  * half written: read into a copy that nobody uses yet. */
 MUST_CHECK enum status st_read(struct st_file *f, const struct st_array *a, int n, struct err *err);
 

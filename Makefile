@@ -84,7 +84,7 @@ $(B)/lib%.a:
 $(PROGRAM): $(B)/app/main.o $(LIBS)
 	$(QUIET)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(B)/tests/bench/%: $(B)/tests/bench/%.o $(SUPPORT_OBJ) $(LIBS)
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIBS)
 	$(QUIET)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(B)/tests/%: $(B)/tests/%.o $(SUPPORT_OBJ) $(LIBS)
 	$(QUIET)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $^ -lcmocka -lvterm -lutil $(LDLIBS) -o $@

@@ -196,6 +196,16 @@ static void dropout(const real *x, const struct dropout *drop, int32_t row0, int
     bias_act(x, NULL, ACT_NONE, drop, row0, rows, n, ld, y);
 }
 
+static void dropout_lower(const real *x, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n, size_t ld, real *y)
+{
+    const struct keeper k = keeper(drop);
+    for (int32_t i = 0; i < rows; i++, x += ld, y += ld) {
+        uint32_t first = ((uint32_t)row0 + (uint32_t)i) * (uint32_t)n;
+        for (int32_t j = 0; j <= i && j < n; j += VW)
+            vstore(y + j, k.on ? vload(x + j) * keep_at(k, first, j) : vload(x + j));
+    }
+}
+
 static void residual(const real *x, const real *y, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n,
                      size_t ld, real *out)
 {
@@ -501,6 +511,7 @@ const struct kernels NAME(KERNEL_ISA) = {
     .add = add,
     .mul = mul,
     .dropout = dropout,
+    .dropout_lower = dropout_lower,
     .residual = residual,
     .act = act_all,
     .colsum = colsum,

@@ -91,6 +91,9 @@ struct kernels {
     void (*add)(const real *x, const real *y, real *out, size_t n);
     void (*mul)(const real *x, const real *y, real *out, size_t n);
     void (*dropout)(const real *x, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n, size_t ld, real *y);
+    /* The same over the lower triangle of a (rows,n) matrix: row i has columns 0..i; what lies past them in y means
+     * nothing. */
+    void (*dropout_lower)(const real *x, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n, size_t ld, real *y);
     /* out = x + dropout(y); out may be x or y. */
     void (*residual)(const real *x, const real *y, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n,
                      size_t ld, real *out);

@@ -135,7 +135,7 @@ static void forward(struct tape *t, const struct attention *c, const struct tens
             const real *w = p;
             if (dropped) {
                 struct dropout drop = drop_of(c, row0, s, h);
-                K->dropout(p, &drop, 0, T, T, ldp, dropped);
+                (c->causal ? K->dropout_lower : K->dropout)(p, &drop, 0, T, T, ldp, dropped);
                 w = dropped;
             }
             K->gemm(c->causal ? GEMM_K_LE : GEMM_FULL, T, c->dh, T, w, ldp, 1, v.x, v.ld, o.x, o.ld, 0);
@@ -196,7 +196,7 @@ static void attention_back(struct tape *t, struct tape_op *op)
             struct view o = head_of(c, y->g, (size_t)y->ld, 0, s, h, pad[6]);
             struct dropout drop = drop_of(c, row0, s, h);
             if (dropped) {
-                K->dropout(p, &drop, 0, T, T, ldp, dropped);
+                (c->causal ? K->dropout_lower : K->dropout)(p, &drop, 0, T, T, ldp, dropped);
                 w = dropped;
             }
             int add[3];

@@ -327,7 +327,7 @@ void tape_rows_grad(struct tape *t, const struct param *p, const int32_t *row, i
     }
     for (int32_t i = 0; i < n; i++)
         if (row[i] >= 0)
-            kern()->axpy((real)scale, g + (size_t)i * (size_t)ldg, into + (size_t)row[i] * (size_t)p->ld, param_cols(p));
+            kern()->axpy((real)scale, g + (size_t)i * (size_t)ldg, into + (size_t)row[i] * (size_t)p->ld, p->ld);
 }
 
 const real *tape_transposed(struct tape *t, const struct tensor *x, int32_t *ld)

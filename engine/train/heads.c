@@ -300,15 +300,15 @@ static double by_query(const struct head_job *j, bool *ok)
         memcpy(col + nt, negatives(j->hd, b, q), (size_t)b->n_neg * sizeof *col);
         n += b->n_neg;
         for (int32_t k = 0; k < n; k++)
-            s[k] = kn->dot(h, row_of(j, col[k]), j->d) + (real)bias_of(j, col[k]);
+            s[k] = kn->dot(h, row_of(j, col[k]), row_ld(j->d)) + (real)bias_of(j, col[k]);
         double w = (double)b->weight[q];
         total += w * query_loss(j, q, col, nt, n, 0, s, c);
         for (int32_t k = 0; k < n; k++) {
             real g = (real)(w * (double)c[k]);
             if (gh)
-                kn->axpy(g, row_of(j, col[k]), gh, j->d);
+                kn->axpy(g, row_of(j, col[k]), gh, row_ld(j->d));
             if (j->gtable)
-                kn->axpy(g, h, j->gtable + (size_t)(col[k] - j->hd->id0) * j->ld, j->d);
+                kn->axpy(g, h, j->gtable + (size_t)(col[k] - j->hd->id0) * j->ld, row_ld(j->d));
             if (j->gbias)
                 j->gbias[col[k] - j->hd->id0] += g;
         }
@@ -362,7 +362,7 @@ static double by_group(const struct head_job *j, const struct shared *g, bool *o
             const real *h = j->h + (size_t)at * j->ldh;
             if (lead) {
                 col[0] = t;
-                line[0] = kn->dot(h, row_of(j, t), j->d) + (real)bias_of(j, t);
+                line[0] = kn->dot(h, row_of(j, t), row_ld(j->d)) + (real)bias_of(j, t);
             }
             for (int32_t k = 0; k < g->n; k++) {
                 col[lead + k] = g->col[k];
@@ -379,9 +379,9 @@ static double by_group(const struct head_job *j, const struct shared *g, bool *o
             if (lead) {
                 real gt = (real)(w * (double)c[0]);
                 if (j->gh)
-                    kn->axpy(gt, row_of(j, t), j->gh + (size_t)at * j->ldh, j->d);
+                    kn->axpy(gt, row_of(j, t), j->gh + (size_t)at * j->ldh, row_ld(j->d));
                 if (j->gtable)
-                    kn->axpy(gt, h, j->gtable + (size_t)(t - j->hd->id0) * j->ld, j->d);
+                    kn->axpy(gt, h, j->gtable + (size_t)(t - j->hd->id0) * j->ld, row_ld(j->d));
                 if (j->gbias)
                     j->gbias[t - j->hd->id0] += gt;
             }
@@ -393,7 +393,7 @@ static double by_group(const struct head_job *j, const struct shared *g, bool *o
     }
     if (grows)
         for (int32_t k = 0; k < g->n; k++)
-            kn->axpy(1, grows + (size_t)k * j->ld, j->gtable + (size_t)(g->col[k] - j->hd->id0) * j->ld, j->d);
+            kn->axpy(1, grows + (size_t)k * j->ld, j->gtable + (size_t)(g->col[k] - j->hd->id0) * j->ld, row_ld(j->d));
 out:
     arena_restore(j->mem, mark);
     return total;

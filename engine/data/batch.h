@@ -1,6 +1,17 @@
 /* From sessions to batches: a plan (who is in, which shard, normalisers), made by one thread, and the filling of blocks,
  * by any worker.  Draws are keyed by (seed, epoch or step, session, place): any worker can fill any shard, and nothing is stored
- * but (epoch, batch in the epoch). */
+ * but (epoch, batch in the epoch).
+ *
+ * A sample, by kind; sessions with fewer than two training items give none:
+ *   SESSIONS  one a session: its last max_len+1 training items; inputs all but the last, targets what comes next
+ *   WINDOWS   exactly max_len rows (id 0 fills up on the left) and n_target items after them: all full windows, stride 1, a
+ *             short session one; with `prefixes` one window for every next item
+ *   CLOZE     one a session: a window of at most max_len items, some of them hidden; the hidden are the queries
+ *   PREFIXES  one for every next item: the max_len items before it, their graph, one query
+ *   PARALLEL  no samples: `size` lanes, each reading its session click by click; sessions in order of their first time stamp,
+ *             the same in every epoch
+ * The others are shuffled anew for every epoch (a permutation keyed by seed and epoch), and the last, smaller batch of an epoch is
+ * trained too. */
 #ifndef ENGINE_DATA_BATCH_H
 #define ENGINE_DATA_BATCH_H
 
@@ -11,17 +22,32 @@ enum { BATCH_SHARDS = 8 };   /* fixed: the sum of shard gradients has one order,
 enum batch_kind { BATCH_SESSIONS, BATCH_WINDOWS, BATCH_PARALLEL, BATCH_CLOZE, BATCH_PREFIXES };
 enum pos_kind { POS_FROM_START, POS_FROM_END }; /* t, or max_len - len + t: the newest item reads max_len - 1 */
 enum neg_cols { NEG_QUERY, NEG_SESSION, NEG_BATCH };
+/* A query with several targets: the head takes the mean over them, |Y| below is their number. */
+enum weight_kind {
+    WEIGHT_MEAN,         /* |Y| / all counted targets of the batch: 1/M with one target a query */
+    WEIGHT_SESSION,      /* |Y| / (sessions in the batch * |Y of the session's first row|): sum over time (SVAE) */
+    WEIGHT_SESSION_MEAN, /* the same divided by the session's rows: mean over time */
+};
 struct batch_spec {
     enum batch_kind kind;
     enum pos_kind pos;
     enum neg_cols neg_cols;
-    int32_t size, max_len, n_target, n_neg, k_max, cap;
-    int32_t bptt;               /* BATCH_PARALLEL: clicks a lane in one block */
+    enum weight_kind weight;    /* PARALLEL: always 1/size, whoever is still alive */
+    int32_t size, max_len;      /* samples or lanes a batch; 0 = no limit (SESSIONS, PARALLEL) */
+    int32_t n_target;           /* items ahead that count as targets; 0 = 1; -1 = all later ones (SESSIONS) */
+    int32_t n_neg, k_max, cap;
+    int32_t bptt;               /* PARALLEL: clicks a lane in one block; 0 = 1 */
+    int32_t mask_item;          /* CLOZE: the id of the mask, n_items + 1 */
     float neg_alpha;            /* popularity^alpha; 0 = even */
-    float rho, p_last, p_tail;  /* cloze */
+    float rho, p_last, p_tail;  /* CLOZE: share hidden, odds of last-only and of tail samples */
+    float window_prop;          /* CLOZE: windows of a long session start this share of max_len apart; 0 = .5 */
+    float mask_other;           /* CLOZE: share of the chosen places that are not hidden: half keep their item, half read another */
     bool neg_reject;            /* never an item of the session's training part; at most 50 tries, then accepted */
-    bool neg_distinct;          /* without replacement (NEG_SESSION) */
-    bool logq;                  /* fill block.logq */
+    bool neg_distinct;          /* without replacement, within a query or session */
+    bool logq;                  /* fill block.logq, block.logpop */
+    bool prefixes;              /* WINDOWS: every next item, not full windows only */
+    bool edge_count;            /* PREFIXES: edges weighted by how often they occur */
+    bool file_order;            /* PARALLEL: sessions by number, not by time */
 };
 struct batch {
     int64_t step, epoch_step;
@@ -36,14 +62,20 @@ void batcher_free(struct batcher *b);
 MUST_CHECK enum status batcher_clone(struct batcher **out, const struct batcher *b, struct err *err);
 void batcher_spec(struct batcher *b, const struct batch_spec *s);   /* live settings; from the next plan on */
 int64_t batcher_per_epoch(const struct batcher *b);                 /* batches an epoch */
-/* Plans batch number `step` (0-based over the whole run): a function of (seed, step) alone for the kinds without carried
- * state, so going back needs no more than the number.  Allocates nothing after the first epoch. */
+/* Plans batch number `step` (0-based over the whole run): a function of (seed, step) and the present spec alone, so going back
+ * needs no more than the number.  Allocates nothing after the first epoch unless the spec grows. */
 MUST_CHECK enum status batcher_plan(struct batcher *b, int64_t step, struct batch *out, struct err *err);
+/* Any worker, after the plan; `plan` is the latest.  Out of memory: out->n = 0 and out->off = NULL. */
 void batch_fill(const struct batcher *b, const struct batch *plan, int shard, int part, struct arena *mem, struct block *out);
-/* A typed session (or several prefixes): rows without targets, query = last row of each. */
+/* A typed session (or several prefixes): rows without targets, query = last row of each; an empty one has no row and no query
+ * (WINDOWS: a window of zeros; CLOZE: the mask alone).  CLOZE appends one mask.  Out of memory: as batch_fill. */
 void block_one(struct block *out, const int32_t *item, int32_t n, const struct batch_spec *s, struct arena *mem);
 void block_many(struct block *out, int32_t n, const int32_t *const *item, const int32_t *len, const struct batch_spec *s, struct arena *mem);
-/* What a batcher needs beyond seed and step to go on (BATCH_PARALLEL's lanes); empty for the others. */
+/* CLOZE: k masks appended instead of one, each a query (several steps ahead); k >= 1. */
+void block_tail(struct block *out, const int32_t *item, int32_t n, int32_t k, const struct batch_spec *s, struct arena *mem);
+/* CLOZE: nothing appended; rows that hold s->mask_item are the queries (fill-in). */
+void block_masked(struct block *out, const int32_t *item, int32_t n, const struct batch_spec *s, struct arena *mem);
+/* What a batcher needs beyond seed and step to go on; empty for every kind, since PARALLEL's lanes follow from the step too. */
 const void *batcher_state(const struct batcher *b, size_t *size);
 MUST_CHECK enum status batcher_restore(struct batcher *b, const void *state, size_t size, struct err *err);
 

@@ -18,10 +18,16 @@ struct block {               /* arrays live in the shard's arena; R = off[n] row
     const float *weight;     /* (n_query) share of that query in the batch loss, normalised over the batch */
     const int32_t *neg;      /* (n_query,n_neg), (n,n_neg) or the batch's list (n_neg), as the head's columns ask */
     const int32_t *query_session; /* (n_query) which of the n sessions */
-    const float *logq;       /* [0..n_items] log of the sampling odds, or NULL */
-    const int32_t *user;     /* (n) or NULL */
-    const int32_t *lane;     /* (n) BATCH_PARALLEL: row of the carried state, or NULL */
-    const uint8_t *fresh;    /* (n) BATCH_PARALLEL: this lane starts at zero */
+    const float *logq;       /* [0..n_items] log of the sampling odds (up to a constant), or NULL */
+    const float *logpop;     /* [0..n_items] log of events in training (0 for none), with logq */
+    const int32_t *col;      /* (n_col) PARALLEL with NEG_BATCH: items scored by every query of the batch: all its targets, by */
+    int32_t n_col;           /*   click and lane, then the n_neg draws */
+    const int32_t *query_col;/* (n_query) which column is the query's own target */
+    int32_t n_batch;         /* sessions in the whole batch */
+    const int32_t *user;     /* (n) 1-based; every session its own where the data have no users; NULL when predicting */
+    const int32_t *lane;     /* (n) BATCH_PARALLEL: row of the carried state, or NULL.  With bptt > 1 a lane may stand twice, an */
+                             /*   old session and its successor in this order: the later one's state is carried */
+    const uint8_t *fresh;    /* (n) BATCH_PARALLEL: this session begins here, from a state of zero */
     const int32_t *node, *node_off, *alias, *adj_off;  /* session graphs, packed: distinct items, (n+1), (R), (n+1) */
     const float *adj_in, *adj_out;                     /* m x m each, at adj_off[s] */
     int64_t step, epoch_step;                          /* for schedules: beta, learning rate */

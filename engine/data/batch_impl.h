@@ -11,11 +11,17 @@ struct piece { /* one sample in a batch: items from..from+len-1 of a session */
     int32_t aux;                     /* the kind's own: CLOZE what is hidden */
 };
 
+struct arrays { /* a block's arrays while they are written */
+    int32_t *off, *session, *user, *item, *pos, *query, *query_session, *target;
+    float *weight;
+};
+
 struct batch_ops {
     int32_t (*samples)(const struct batcher *b, int32_t session); /* how many a session gives */
     void (*piece)(const struct batcher *b, int32_t epoch, int32_t k, struct piece *p); /* k-th sample of p->session */
     /* Fills a block whose arrays are allocated: item, pos, query, query_session, target, weight. */
-    void (*fill)(const struct batcher *b, const struct batch *plan, const struct piece *p, struct block *out);
+    void (*fill)(const struct batcher *b, const struct batch *plan, const struct piece *p, struct block *out,
+                 const struct arrays *a);
     /* Arrays that only this kind has, after fill; false = out of memory. */
     bool (*extra)(const struct batch_spec *s, struct block *out, struct arena *mem);
 };
@@ -67,7 +73,8 @@ enum { PART_ROWS = 512 };
 int32_t spec_targets(const struct batch_spec *s); /* n_target with its defaults, -1 = all later */
 int32_t place_of(const struct batch_spec *s, int32_t t, int32_t len); /* position row */
 /* Allocates what every block has.  False = out of memory, out is then empty. */
-bool block_alloc(struct block *out, int32_t n, int32_t rows, int32_t n_query, int32_t n_target, struct arena *mem);
+bool block_alloc(struct block *out, struct arrays *a, int32_t n, int32_t rows, int32_t n_query, int32_t n_target,
+                 struct arena *mem);
 bool graph_build(const struct batch_spec *s, struct block *out, struct arena *mem);
 /* Distinct items of src[0..n) into out, in their order, 0 after them up to width; returns how many. */
 int32_t distinct_items(const int32_t *src, int32_t n, int32_t *out, int32_t width);

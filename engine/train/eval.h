@@ -17,21 +17,24 @@ struct eval_spec {
     int flag;                  /* only cases with this enum world_flag; -1 = all but WF_START */
     int64_t max_cases;         /* 0 = all; else the first so many, evenly spread */
     uint64_t seed;             /* of sampled protocols */
+    bool in_place;             /* each answer read where it stands in the whole session, not from the typed prefix (causal models that read
+                                * whole sessions); cases outside the window are not asked */
 };
 struct eval_result {
     int64_t step, n, seen_target; /* seen_target: cases whose target repeats an item of the prefix */
     int32_t k;
     enum split_part on;
     enum protocol protocol;
-    bool exclude_seen, has_logloss;
-    double hr1, hr, ndcg, mrr, logloss;  /* at k; logloss: mean -ln p(target), softmax over all items; NaN without a distribution */
+    bool exclude_seen, has_logloss, in_place;
+    double hr1, hr, ndcg, mrr, logloss;  /* hr, ndcg at k; mrr cut off at 20; logloss: mean -ln p(target), softmax over all items; NaN without a distribution */
     double se_hr, se_ndcg, se_mrr, se_logloss;
     double seconds;
 };
 /* Works on chunks of prefixes over the pool (may be NULL); the same for any number of threads.  cancel may be NULL. */
 MUST_CHECK enum status eval_run(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel,
                                 struct eval_result *out, struct err *err);
-/* The rank of each case, for comparing models case by case: obs has room for as many as eval_count says. */
+/* The rank of each case, for comparing models case by case: obs has room for as many as eval_count says.  logp (or NULL): ln p(target), NaN
+ * without a distribution.  A case that was not asked (in place, outside the window) has rank 0. */
 int64_t eval_count(const struct split *sp, const struct eval_spec *s);
 MUST_CHECK enum status eval_ranks(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel,
                                   struct rank_obs *obs, double *logp, struct err *err);

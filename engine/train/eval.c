@@ -1,0 +1,446 @@
+/* Evaluation: cases packed into blocks, scored, ranked; see eval.h.  Blocks have borders of their own and every case its own place for the
+ * result, so figures do not depend on the number of threads. */
+#include "engine/train/eval.h"
+#include "engine/train/learner_work.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { CHUNK_ROWS = 768, CHUNK_CASES = 128, SAMPLED = 100, MRR_CUT = 20 };
+
+const char *protocol_name(enum protocol p)
+{
+    static const char *const names[] = {"full", "uni100", "pop100", "events"};
+    return (unsigned)p < sizeof names / sizeof *names ? names[p] : "full";
+}
+
+void eval_defaults(struct eval_spec *s, const struct split *sp)
+{
+    *s = (struct eval_spec){.on = PART_VALID, .ties = TIES_HALF, .k = 10, .flag = -1};
+    s->protocol = sp->kind == SPLIT_SESSIONS ? PROTO_EVENTS : PROTO_FULL;
+    s->exclude_seen = sp->kind == SPLIT_LEAVE_ONE_OUT;
+}
+
+/* ---- Which cases are asked ---- */
+
+static const struct eval_case *cases_of(const struct split *sp, enum split_part on, int64_t *n)
+{
+    *n = on == PART_TEST ? sp->n_test : sp->n_valid;
+    return on == PART_TEST ? sp->test : sp->valid;
+}
+
+static bool wanted(const struct eval_case *c, const struct eval_spec *s)
+{
+    return s->flag < 0 ? c->flag != WF_START : c->flag == s->flag;
+}
+
+int64_t eval_count(const struct split *sp, const struct eval_spec *s)
+{
+    int64_t n, k = 0;
+    const struct eval_case *c = cases_of(sp, s->on, &n);
+    for (int64_t i = 0; i < n; i++)
+        k += wanted(&c[i], s);
+    return s->max_cases > 0 && k > s->max_cases ? s->max_cases : k;
+}
+
+/* The asked cases in order; evenly spread where there are too many. */
+static enum status pick_cases(struct eval_case **out, int64_t *n_out, const struct split *sp, const struct eval_spec *s, struct err *err)
+{
+    int64_t n, all = 0, k = 0, seen = 0;
+    const struct eval_case *c = cases_of(sp, s->on, &n);
+    for (int64_t i = 0; i < n; i++)
+        all += wanted(&c[i], s);
+    int64_t take = s->max_cases > 0 && all > s->max_cases ? s->max_cases : all;
+    *out = malloc(((size_t)take + 1) * sizeof **out);
+    *n_out = take;
+    if (!*out)
+        return err_nomem(err, (size_t)take * sizeof **out, "evaluation");
+    for (int64_t i = 0; i < n && k < take; i++)
+        if (wanted(&c[i], s)) {
+            if (seen * take / all >= k) /* case number `seen` is the k-th of the even spread */
+                (*out)[k++] = c[i];
+            seen++;
+        }
+    *n_out = k;
+    return ST_OK;
+}
+
+/* ---- A chunk ---- */
+
+struct chunk {
+    int64_t from, to;
+};
+struct job {
+    const struct weights *w;
+    const struct eval_spec *s;
+    const struct eval_case *c;
+    const struct chunk *chunk;
+    struct rank_obs *obs;
+    double *logp;
+    bool softmax;
+    const volatile bool *cancel;
+    struct workspace *ws[MAX_WORKERS];
+    uint8_t *seen[MAX_WORKERS];     /* (n_items+1) marks of the present case */
+    enum status status[MAX_WORKERS];
+    struct err err[MAX_WORKERS];
+    const double *pop_sum;          /* pop100: cumulative popularity, [0..n_items] */
+};
+
+static void mark(const struct job *j, uint8_t *seen, int32_t session, int32_t n, uint8_t value)
+{
+    const int32_t *item = j->w->ds->item + j->w->ds->off[session];
+    for (int32_t i = 0; i < n; i++)
+        seen[item[i]] = value;
+}
+
+static void against(struct rank_obs *o, real target, real other)
+{
+    if (other > target || isnan(other))
+        o->rank += 1;
+    else if (other == target)
+        o->n_tie++;
+    o->n_cand++;
+}
+
+static void finish_rank(struct rank_obs *o, enum ties ties)
+{
+    if (ties == TIES_HALF || ties == TIES_MEDIAN) {
+        o->rank += 0.5 * o->n_tie;
+        if (ties == TIES_MEDIAN)
+            o->n_tie = 0;
+    } else {
+        o->rank += ties == TIES_CONSERVATIVE ? o->n_tie : 0;
+        o->n_tie = 0;
+    }
+}
+
+/* 100 others: uniform with replacement outside the training items (kang205's sampler), or distinct by popularity outside the whole history
+ * (BERT4Rec's).  Draws that never succeed are bounded. */
+static void rank_sampled(const struct job *j, const real *score, const struct eval_case *c, int64_t number, uint8_t *seen, struct rank_obs *o)
+{
+    const struct dataset *ds = j->w->ds;
+    bool pop = j->s->protocol == PROTO_POP100;
+    int32_t known = pop ? dataset_len(ds, c->session) : j->w->split->train_len[c->session];
+    struct rng_key key = rng_key(j->s->seed, number, rng_site("eval.sampled"));
+    uint32_t draw = 0;
+    int32_t got[SAMPLED], n = 0;
+    mark(j, seen, c->session, known, 1);
+    if (pop)
+        seen[c->target] = 1;
+    for (int tries = 0; n < SAMPLED && tries < 100 * SAMPLED; tries++) {
+        int32_t item;
+        if (pop) {
+            double u = (double)rng_uniform(key, draw++) * j->pop_sum[ds->n_items];
+            int32_t lo = 1, hi = ds->n_items;
+            while (lo < hi) {
+                int32_t mid = lo + (hi - lo) / 2;
+                if (j->pop_sum[mid] > u)
+                    hi = mid;
+                else
+                    lo = mid + 1;
+            }
+            item = lo;
+        } else {
+            item = 1 + (int32_t)rng_below(key, draw++, (uint32_t)ds->n_items);
+        }
+        if (seen[item])
+            continue;
+        if (pop)
+            seen[item] = 1;
+        got[n++] = item;
+        if (!pop && item == c->target) { /* legal there: it ties with itself */
+            o->n_tie++;
+            o->n_cand++;
+        } else {
+            against(o, score[c->target], score[item]);
+        }
+    }
+    mark(j, seen, c->session, known, 0);
+    for (int32_t i = 0; i < n; i++)
+        seen[got[i]] = 0;
+    seen[c->target] = 0;
+}
+
+static void rank_case(const struct job *j, const real *score, int64_t number, uint8_t *seen)
+{
+    const struct eval_case *c = &j->c[number];
+    int32_t v = j->w->ds->n_items;
+    struct rank_obs *o = &j->obs[number];
+    *o = (struct rank_obs){.rank = 1, .n_cand = 1, .target = c->target, .session = c->session};
+    if (j->s->protocol == PROTO_UNI100 || j->s->protocol == PROTO_POP100) {
+        rank_sampled(j, score, c, number, seen, o);
+    } else if (j->s->exclude_seen) {
+        mark(j, seen, c->session, c->n_prefix, 1);
+        for (int32_t i = 1; i <= v; i++)
+            if (i != c->target && !seen[i])
+                against(o, score[c->target], score[i]);
+        mark(j, seen, c->session, c->n_prefix, 0);
+    } else {
+        real t = score[c->target];
+        int32_t above = 0, ties = -1; /* the target ties with itself */
+        for (int32_t i = 1; i <= v; i++) {
+            above += !(score[i] <= t);
+            ties += score[i] == t;
+        }
+        o->rank += above;
+        o->n_tie = ties > 0 ? ties : 0;
+        o->n_cand = v;
+    }
+    finish_rank(o, j->s->ties);
+    if (j->logp)
+        j->logp[number] = j->softmax ? (double)score[c->target] - (double)kern()->logsumexp(score, v + 1) : (double)NAN;
+}
+
+/* The prefixes of a chunk as one block, answered at their ends. */
+static bool fill_prefixes(const struct job *j, const struct chunk *ch, struct workspace *ws, struct block *b)
+{
+    const struct dataset *ds = j->w->ds;
+    int32_t n = (int32_t)(ch->to - ch->from);
+    const int32_t **item = arena_raw(ws->mem, (size_t)n * sizeof *item);
+    int32_t *len = arena_raw(ws->mem, (size_t)n * sizeof *len);
+    if (!item || !len)
+        return false;
+    for (int32_t i = 0; i < n; i++) {
+        const struct eval_case *c = &j->c[ch->from + i];
+        item[i] = ds->item + ds->off[c->session];
+        len[i] = c->n_prefix;
+    }
+    block_many(b, n, item, len, &j->w->spec, ws->mem);
+    return b->n == n;
+}
+
+/* The sessions of a chunk, answered in place: one row a case, -1 where it lies before the window. */
+static bool fill_in_place(const struct job *j, const struct chunk *ch, struct workspace *ws, struct block *b, int32_t **row_of)
+{
+    const struct dataset *ds = j->w->ds;
+    int32_t n = (int32_t)(ch->to - ch->from), k = 0, q = 0;
+    const int32_t **item = arena_raw(ws->mem, (size_t)n * sizeof *item);
+    int32_t *len = arena_raw(ws->mem, (size_t)n * sizeof *len), *which = arena_raw(ws->mem, (size_t)n * sizeof *which);
+    int32_t *query = arena_raw(ws->mem, (size_t)n * sizeof *query), *qs = arena_raw(ws->mem, (size_t)n * sizeof *qs);
+    float *weight = arena_raw(ws->mem, (size_t)n * sizeof *weight);
+    *row_of = arena_raw(ws->mem, (size_t)n * sizeof **row_of);
+    if (!item || !len || !which || !query || !qs || !weight || !*row_of)
+        return false;
+    for (int32_t i = 0; i < n; i++) {
+        const struct eval_case *c = &j->c[ch->from + i];
+        if (i == 0 || c->session != j->c[ch->from + i - 1].session) {
+            item[k] = ds->item + ds->off[c->session];
+            len[k++] = 0;
+        }
+        which[i] = k - 1;
+        if (c->n_prefix > len[k - 1])
+            len[k - 1] = c->n_prefix;
+    }
+    block_many(b, k, item, len, &j->w->spec, ws->mem);
+    if (b->n != k)
+        return false;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t s = which[i], row = b->off[s + 1] - 1 - (len[s] - j->c[ch->from + i].n_prefix);
+        (*row_of)[i] = row >= b->off[s] ? q : -1;
+        if (row < b->off[s])
+            continue;
+        query[q] = row;
+        qs[q] = s;
+        weight[q++] = 1;
+    }
+    b->query = query;
+    b->query_session = qs;
+    b->weight = weight;
+    b->n_query = q;
+    return true;
+}
+
+static void run_chunk(void *ctx, int task, int worker)
+{
+    struct job *j = ctx;
+    const struct chunk *ch = &j->chunk[task];
+    struct workspace *ws = j->ws[worker];
+    if (j->status[worker] != ST_OK)
+        return;
+    if (j->cancel && *j->cancel) {
+        j->status[worker] = err_set(&j->err[worker], ST_CANCELLED, "evaluation cancelled");
+        return;
+    }
+    struct block b;
+    int32_t *row_of = NULL;
+    memset(&b, 0, sizeof b);
+    arena_reset(ws->mem);
+    bool ok = j->s->in_place ? fill_in_place(j, ch, ws, &b, &row_of) : fill_prefixes(j, ch, ws, &b);
+    if (!ok) {
+        j->status[worker] = err_nomem(&j->err[worker], arena_used(ws->mem), "evaluation");
+        return;
+    }
+    struct tape_env env = {.x = j->w->x, .seed = j->w->seed, .step = j->w->step};
+    tape_begin(ws->tape, &env);
+    struct tensor *s = b.n_query ? model_score(j->w->model, j->w->self, ws->tape, &b) : NULL;
+    j->status[worker] = tape_check(ws->tape, &j->err[worker]);
+    for (int64_t i = ch->from; i < ch->to && j->status[worker] == ST_OK; i++) {
+        int32_t row = row_of ? row_of[i - ch->from] : (int32_t)(i - ch->from);
+        if (row < 0)
+            j->obs[i] = (struct rank_obs){.target = j->c[i].target, .session = j->c[i].session};
+        else
+            rank_case(j, s->x + (size_t)row * (size_t)s->ld, i, j->seen[worker]);
+    }
+}
+
+/* ---- The whole ---- */
+
+static enum status make_chunks(struct chunk **out, int *n_out, const struct eval_case *c, int64_t n, const struct weights *w, bool in_place, struct err *err)
+{
+    size_t bytes = ((size_t)n + 1) * sizeof **out;
+    *out = malloc(bytes);
+    *n_out = 0;
+    if (!*out)
+        return err_nomem(err, bytes, "evaluation");
+    int64_t most = (int64_t)2000000 / (w->ds->n_items + 1); /* scores at a time: 8 MB */
+    most = most < 1 ? 1 : most > CHUNK_CASES ? CHUNK_CASES : most;
+    int64_t rows = 0, from = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t len = c[i].n_prefix;
+        if (w->spec.max_len > 0 && len > w->spec.max_len)
+            len = w->spec.max_len;
+        bool border = !in_place || i == 0 || c[i].session != c[i - 1].session;
+        if (i > from && border && (rows + len > CHUNK_ROWS || i - from >= most)) {
+            (*out)[(*n_out)++] = (struct chunk){from, i};
+            from = i;
+            rows = 0;
+        }
+        rows += len;
+    }
+    if (n > from)
+        (*out)[(*n_out)++] = (struct chunk){from, n};
+    return ST_OK;
+}
+
+static enum status run_cases(const struct weights *w, const struct eval_spec *s, const struct eval_case *c, int64_t n, struct pool *p,
+                             const volatile bool *cancel, struct rank_obs *obs, double *logp, struct err *err)
+{
+    struct job *j = calloc(1, sizeof *j);
+    struct chunk *chunk = NULL;
+    double *pop = NULL;
+    int n_chunk = 0, workers = pool_threads(p);
+    if (!j)
+        return err_nomem(err, sizeof *j, "evaluation");
+    *j = (struct job){.w = w, .s = s, .c = c, .obs = obs, .logp = logp, .cancel = cancel,
+                      .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
+    enum status st = make_chunks(&chunk, &n_chunk, c, n, w, s->in_place, err);
+    if (st == ST_OK && s->protocol == PROTO_POP100) {
+        size_t bytes = ((size_t)w->ds->n_items + 1) * sizeof *pop;
+        pop = malloc(bytes);
+        st = pop ? ST_OK : err_nomem(err, bytes, "evaluation");
+        for (int32_t i = 0; st == ST_OK && i <= w->ds->n_items; i++)
+            pop[i] = i ? pop[i - 1] + (double)w->ds->popularity[i] : 0;
+    }
+    j->chunk = chunk;
+    j->pop_sum = pop;
+    for (int i = 0; i < workers && st == ST_OK; i++) {
+        st = shared_workspace(weights_shared(w), &j->ws[i], err);
+        if (st == ST_OK && !(j->seen[i] = calloc((size_t)w->ds->n_items + 1, 1)))
+            st = err_nomem(err, (unsigned long long)w->ds->n_items, "evaluation");
+    }
+    if (st == ST_OK)
+        pool_run(p, n_chunk, run_chunk, j);
+    for (int i = 0; i < workers; i++) {
+        if (st == ST_OK && j->status[i] != ST_OK) {
+            st = j->status[i];
+            if (err)
+                *err = j->err[i];
+        }
+        shared_give(weights_shared(w), j->ws[i]);
+        free(j->seen[i]);
+    }
+    free(pop);
+    free(chunk);
+    free(j);
+    return st;
+}
+
+enum status eval_ranks(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel, struct rank_obs *obs, double *logp,
+                       struct err *err)
+{
+    struct eval_case *c;
+    int64_t n;
+    enum status st = pick_cases(&c, &n, w->split, s, err);
+    if (st != ST_OK)
+        return st;
+    st = run_cases(w, s, c, n, p, cancel, obs, logp, err);
+    free(c);
+    return st;
+}
+
+static bool target_seen(const struct dataset *ds, const struct eval_case *c)
+{
+    const int32_t *item = ds->item + ds->off[c->session];
+    for (int32_t i = 0; i < c->n_prefix; i++)
+        if (item[i] == c->target)
+            return true;
+    return false;
+}
+
+enum status eval_run(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel, struct eval_result *out, struct err *err)
+{
+    struct timespec t0, t1;
+    clock_gettime(CLOCK_MONOTONIC, &t0);
+    if (s->in_place && (w->model->flags & MODEL_BASELINE || w->spec.kind != BATCH_SESSIONS))
+        return err_set(err, ST_UNSUPPORTED, "%s does not read whole sessions in place", w->model->title);
+    struct eval_case *c;
+    int64_t n;
+    enum status st = pick_cases(&c, &n, w->split, s, err);
+    if (st != ST_OK)
+        return st;
+    struct rank_obs *obs = malloc(((size_t)n + 1) * sizeof *obs);
+    double *logp = malloc(((size_t)n + 1) * sizeof *logp);
+    st = obs && logp ? run_cases(w, s, c, n, p, cancel, obs, logp, err) : err_nomem(err, (size_t)n * sizeof *obs, "evaluation");
+    if (st == ST_OK) {
+        const struct metric_def *hr = metric_find("hr"), *ndcg = metric_find("ndcg"), *mrr = metric_find("mrr");
+        struct metric_acc a1 = {0}, ak = {0}, an = {0}, am = {0}, al = {0};
+        *out = (struct eval_result){.step = w->step, .k = s->k, .on = s->on, .protocol = s->protocol, .exclude_seen = s->exclude_seen, .in_place = s->in_place,
+                                    .has_logloss = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
+        for (int64_t i = 0; i < n; i++) {
+            if (obs[i].rank == 0)
+                continue;
+            hr->add(&a1, &obs[i], 1);
+            hr->add(&ak, &obs[i], s->k);
+            ndcg->add(&an, &obs[i], s->k);
+            mrr->add(&am, &obs[i], MRR_CUT);
+            al.sum -= logp[i];
+            al.sum2 += logp[i] * logp[i];
+            al.n++;
+            out->seen_target += target_seen(w->ds, &c[i]);
+        }
+        out->n = ak.n;
+        out->hr1 = metric_mean(&a1);
+        out->hr = metric_mean(&ak);
+        out->ndcg = metric_mean(&an);
+        out->mrr = metric_mean(&am);
+        out->logloss = metric_mean(&al);
+        out->se_hr = metric_se(&ak);
+        out->se_ndcg = metric_se(&an);
+        out->se_mrr = metric_se(&am);
+        out->se_logloss = metric_se(&al);
+    }
+    free(obs);
+    free(logp);
+    free(c);
+    clock_gettime(CLOCK_MONOTONIC, &t1);
+    if (st == ST_OK)
+        out->seconds = (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+    return st;
+}
+
+enum status eval_ceiling(const struct split *sp, const struct eval_spec *s, struct ceiling *out, const volatile bool *cancel, struct err *err)
+{
+    if (!sp->ds->world)
+        return err_set(err, ST_UNSUPPORTED, "only generated worlds have a known ceiling");
+    struct eval_case *c;
+    int64_t n;
+    enum status st = pick_cases(&c, &n, sp, s, err);
+    if (st == ST_OK) {
+        st = world_ceiling(sp->ds, c, n, out, cancel, err);
+        free(c);
+    }
+    return st;
+}

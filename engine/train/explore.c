@@ -1,0 +1,323 @@
+/* Questions about published weights; see explore.h.  The answer lives in an arena of its own until the next question. */
+#include "engine/train/explore.h"
+#include "engine/train/learner_work.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_ROWS = 1024, BLOCK_SEQS = 128 };
+static const size_t probe_bytes_max = (size_t)64 << 20;
+
+struct explore {
+    struct arena *out;   /* the answer */
+    struct arena *mem;   /* blocks */
+    struct tape *tape;
+    struct answer a;
+};
+
+enum status explore_new(struct explore **out, struct err *err)
+{
+    *out = NULL;
+    struct explore *e = calloc(1, sizeof *e);
+    if (!e)
+        return err_nomem(err, sizeof *e, "explorer");
+    enum status st = arena_new(&e->out, (size_t)1 << 18, err);
+    if (st == ST_OK)
+        st = arena_new(&e->mem, (size_t)1 << 16, err);
+    if (st == ST_OK)
+        st = tape_new(&e->tape, (size_t)1 << 20, err);
+    if (st != ST_OK) {
+        explore_free(e);
+        return st;
+    }
+    *out = e;
+    return ST_OK;
+}
+
+void explore_free(struct explore *e)
+{
+    if (!e)
+        return;
+    tape_free(e->tape);
+    arena_free(e->mem);
+    arena_free(e->out);
+    free(e);
+}
+
+/* ---- Names ---- */
+
+static bool glob(const char *p, const char *p_end, const char *s)
+{
+    for (; p < p_end; p++, s++) {
+        if (*p == '*') {
+            for (;; s++) {
+                if (glob(p + 1, p_end, s))
+                    return true;
+                if (!*s)
+                    return false;
+            }
+        }
+        if (*p != *s)
+            return false;
+    }
+    return *s == '\0';
+}
+
+static bool listed(const char *patterns, const char *name)
+{
+    for (const char *p = patterns; p && *p;) {
+        const char *end = strchr(p, ',');
+        if (glob(p, end ? end : p + strlen(p), name))
+            return true;
+        p = end ? end + 1 : NULL;
+    }
+    return false;
+}
+
+/* ---- Copies ---- */
+
+static float *copy_rows(struct arena *mem, const real *x, size_t rows, size_t cols, size_t ld)
+{
+    float *out = arena_raw(mem, rows * cols * sizeof *out);
+    for (size_t r = 0; out && r < rows; r++)
+        for (size_t c = 0; c < cols; c++)
+            out[r * cols + c] = (float)x[r * ld + c];
+    return out;
+}
+
+static void copy_probes(struct explore *e, const char *patterns, int64_t step)
+{
+    const struct probe_view *view;
+    size_t n = tape_probes(e->tape, &view), k = 0, bytes = 0;
+    struct probe_copy *out = arena_alloc(e->out, (n + 1) * sizeof *out);
+    for (size_t i = 0; out && i < n; i++) {
+        const struct tensor *t = view[i].t;
+        size_t rows = (size_t)tensor_rows(t), cols = (size_t)tensor_cols(t);
+        bytes += rows * cols * sizeof(float);
+        if (!listed(patterns, view[i].name) || bytes > probe_bytes_max)
+            continue;
+        struct probe_copy *p = &out[k];
+        size_t len = strlen(view[i].name);
+        memcpy(p->name, view[i].name, len < sizeof p->name ? len : sizeof p->name - 1);
+        p->nd = t->nd;
+        memcpy(p->d, t->d, sizeof p->d);
+        p->step = step;
+        p->x = copy_rows(e->out, t->x, rows, cols, (size_t)t->ld);
+        p->g = t->g ? copy_rows(e->out, t->g, rows, cols, (size_t)t->ld) : NULL;
+        k += p->x != NULL;
+    }
+    e->a.probe = out;
+    e->a.n_probe = (int32_t)k;
+}
+
+/* ---- Sequences to scores ---- */
+
+static void begin(struct explore *e, const struct weights *w, real *g)
+{
+    struct tape_env env = {.x = w->x, .g = g, .seed = w->seed, .step = w->step};
+    tape_begin(e->tape, &env);
+    tape_watch(e->tape, 0);
+}
+
+/* Scores after each of n sequences, in blocks; an empty sequence has none: its row is NaN. */
+static enum status score_all(struct explore *e, const struct weights *w, int32_t n, const int32_t *const *item, const int32_t *len, const char *probes,
+                             const volatile bool *cancel)
+{
+    struct answer *a = &e->a;
+    size_t cols = (size_t)w->ds->n_items + 1;
+    float *score = arena_raw(e->out, (size_t)n * cols * sizeof *score);
+    if (!score)
+        return err_nomem(&a->err, (size_t)n * cols * sizeof *score, "scores");
+    for (int32_t i = 0; i < n;) {
+        if (cancel && *cancel)
+            return err_set(&a->err, ST_CANCELLED, "cancelled");
+        if (len[i] == 0) {
+            for (size_t c = 0; c < cols; c++)
+                score[(size_t)i * cols + c] = NAN;
+            i++;
+            continue;
+        }
+        int32_t m = 0, rows = 0;
+        while (i + m < n && m < BLOCK_SEQS && len[i + m] > 0 && (m == 0 || rows + len[i + m] <= BLOCK_ROWS))
+            rows += len[i + m++];
+        struct block b;
+        memset(&b, 0, sizeof b);
+        arena_reset(e->mem);
+        block_many(&b, m, item + i, len + i, &w->spec, e->mem);
+        if (b.n != m)
+            return err_nomem(&a->err, (size_t)rows * 64, "sequence");
+        begin(e, w, NULL);
+        struct tensor *s = model_score(w->model, w->self, e->tape, &b);
+        enum status st = tape_check(e->tape, &a->err);
+        if (st != ST_OK)
+            return st;
+        for (int32_t r = 0; r < m; r++)
+            for (size_t c = 0; c < cols; c++)
+                score[(size_t)(i + r) * cols + c] = (float)s->x[(size_t)r * (size_t)s->ld + c];
+        if (probes && i == 0)
+            copy_probes(e, probes, w->step);
+        i += m;
+    }
+    a->n_row = n;
+    a->score = score;
+    return ST_OK;
+}
+
+static enum status ask_occlude(struct explore *e, const struct weights *w, const volatile bool *cancel)
+{
+    struct answer *a = &e->a;
+    int32_t n = a->n;
+    const int32_t **item = arena_raw(e->out, (size_t)n * sizeof *item);
+    int32_t *len = arena_raw(e->out, (size_t)n * sizeof *len), *all = arena_raw(e->out, (size_t)n * (size_t)n * sizeof *all);
+    if (!item || !len || !all)
+        return err_nomem(&a->err, (size_t)n * (size_t)n * sizeof *all, "variants");
+    for (int32_t i = 0; i < n; i++) {
+        int32_t *v = all + (size_t)i * (size_t)n;
+        memcpy(v, a->item, (size_t)i * sizeof *v);
+        memcpy(v + i, a->item + i + 1, (size_t)(n - i - 1) * sizeof *v);
+        item[i] = v;
+        len[i] = n - 1;
+    }
+    return score_all(e, w, n, item, len, NULL, cancel);
+}
+
+static enum status ask_prefixes(struct explore *e, const struct weights *w, const volatile bool *cancel)
+{
+    struct answer *a = &e->a;
+    const int32_t **item = arena_raw(e->out, (size_t)a->n * sizeof *item);
+    int32_t *len = arena_raw(e->out, (size_t)a->n * sizeof *len);
+    if (!item || !len)
+        return err_nomem(&a->err, (size_t)a->n * sizeof *item, "prefixes");
+    for (int32_t i = 0; i < a->n; i++) {
+        item[i] = a->item;
+        len[i] = i + 1;
+    }
+    return score_all(e, w, a->n, item, len, NULL, cancel);
+}
+
+/* d score(target) / d embedding of each row, times the embedding. */
+static enum status ask_gradient(struct explore *e, const struct weights *w, int32_t target)
+{
+    struct answer *a = &e->a;
+    const struct head *hd = w->model->head ? w->model->head(w->self) : NULL;
+    if (!hd || !w->model->encode)
+        return err_set(&a->err, ST_UNSUPPORTED, "%s has no gradient with respect to its input", w->model->title);
+    struct learner_shared *sh = weights_shared(w);
+    real *g = shared_block(sh);
+    if (!g)
+        return err_nomem(&a->err, params_size(w->ps) * sizeof *g, "gradients");
+    memset(g, 0, params_size(w->ps) * sizeof *g);
+    struct block b;
+    memset(&b, 0, sizeof b);
+    arena_reset(e->mem);
+    block_one(&b, a->item, a->n, &w->spec, e->mem);
+    begin(e, w, g);
+    struct tensor *h = w->model->encode(w->self, e->tape, &b);
+    struct tensor *row = op_rows(e->tape, hd->table, &target, 1, hd->id0);
+    struct tensor *s = op_matmul(e->tape, h, row, false, true);
+    tape_term(e->tape, "score", op_sum_all(e->tape, s), 1);
+    enum status st = tape_check(e->tape, &a->err);
+    if (st == ST_OK)
+        st = tape_backward(e->tape, &a->err);
+    const struct tensor *emb = st == ST_OK ? tape_find(e->tape, "emb") : NULL;
+    float *value = arena_alloc(e->out, (size_t)a->n * sizeof *value);
+    if (st == ST_OK && (!emb || !emb->g || !value))
+        st = err_set(&a->err, ST_UNSUPPORTED, "%s shows no input vectors", w->model->title);
+    for (int32_t i = 0; st == ST_OK && i < a->n && i < tensor_rows(emb); i++) {
+        double sum = 0;
+        for (int32_t c = 0; c < tensor_cols(emb); c++)
+            sum += (double)emb->x[(size_t)i * (size_t)emb->ld + (size_t)c] * (double)emb->g[(size_t)i * (size_t)emb->ld + (size_t)c];
+        value[i] = (float)sum;
+    }
+    a->value = value;
+    shared_give_block(sh, g);
+    return st;
+}
+
+const struct answer *explore_ask(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
+{
+    struct answer *a = &e->a;
+    arena_reset(e->out);
+    *a = (struct answer){.step = w->step, .n_items = w->ds->n_items, .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
+    int32_t window = w->spec.max_len > 0 ? w->spec.max_len - (w->spec.kind == BATCH_CLOZE) : q->n;
+    a->n = q->n < window ? q->n : window;
+    a->first = q->n - a->n;
+    int32_t *item = arena_raw(e->out, ((size_t)a->n + 1) * sizeof *item);
+    if (!item) {
+        err_nomem(&a->err, (size_t)a->n * sizeof *item, "sequence");
+        return a;
+    }
+    if (a->n)
+        memcpy(item, q->item + a->first, (size_t)a->n * sizeof *item);
+    a->item = item;
+    if (a->n == 0 && q->kind != ASK_VARIANTS) {
+        err_set(&a->err, ST_ARG, "the sequence is empty");
+        err_hint(&a->err, "empty-seq", "Try: predict 12 87 3");
+        return a;
+    }
+    const int32_t *one = a->item;
+    switch (q->kind) {
+    case ASK_SCORE:
+    case ASK_PROBES:
+        score_all(e, w, 1, &one, &a->n, q->probes ? q->probes : q->kind == ASK_PROBES ? "*" : NULL, cancel);
+        break;
+    case ASK_OCCLUDE:
+        ask_occlude(e, w, cancel);
+        break;
+    case ASK_PREFIXES:
+        ask_prefixes(e, w, cancel);
+        break;
+    case ASK_GRADIENT:
+        ask_gradient(e, w, q->target);
+        break;
+    case ASK_VARIANTS:
+        score_all(e, w, q->n_variant, q->variant, q->variant_n, NULL, cancel);
+        break;
+    }
+    return a;
+}
+
+/* ---- Reading answers ---- */
+
+int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t *skip, int32_t n_skip, int32_t *item, float *s)
+{
+    int32_t n = 0;
+    for (int32_t i = 1; i <= n_items; i++) {
+        if (isnan(score[i]) || (n == k && !(score[i] > s[n - 1])))
+            continue;
+        bool left_out = false;
+        for (int32_t j = 0; j < n_skip && !left_out; j++)
+            left_out = skip[j] == i;
+        if (left_out || k == 0)
+            continue;
+        int32_t at = n < k ? n++ : n - 1;
+        for (; at > 0 && score[i] > s[at - 1]; at--) { /* equal scores keep the order of ids */
+            item[at] = item[at - 1];
+            s[at] = s[at - 1];
+        }
+        item[at] = i;
+        s[at] = score[i];
+    }
+    return n;
+}
+
+void softmax_row(const float *score, int32_t n_items, float *prob)
+{
+    double top = (double)-INFINITY, sum = 0;
+    for (int32_t i = 1; i <= n_items; i++)
+        top = fmax(top, (double)score[i]);
+    for (int32_t i = 1; i <= n_items; i++)
+        sum += exp((double)score[i] - top);
+    prob[0] = 0;
+    for (int32_t i = 1; i <= n_items; i++)
+        prob[i] = (float)(exp((double)score[i] - top) / sum);
+}
+
+const struct probe_copy *answer_probe(const struct answer *a, const char *name)
+{
+    for (int32_t i = 0; i < a->n_probe; i++)
+        if (strcmp(a->probe[i].name, name) == 0)
+            return &a->probe[i];
+    return NULL;
+}

@@ -248,6 +248,26 @@ static void mul(const real *x, const real *y, real *out, size_t n)
     SPAN(n, a *b);
 }
 
+/* Spans of a recurrent state: n is a multiple of TENSOR_ROW (whole rows). */
+static void mix(const real *w, const real *a, const real *b, real *out, size_t n)
+{
+    for (size_t j = 0; j < n; j += VW) {
+        vr from = vload(a + j);
+        vstore(out + j, from + vload(w + j) * (vload(b + j) - from));
+    }
+}
+
+static void mix_back(const real *g, const real *w, const real *a, const real *b, size_t n, real *gw, real *ga, real *gb)
+{
+    for (size_t j = 0; j < n; j += VW) {
+        vr up = vload(g + j), share = up * vload(w + j);
+        vr d = up * (vload(b + j) - vload(a + j));
+        vstore(gb + j, share);
+        vstore(ga + j, up - share);
+        vstore(gw + j, d);
+    }
+}
+
 static void axpy(real c, const real *x, real *y, int32_t n)
 {
     real *out = y;
@@ -510,6 +530,8 @@ const struct kernels NAME(KERNEL_ISA) = {
     .scale = scale,
     .add = add,
     .mul = mul,
+    .mix = mix,
+    .mix_back = mix_back,
     .dropout = dropout,
     .dropout_lower = dropout_lower,
     .residual = residual,

@@ -90,6 +90,9 @@ struct kernels {
     void (*scale)(real a, const real *x, real *y, size_t n); /* y = a x; x == y allowed */
     void (*add)(const real *x, const real *y, real *out, size_t n);
     void (*mul)(const real *x, const real *y, real *out, size_t n);
+    void (*mix)(const real *w, const real *a, const real *b, real *out, size_t n); /* out = a + w (b - a): a to the bit where w is 0 */
+    /* gw = g (b - a), ga = g (1 - w), gb = g w */
+    void (*mix_back)(const real *g, const real *w, const real *a, const real *b, size_t n, real *gw, real *ga, real *gb);
     void (*dropout)(const real *x, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n, size_t ld, real *y);
     /* The same over the lower triangle of a (rows,n) matrix: row i has columns 0..i; what lies past them in y means
      * nothing. */

@@ -49,4 +49,70 @@ struct tensor *op_causal_conv(struct tape *t, struct tensor *x, struct tensor *w
                               const int32_t *off, int32_t n, enum act act, float drop);
 struct tensor *op_sum_all(struct tape *t, struct tensor *x); /* (1) */
 
+/* ---- Recurrent (ops_rnn.c).  Columns at .. at+H-1 of a tensor, so that gates may lie side by side in any order. ---- */
+struct cols {
+    struct tensor *x;
+    int32_t at;
+};
+enum gru_gate { GRU_RESET, GRU_UPDATE, GRU_CAND, GRU_GATES };
+struct gru_cell {                 /* sizes (H): width of the state */
+    int32_t h;
+    struct cols x[GRU_GATES];     /* (R,H) projected inputs, biases included */
+    struct cols w[GRU_GATES];     /* (H,H) */
+    struct cols b[GRU_GATES];     /* (H) added to h w; x NULL: none */
+    bool reset_after;             /* cand = tanh(x + r * (h W + b));  else tanh(x + (r * h) W + b) */
+    bool update_keeps;            /* h' = u * h + (1 - u) * cand;  else (1 - u) * h + u * cand */
+};
+/* The thirds of a (.., 3H) tensor in the given places: gru_thirds(c.x, xg, H, 1, 2, 0) for candidate, reset, update. */
+void gru_thirds(struct cols out[GRU_GATES], struct tensor *x, int32_t h, int32_t reset, int32_t update, int32_t cand);
+
+/* r = sigmoid(x_r + h W_r + b_r), u likewise, cand and h' as the cell says -> (R,H), state after each row.  h0 (n,H): state
+ * before each session's first row, NULL = 0; takes a gradient when it wants one.  Cho et al. 2014, eq. 5-8.
+ * Session-parallel steps are sessions of one row each (off NULL: n = R of them) with h0.
+ * Probes for the watched session: "reset", "update", "cand" (T,H); of all rows when every session has one. */
+struct tensor *op_gru(struct tape *t, const struct gru_cell *c, struct tensor *h0, const int32_t *off, int32_t n);
+
+enum augru_form {
+    AUGRU_PAPER, /* h' = (1 - a u) h + a u cand: a = 0 leaves h as it is.  Zhou et al. 2019 (DIEN), eq. 5 and 6 */
+    AUGRU_DIEN,  /* the released code: u keeps, h' = (1 - a) u h + (1 - (1 - a) u) cand */
+    AUGRU_AGRU,  /* h' = (1 - a) h + a cand */
+    AUGRU_GRU,   /* a plays no part */
+};
+/* att (R,1).  row (R) or NULL: the row of c->x each row reads, so that tracks share their inputs.  of (n) or NULL: the block's
+ * session each of the n sequences belongs to; probes "reset", "update", "cand", "write" (rows of all sequences of the
+ * watched session, H).  The cell must have update_keeps false. */
+struct tensor *op_augru(struct tape *t, const struct gru_cell *c, struct tensor *att, enum augru_form form, const int32_t *row,
+                        const int32_t *of, const int32_t *off, int32_t n);
+
+/* ---- Over the rows of sequences (ops_seg.c).  off (n+1) as above. ---- */
+struct tensor *op_seg_softmax(struct tape *t, struct tensor *x, const int32_t *off, int32_t n);  /* each column over each session's rows */
+struct tensor *op_seg_sum(struct tape *t, struct tensor *w, struct tensor *x, const int32_t *off, int32_t n); /* (n,D): sum of w_r x_r; w (R,1), NULL = 1 */
+struct tensor *op_seg_mean(struct tape *t, struct tensor *x, const int32_t *off, int32_t n);     /* (R,D): row r = mean of rows off[s]..r */
+
+/* Messages in packed session graphs: y_s = A_s x_s.  x (M,D), M = node_off[n]; A_s (m,m) row-major at adj + adj_off[s], a
+ * constant.  Li et al. 2016 as used by Wu et al. 2019 (SR-GNN). */
+struct tensor *op_graph(struct tape *t, const float *adj, const int32_t *adj_off, struct tensor *x, const int32_t *node_off, int32_t n);
+
+/* ---- Windows of exactly `len` rows: x (n*len, D) (ops_cnn.c).  Tang & Wang 2018 (Caser), eq. 2-6. ---- */
+enum pool_kind { POOL_MAX, POOL_MEAN };
+/* Horizontal filters f (k,height,D), bias (k): act(<rows i..i+height-1, f> + bias) at every place i, then the largest (first on
+ * ties; only it gets gradient) or the mean -> (n,k).  Probes of the watched window: "conv" (k, len-height+1), "win" (k): the place. */
+struct tensor *op_convmax(struct tape *t, struct tensor *x, int32_t len, struct tensor *f, struct tensor *bias, enum act act,
+                          enum pool_kind pool);
+/* Vertical filters f (k,len), bias (k) or NULL: V_k = sum_l f[k,l] row_l + bias[k], no activation -> (n, k*D), filter by filter. */
+struct tensor *op_convcol(struct tape *t, struct tensor *x, int32_t len, struct tensor *f, struct tensor *bias);
+
+/* ---- Latent variables (ops_latent.c).  ms (R,2K): mean and s side by side; s is cut to [-10,5] first. ---- */
+enum latent_form {
+    LATENT_HALF,  /* s = log variance: sigma = exp(s/2), KL = 1/2 sum(e^s + mu^2 - 1 - s) */
+    LATENT_MIXED, /* sigma = exp(s) with the same KL: SVAE's released code */
+    LATENT_EXACT, /* s = log sigma: sigma = exp(s), KL = sum(-s + 1/2 (e^2s + mu^2 - 1)) */
+};
+/* z = mu + sigma * eps -> (R,K).  draw false: z = mu.  noise (R,K) without filler: these eps; NULL: drawn, element from row0.
+ * Probes while a session is watched: "mu", "sigma", "eps" (R,K).  Kingma & Welling 2014. */
+struct tensor *op_sample(struct tape *t, struct tensor *ms, enum latent_form form, bool draw, const real *noise);
+/* (1): sum over rows of weight[r] * KL_r (weight NULL = 1).  prior (R,2K), log variances: KL between the two normals
+ * (form LATENT_HALF); NULL: the standard normal.  Probe "kl" (R,K): each dimension's part. */
+struct tensor *op_kl(struct tape *t, struct tensor *ms, struct tensor *prior, enum latent_form form, const float *weight);
+
 #endif

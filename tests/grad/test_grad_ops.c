@@ -316,6 +316,216 @@ static void grad_causal_conv(void **state)
           {"conv_1", 3, {{"x", 2, {R, 5}, 0, 0}, {"w", 3, {1, 5, 9}, 0, 0}, {"b", 1, {9}, 0, 0}}, b_causal_conv, &tanh, 0});
 }
 
+/* ---- recurrent ---- */
+
+struct cell {
+    bool reset_after, keeps, bias, start;
+    enum augru_form form;
+};
+static struct gru_cell joined(struct tensor *xg, struct tensor *wh, struct tensor *bh, const struct cell *c, int32_t h)
+{
+    struct gru_cell g = {.h = h, .reset_after = c->reset_after, .update_keeps = c->keeps};
+    gru_thirds(g.x, xg, h, 1, 2, 0);
+    gru_thirds(g.w, wh, h, 0, 1, 2);
+    if (bh)
+        gru_thirds(g.b, bh, h, 0, 1, 2);
+    return g;
+}
+BUILD(b_gru)
+{
+    UNUSED();
+    const struct cell *c = ctx;
+    struct gru_cell g = joined(in[0], in[1], c->bias ? in[2] : NULL, c, tensor_cols(in[3]));
+    return op_gru(t, &g, c->start ? in[3] : NULL, OFF, N);
+}
+BUILD(b_gru_apart) /* each gate's matrices alone */
+{
+    UNUSED();
+    const struct cell *c = ctx;
+    struct gru_cell g = {.h = 20, .reset_after = c->reset_after, .update_keeps = c->keeps};
+    for (int i = 0; i < GRU_GATES; i++) {
+        g.x[i].x = in[i];
+        g.w[i].x = in[3 + i];
+    }
+    return op_gru(t, &g, NULL, OFF, N);
+}
+BUILD(b_gru_step) /* lanes: sessions of one row, states from before */
+{
+    UNUSED();
+    const struct cell *c = ctx;
+    struct gru_cell g = joined(in[0], in[1], in[2], c, 6);
+    struct tensor *h1 = op_gru(t, &g, in[3], NULL, 4);
+    return op_gru(t, &g, h1, NULL, 4);
+}
+#define GRU_ARGS(h)                                                                                                    \
+    {                                                                                                                  \
+        {"xg", 2, {R, 3 * (h)}, 0, 0}, {"wh", 2, {h, 3 * (h)}, 0, 0.4f}, {"bh", 1, {3 * (h)}, 0, 0.4f}, {"h0", 2, {N, h}, 0, 0}         \
+    }
+static void grad_gru(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        const struct cell c = {i & 1, i & 2, i & 4, i & 4, AUGRU_GRU};
+        CHECK({"gru", 4, GRU_ARGS(5), b_gru, &c, 0}, {"gru_16", 4, GRU_ARGS(16), b_gru, &c, 0},
+              {"gru_apart", 6,
+               {{"xr", 2, {R, 20}, 0, 0}, {"xu", 2, {R, 20}, 0, 0}, {"xc", 2, {R, 20}, 0, 0}, {"wr", 2, {20, 20}, 0, 0.3f}, {"wu", 2, {20, 20}, 0, 0.3f}, {"wc", 2, {20, 20}, 0, 0.3f}},
+               b_gru_apart, &c, 0},
+              {"gru_step", 4,
+               {{"xg", 2, {4, 18}, 0, 0}, {"wh", 2, {6, 18}, 0, 0.4f}, {"bh", 1, {18}, 0, 0.4f}, {"h0", 2, {4, 6}, 0, 0}},
+               b_gru_step, &c, 0});
+    }
+}
+
+BUILD(b_augru)
+{
+    UNUSED();
+    const struct cell *c = ctx;
+    struct gru_cell g = joined(in[0], in[1], c->bias ? in[2] : NULL, c, 5);
+    return op_augru(t, &g, in[3], c->form, NULL, NULL, OFF, N);
+}
+BUILD(b_augru_tracks) /* two tracks over the rows of one session, one over part of another's */
+{
+    UNUSED();
+    const struct cell *c = ctx;
+    static const int32_t row[] = {0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 7, 8}, off[] = {0, 5, 10, 12};
+    struct gru_cell g = joined(in[0], in[1], in[2], c, 5);
+    return op_augru(t, &g, in[3], c->form, row, NULL, off, 3);
+}
+static void grad_augru(void **state)
+{
+    (void)state;
+    for (int form = AUGRU_PAPER; form <= AUGRU_GRU; form++)
+        for (int i = 0; i < 2; i++) {
+            const struct cell c = {i, false, true, false, (enum augru_form)form};
+            CHECK({"augru", 4, {{"xg", 2, {R, 15}, 0, 0}, {"wh", 2, {5, 15}, 0, 0.4f}, {"bh", 1, {15}, 0, 0.4f}, {"att", 2, {R, 1}, 0, 0.4f}}, b_augru, &c, 0},
+                  {"augru_tracks", 4, {{"xg", 2, {9, 15}, 0, 0}, {"wh", 2, {5, 15}, 0, 0.4f}, {"bh", 1, {15}, 0, 0.4f}, {"att", 2, {12, 1}, 0, 0.4f}}, b_augru_tracks, &c, 0});
+        }
+}
+
+/* ---- over the rows of sequences, graphs ---- */
+
+BUILD(b_seg_softmax)
+{
+    UNUSED();
+    return op_seg_softmax(t, in[0], OFF, N);
+}
+static void grad_seg_softmax(void **state)
+{
+    (void)state;
+    CHECK({"seg_softmax", 1, {{"x", 2, {R, 1}, 0, 0}}, b_seg_softmax, NULL, 0}, {"seg_softmax_3", 1, {{"x", 2, {R, 3}, 0, 0}}, b_seg_softmax, NULL, 0});
+}
+BUILD(b_seg_sum)
+{
+    UNUSED();
+    return op_seg_sum(t, ctx ? in[1] : NULL, in[0], OFF, N);
+}
+static void grad_seg_sum(void **state)
+{
+    (void)state;
+    CHECK({"seg_sum", 2, {{"x", 2, {R, 18}, 0, 0}, {"w", 2, {R, 1}, 0, 0}}, b_seg_sum, &ONE, 0},
+          {"seg_sum_plain", 1, {{"x", 2, {R, 18}, 0, 0}}, b_seg_sum, NULL, 0});
+}
+BUILD(b_seg_mean)
+{
+    UNUSED();
+    return op_seg_mean(t, in[0], OFF, N);
+}
+static void grad_seg_mean(void **state)
+{
+    (void)state;
+    CHECK({"seg_mean", 1, {{"x", 2, {R, 18}, 0, 0}}, b_seg_mean, NULL, 0});
+}
+BUILD(b_graph)
+{
+    UNUSED();
+    static const float adj[] = {0, 1, 0, 0, 0, 1, 0.5f, 0.5f, 0, /* one node without edges: */ 0, 0.5f, 0.5f, 0, 0};
+    static const int32_t adj_off[] = {0, 9, 10, 14}, node_off[] = {0, 3, 4, 6};
+    return op_graph(t, adj, adj_off, in[0], node_off, 3);
+}
+static void grad_graph(void **state)
+{
+    (void)state;
+    CHECK({"graph", 1, {{"x", 2, {6, 5}, 0, 0}}, b_graph, NULL, 0});
+}
+
+/* ---- windows ---- */
+
+struct window {
+    enum act act;
+    enum pool_kind pool;
+};
+BUILD(b_convmax)
+{
+    UNUSED();
+    const struct window *c = ctx;
+    return op_convmax(t, in[0], 5, in[1], in[2], c->act, c->pool);
+}
+static void grad_convmax(void **state)
+{
+    (void)state;
+    static const enum act acts[] = {ACT_NONE, ACT_RELU, ACT_TANH, ACT_SIGMOID};
+    for (size_t i = 0; i < 4; i++)
+        for (int pool = POOL_MAX; pool <= POOL_MEAN; pool++)
+            for (int32_t height = 1; height <= 5; height += 2) {
+                const struct window c = {acts[i], (enum pool_kind)pool};
+                const struct grad_case one = {"convmax", 3, {{"x", 2, {15, 6}, 0, 0}, {"f", 3, {4, height, 6}, 0, 0.3f}, {"b", 1, {4}, 0, 0.3f}}, b_convmax, &c, 0};
+                grad_check(&one);
+            }
+}
+BUILD(b_convcol)
+{
+    UNUSED();
+    return op_convcol(t, in[0], 5, in[1], in[2]);
+}
+static void grad_convcol(void **state)
+{
+    (void)state;
+    CHECK({"convcol", 3, {{"x", 2, {15, 6}, 0, 0}, {"f", 2, {4, 5}, 0, 0}, {"b", 1, {4}, 0, 0}}, b_convcol, NULL, 0});
+}
+
+/* ---- latent variables ---- */
+
+struct latent {
+    enum latent_form form;
+    bool draw;
+};
+BUILD(b_sample)
+{
+    UNUSED();
+    const struct latent *c = ctx;
+    return op_sample(t, in[0], c->form, c->draw, NULL);
+}
+static void grad_sample(void **state)
+{
+    (void)state;
+    for (int form = LATENT_HALF; form <= LATENT_EXACT; form++)
+        for (int draw = 0; draw < 2; draw++) {
+            const struct latent c = {(enum latent_form)form, draw};
+            CHECK({"sample", 1, {{"ms", 2, {7, 10}, 0, 0}}, b_sample, &c, 0});
+        }
+}
+static const float ROW_WEIGHT[] = {1, 0.5f, 0.25f, 2, 0, 1, 1};
+BUILD(b_kl)
+{
+    UNUSED();
+    const struct latent *c = ctx;
+    return op_kl(t, in[0], NULL, c->form, c->draw ? ROW_WEIGHT : NULL);
+}
+BUILD(b_kl_prior)
+{
+    UNUSED();
+    return op_kl(t, in[0], in[1], LATENT_HALF, ROW_WEIGHT);
+}
+static void grad_kl(void **state)
+{
+    (void)state;
+    for (int form = LATENT_HALF; form <= LATENT_EXACT; form++) {
+        const struct latent plain = {(enum latent_form)form, false}, weighed = {(enum latent_form)form, true};
+        CHECK({"kl", 1, {{"ms", 2, {7, 10}, 0, 0}}, b_kl, &plain, 0}, {"kl_weighed", 1, {{"ms", 2, {7, 10}, 0, 0}}, b_kl, &weighed, 0});
+    }
+    CHECK({"kl_prior", 2, {{"ms", 2, {7, 10}, 0, 0}, {"prior", 2, {7, 10}, 0, 0}}, b_kl_prior, NULL, 0});
+}
+
 /* The output layers have a test of their own beside them: tests/grad/test_grad_heads.c. */
 static void grad_head(void **state)
 {

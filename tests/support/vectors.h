@@ -1,4 +1,4 @@
-/* Reference numbers from tests/golden/*.json.  A missing file or path fails the test and says which. */
+/* Reference numbers from the files of tests/golden.  A missing file or path fails the test and says which. */
 #ifndef TESTS_SUPPORT_VECTORS_H
 #define TESTS_SUPPORT_VECTORS_H
 

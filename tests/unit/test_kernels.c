@@ -144,7 +144,7 @@ static void test_gemm_parts(void **state)
     (void)state;
     FOR_LEVELS
     for (int m = 1; m <= 40; m += m < 14 ? 1 : 5)
-        for (int part = GEMM_COLS_LE; part <= GEMM_K_GE; part++)
+        for (unsigned part = GEMM_COLS_LE; part <= GEMM_K_GE; part++)
             for (int ta = 0; ta < 2; ta++) {
                 one_gemm(part, m, part == GEMM_COLS_LE ? m : 50, part == GEMM_COLS_LE ? 25 : m, ta, ta);
                 one_gemm(part, m, 25, m > 3 ? m - 3 : m + 3, ta, !ta); /* k shorter or longer than m */
@@ -158,7 +158,7 @@ static void test_gemm_parts_are_exact(void **state)
     FOR_LEVELS
     {
         enum { M = 23, N = 40, LD = 48, LDA = 32 };
-        for (int part = GEMM_K_LE; part <= GEMM_K_GE; part++) {
+        for (unsigned part = GEMM_K_LE; part <= GEMM_K_GE; part++) {
             real *a = buf[0], *b = buf[1], *c = buf[2], *d = buf[3];
             fill(a, M, M, LDA, 1);
             fill(b, M, N, LD, 2);
@@ -261,7 +261,7 @@ static void test_act_accuracy(void **state)
     (void)state;
     static const double rtol[] = {0, 0, 3e-7, 3e-7, 4e-7, 2e-7, 3e-7}, atol[] = {0, 0, 1e-7, 0, 0, 7e-8, 2e-7};
     FOR_LEVELS
-    for (int a = ACT_NONE; a <= ACT_GELU_TANH; a++)
+    for (unsigned a = ACT_NONE; a <= ACT_GELU_TANH; a++)
         for (double from = -20; from < 20; from += 0.05) {
             enum { N = 61 };
             for (int i = 0; i < N; i++) {
@@ -274,8 +274,8 @@ static void test_act_accuracy(void **state)
             assert_true(buf[1][N] == 42);
         }
     FOR_LEVELS /* the ends */
-    for (int a = ACT_NONE; a <= ACT_GELU_TANH; a++) {
-        const double x[] = {1000, -1000, 1e30, -1e30, 88.5, -88.5, 0, 1e-30, INFINITY, NAN};
+    for (unsigned a = ACT_NONE; a <= ACT_GELU_TANH; a++) {
+        const double x[] = {1000, -1000, 1e30, -1e30, 88.5, -88.5, 0, 1e-30, HUGE_VAL, (double)NAN};
         for (int i = 0; i < 10; i++) {
             buf[0][i] = (real)x[i];
             want[i] = act_plain(x[i], a);
@@ -299,7 +299,7 @@ static void test_bias_act(void **state)
     (void)state;
     FOR_LEVELS
     for (int in = 0; in < N_SIZES; in++)
-        for (int a = ACT_NONE; a <= ACT_GELU_TANH; a++)
+        for (unsigned a = ACT_NONE; a <= ACT_GELU_TANH; a++)
             for (int dr = 0; dr < 2; dr++) {
                 int n = sizes[in], rows = 5, ld = row_ld(n) + (in % 3 == 0 ? 16 : 0), row0 = 1000 * dr;
                 struct dropout d = {.p = dr ? 0.3f : 0, .key = any_key};
@@ -326,7 +326,7 @@ static void test_bias_act_back(void **state)
     (void)state;
     FOR_LEVELS
     for (int in = 0; in < N_SIZES; in++)
-        for (int a = ACT_NONE; a <= ACT_GELU_TANH; a++)
+        for (unsigned a = ACT_NONE; a <= ACT_GELU_TANH; a++)
             for (int dr = 0; dr < 2; dr++) {
                 int n = sizes[in], rows = 5, ld = row_ld(n);
                 struct dropout d = {.p = dr ? 0.4f : 0, .key = any_key};

@@ -7,8 +7,6 @@
 #include "engine/tensor/kernels_gemm.h"
 #include "engine/tensor/vec.h"
 
-#define RESTRICT restrict
-
 static void transpose(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y, size_t ldy)
 {
     const int32_t full = row_ld(rows);
@@ -479,33 +477,38 @@ static real logsumexp(const real *x, int32_t n)
 
 /* ---- Adam ---- */
 
-static void adam(real *RESTRICT x, const real *RESTRICT g, real *RESTRICT m, real *RESTRICT v, size_t n, float lr_t,
-                 float b1, float b2, float eps_t, float clip, float l2)
+struct adam_rates {
+    real lr, b1, b2, eps, clip, l2;
+};
+
+INLINE void adam_step(vr *x, vr g, vr *m, vr *v, const struct adam_rates r)
 {
-    const real lr = (real)lr_t, c1 = (real)b1, c2 = (real)b2, cut = (real)clip, decay = (real)l2;
+    g = g * r.clip + *x * r.l2;
+    *m = *m * r.b1 + g * (1 - r.b1);
+    *v = *v * r.b2 + g * g * (1 - r.b2);
+    *x -= *m * r.lr / (vsqrt(*v) + r.eps);
+}
+
+static void adam(real *x, const real *g, real *m, real *v, size_t n, float lr_t, float b1, float b2, float eps_t,
+                 float clip, float l2)
+{
     /* eps 0 and a filler of zeros: 0 / tiny, not 0 / 0 */
-    const real eps = (real)eps_t + (real)1e-37f;
+    const struct adam_rates r = {(real)lr_t, (real)b1, (real)b2, (real)eps_t + (real)1e-37f, (real)clip, (real)l2};
     size_t j = 0;
-    for (; j < n; j += VW) {
-        size_t left = n - j;
-        int whole = left >= VW;
-        vr vx = whole ? vload(x + j) : vload_n(x + j, left);
-        vr vm = whole ? vload(m + j) : vload_n(m + j, left);
-        vr vv = whole ? vload(v + j) : vload_n(v + j, left);
-        vr vg = !g ? (vr){0} : whole ? vload(g + j) : vload_n(g + j, left);
-        vg = vg * cut + vx * decay;
-        vm = vm * c1 + vg * (1 - c1);
-        vv = vv * c2 + vg * vg * (1 - c2);
-        vx -= vm * lr / (vsqrt(vv) + eps);
-        if (whole) {
-            vstore(x + j, vx);
-            vstore(m + j, vm);
-            vstore(v + j, vv);
-        } else {
-            vstore_n(x + j, vx, left);
-            vstore_n(m + j, vm, left);
-            vstore_n(v + j, vv, left);
-        }
+    for (; j + VW <= n; j += VW) {
+        vr vx = vload(x + j), vm = vload(m + j), vv = vload(v + j);
+        adam_step(&vx, g ? vload(g + j) : (vr){0}, &vm, &vv, r);
+        vstore(x + j, vx);
+        vstore(m + j, vm);
+        vstore(v + j, vv);
+    }
+    if (j < n) {
+        size_t k = n - j;
+        vr vx = vload_n(x + j, k), vm = vload_n(m + j, k), vv = vload_n(v + j, k);
+        adam_step(&vx, g ? vload_n(g + j, k) : (vr){0}, &vm, &vv, r);
+        vstore_n(x + j, vx, k);
+        vstore_n(m + j, vm, k);
+        vstore_n(v + j, vv, k);
     }
 }
 

@@ -9,6 +9,12 @@
 #include "engine/tensor/kernels.h"
 #include <math.h>
 #include <string.h>
+#if defined(__x86_64__) && !defined(SEQLAB_DOUBLE)
+#include <immintrin.h>
+#define VEC_X86 1
+#else
+#define VEC_X86 0
+#endif
 
 #if defined(__AVX512F__)
 #define VEC_BYTES 64
@@ -84,17 +90,80 @@ INLINE vr vabs(vr x)
 {
     return (vr)((vu)x & ~vsign_bit());
 }
-INLINE vr vmax(vr a, vr b) /* b where a is NaN */
+/* Maximum, minimum and root have one instruction each, which the vector extensions do not reach.  Where a is NaN the
+ * result is b. */
+#if VEC_X86 && VEC_BYTES == 64
+#define VEC_OP(op, ...) ((vr)_mm512_##op(__VA_ARGS__))
+typedef __m512 vec_x86;
+#elif VEC_X86 && VEC_BYTES == 32
+#define VEC_OP(op, ...) ((vr)_mm256_##op(__VA_ARGS__))
+typedef __m256 vec_x86;
+#elif VEC_X86
+#define VEC_OP(op, ...) ((vr)_mm_##op(__VA_ARGS__))
+typedef __m128 vec_x86;
+#endif
+INLINE vr vmax(vr a, vr b)
 {
+#if VEC_X86
+    return VEC_OP(max_ps, (vec_x86)a, (vec_x86)b);
+#else
     return vpick(a > b, a, b);
+#endif
 }
-INLINE vr vclamp(vr x, real lo, real hi) /* a NaN stays */
+INLINE vr vmin(vr a, vr b)
 {
-    x = vpick(x < vset(lo), vset(lo), x);
-    return vpick(x > vset(hi), vset(hi), x);
+#if VEC_X86
+    return VEC_OP(min_ps, (vec_x86)a, (vec_x86)b);
+#else
+    return vpick(a < b, a, b);
+#endif
+}
+INLINE vr vclamp(vr x, real lo, real hi) /* a NaN stays: it is the second operand */
+{
+    return vmin(vset(hi), vmax(vset(lo), x));
+}
+INLINE vr vsqrt(vr x)
+{
+#if VEC_X86
+    return VEC_OP(sqrt_ps, (vec_x86)x);
+#else
+    for (int i = 0; i < VW; i++)
+        x[i] = (real)sqrt((double)x[i]);
+    return x;
+#endif
 }
 
 /* Sums and maxima over lanes by halving: one order at every call. */
+#if VEC_X86
+INLINE __m128 half128(vr v, const int what) /* the vector folded to four lanes; what: 0 sum, 1 maximum */
+{
+#if VEC_BYTES == 64
+    __m256 a = _mm512_castps512_ps256((__m512)v), b = _mm512_extractf32x8_ps((__m512)v, 1);
+    __m256 y = what ? _mm256_max_ps(a, b) : _mm256_add_ps(a, b);
+#elif VEC_BYTES == 32
+    __m256 y = (__m256)v;
+#endif
+#if VEC_BYTES >= 32
+    __m128 c = _mm256_castps256_ps128(y), d = _mm256_extractf128_ps(y, 1);
+    return what ? _mm_max_ps(c, d) : _mm_add_ps(c, d);
+#else
+    (void)what;
+    return (__m128)v;
+#endif
+}
+INLINE real vsum(vr v)
+{
+    __m128 x = half128(v, 0);
+    x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps(x, x, 1)));
+}
+INLINE real vmaximum(vr v)
+{
+    __m128 x = half128(v, 1);
+    x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_max_ss(x, _mm_shuffle_ps(x, x, 1)));
+}
+#else
 INLINE real vsum(vr v)
 {
     real a[VEC_BYTES / sizeof(real)];
@@ -113,6 +182,7 @@ INLINE real vmaximum(vr v)
             a[i] = a[i] > a[i + w] ? a[i] : a[i + w];
     return a[0];
 }
+#endif
 
 #ifdef SEQLAB_DOUBLE
 /* The double build serves gradient checks: exact functions, lane by lane. */
@@ -131,7 +201,6 @@ VEC_LANES(vtanh, tanh(x))
 VEC_LANES(vsigmoid, 1 / (1 + exp(-x)))
 VEC_LANES(vnormal_cdf, 0.5 * erfc(-x * 0.70710678118654752440))
 VEC_LANES(vsoftplus, (x > 0 ? x : x < 0 ? 0 : x) + log1p(exp(-fabs(x))))
-VEC_LANES(vsqrt, sqrt(x))
 
 INLINE vr vkeep(struct rng_key key, uint32_t element, uint32_t below, real kept)
 {
@@ -142,11 +211,15 @@ INLINE vr vkeep(struct rng_key key, uint32_t element, uint32_t below, real kept)
 }
 #else
 /* 2^k, k -252..254, as the product of two powers: the range of each fits an exponent field. */
-INLINE vr vscale2(vr p, vi k)
+INLINE vr vscale2(vr p, vr k)
 {
-    vi h = k >> 1;
-    vr a = (vr)((vu)(h + 127) << 23), b = (vr)((vu)(k - h + 127) << 23);
+#if VEC_X86 && VEC_BYTES == 64
+    return VEC_OP(scalef_ps, (__m512)p, (__m512)k);
+#else
+    vi i = __builtin_convertvector(k, vi), h = i >> 1;
+    vr a = (vr)((vu)(h + 127) << 23), b = (vr)((vu)(i - h + 127) << 23);
     return p * a * b;
+#endif
 }
 
 /* exp, error below 2 units in the last place; 0 below -104, infinity above 88.73, NaN stays. */
@@ -164,7 +237,7 @@ INLINE vr vexp(vr x)
     p = p * f + 1.66665206876e-1f;
     p = p * f + 4.99999934515e-1f;
     p = p * (f * f) + f + 1.0f;
-    return vscale2(p, (vi)t - (vi)magic);
+    return vscale2(p, k);
 }
 
 /* log for normal numbers (Cephes' polynomial); log 0 = -infinity, of negative numbers and NaN: NaN. */
@@ -245,13 +318,6 @@ INLINE vr vsoftplus(vr x)
     p = p * z + 0.33333157346555786f;
     p = p * z + 1.0f;
     return vpick(x > (vr){0}, x, (vr){0}) + 2.0f * s * p;
-}
-
-INLINE vr vsqrt(vr x)
-{
-    for (int i = 0; i < VW; i++)
-        x[i] = sqrtf(x[i]);
-    return x;
 }
 
 INLINE vu vmix(vu x) /* rng_mix32 */

@@ -115,7 +115,7 @@ static void copy_probes(struct explore *e, const char *patterns, int64_t step)
 
 static void begin(struct explore *e, const struct weights *w, real *g)
 {
-    struct tape_env env = {.x = w->x, .g = g, .seed = w->seed, .step = w->step};
+    struct tape_env env = {.x = w->x, .g = g, .seed = w->seed, .step = w->step, .keep_grads = g != NULL};
     tape_begin(e->tape, &env);
     tape_watch(e->tape, 0);
 }
@@ -222,7 +222,7 @@ static enum status ask_gradient(struct explore *e, const struct weights *w, int3
         st = tape_backward(e->tape, &a->err);
     const struct tensor *emb = st == ST_OK ? tape_find(e->tape, "emb") : NULL;
     float *value = arena_alloc(e->out, (size_t)a->n * sizeof *value);
-    if (st == ST_OK && (!emb || !emb->g || !value))
+    if (st == ST_OK && (!emb || !emb->g || !value) )
         st = err_set(&a->err, ST_UNSUPPORTED, "%s shows no input vectors", w->model->title);
     for (int32_t i = 0; st == ST_OK && i < a->n && i < tensor_rows(emb); i++) {
         double sum = 0;

@@ -8,7 +8,7 @@
 enum train_cmd_kind { TC_RUN, TC_PAUSE, TC_STEP, TC_STEP_OP, TC_STOP, TC_EVAL, TC_SAVE, TC_SET, TC_BREAK, TC_WATCH, TC_UNWATCH, TC_PUBLISH, TC_RATE, TC_EVERY };
 struct train_cmd {
     enum train_cmd_kind kind;
-    int64_t n;            /* TC_RUN: stop at this step (0: until told); TC_STEP: how many; TC_EVAL: 0 = now; TC_EVERY: evaluate every n steps */
+    int64_t n;            /* TC_BREAK: 0 = arm text, k > 0: disarm the k-th, -1: all but nan; TC_STEP_OP: how many; TC_RUN: stop at this step (0: until told); TC_STEP: how many; TC_EVAL: 0 = now; TC_EVERY: evaluate every n steps */
     double value;
     char text[200];       /* TC_SAVE: path; TC_SET: "lr 0.0005"; TC_BREAK: "loss>6"; TC_WATCH: probe pattern */
 };
@@ -23,7 +23,9 @@ struct train_event {      /* what really happened, for the log: "@1280 set lr 0.
 struct snapshot {         /* a consistent picture of one moment */
     uint64_t seq;
     enum train_state state;
-    int32_t epoch, op, n_op;
+    int32_t epoch, op, n_op;                              /* op: of the open batch, 1..n_op (of the batch before; 0 = unknown); 0 = none open */
+    char op_name[80];                                     /* "block1.attn attention" */
+    int phase;                                            /* enum phase of the open batch */
     int64_t step, steps_per_epoch, target_step, n_ack;    /* n_ack: commands carried out so far */
     double lr, loss, grad_norm, steps_per_s, items_per_s, seconds; /* seconds: spent training */
     bool has_eval;
@@ -38,8 +40,11 @@ MUST_CHECK enum status trainer_start(struct trainer **out, struct learner *l, st
 MUST_CHECK bool trainer_post(struct trainer *t, const struct train_cmd *c);  /* screen thread; false = queue full */
 const struct snapshot *trainer_snapshot(struct trainer *t);                  /* screen thread; valid until the next call */
 bool trainer_event(struct trainer *t, struct train_event *out);              /* next event, false = none */
-/* "loss", "term.rec", "valid.hr", "valid.ndcg", "valid.loss", "lr", "grad.norm"; created at start, x = step. */
+/* "loss", "term.rec", "term.kl", "valid.hr", "valid.ndcg", "valid.mrr", "valid.loss", "lr", "grad.norm"; created at start, x = step. */
 const struct series *trainer_series(const struct trainer *t, const char *name);
+/* Kept steps go there (borrowed: the slot's own, it outlives the trainer).  Call before the first command. */
+struct history;
+void trainer_set_history(struct trainer *t, struct history *h);
 /* The latest published parameters, a new reference; never NULL.  TC_PUBLISH asks for newer ones; while paused they are current. */
 struct weights *trainer_weights(struct trainer *t);
 int trainer_wake_fd(const struct trainer *t);                                /* readable when a new snapshot, event or weights exist */

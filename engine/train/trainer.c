@@ -1,0 +1,606 @@
+/* The trainer's thread; see trainer.h.  One loop: carry out what was posted, then make a step or sleep.  What the screen reads leaves by a
+ * triple buffer (the present), series (the past), an event ring (what happened) and one pointer under a lock (parameters). */
+#include "engine/train/trainer_impl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { RING = 256, DEFAULT_RATE = 20, PUBLISH_MS = 100, VALID_CASES = 2000, VALID_CASES_LONG = 1000 };
+
+static const char *const series_names[N_SERIES] = {
+    [S_LOSS] = "loss",          [S_REC] = "term.rec",   [S_KL] = "term.kl",     [S_LR] = "lr",           [S_GNORM] = "grad.norm",
+    [S_VALID_HR] = "valid.hr",  [S_VALID_NDCG] = "valid.ndcg", [S_VALID_MRR] = "valid.mrr", [S_VALID_LOSS] = "valid.loss",
+};
+
+const char *train_state_name(enum train_state s)
+{
+    static const char *const names[] = {"READY", "RUN", "PAUSED", "STEP", "EVAL", "DONE", "FAILED"};
+    return names[s];
+}
+
+int64_t trainer_now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void ring_bell(int fd)
+{
+    uint64_t one = 1;
+    ssize_t n = write(fd, &one, sizeof one);
+    (void)n; /* full: the other side has not listened yet, it will */
+}
+
+static void hush_bell(int fd)
+{
+    uint64_t sum;
+    ssize_t n = read(fd, &sum, sizeof sum);
+    (void)n;
+}
+
+/* ---- Out: events, snapshots, weights ---- */
+
+void trainer_say(struct trainer *t, bool is_error, const char *fmt, ...)
+{
+    struct train_event e = {.step = t->l->step, .is_error = is_error};
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(e.text, sizeof e.text, fmt, ap);
+    va_end(ap);
+    if (!queue_push(t->events, &e)) /* nobody reads: the newest are lost, the run goes on */
+        return;
+    ring_bell(t->out_fd);
+}
+
+void trainer_publish_snapshot(struct trainer *t)
+{
+    struct snapshot *s = &t->shot[t->triple.write];
+    struct probe_copy *probe = t->probe[t->triple.write];
+    *s = t->now;
+    s->seq = ++t->seq;
+    s->step = t->l->step;
+    s->n_ack = t->n_ack;
+    s->steps_per_epoch = t->per_epoch;
+    s->n_probe = 0;
+    if (t->op_open && t->op_copy.x) { /* the tensor of the op under the cursor */
+        size_t n = 1;
+        for (int i = 0; i < t->op_copy.nd; i++)
+            n *= (size_t)t->op_copy.d[i];
+        *probe = t->op_copy;
+        probe->x = t->probe_x[t->triple.write];
+        probe->g = t->op_copy.g ? probe->x + PROBE_MAX : NULL;
+        memcpy(probe->x, t->op_copy.x, n * sizeof(float));
+        if (probe->g)
+            memcpy(probe->g, t->op_copy.g, n * sizeof(float));
+        s->n_probe = 1;
+    }
+    s->probe = probe;
+    triple_publish(&t->triple);
+    t->shown_ns = trainer_now_ns();
+    ring_bell(t->out_fd);
+}
+
+static void publish_weights(struct trainer *t, bool keep)
+{
+    pthread_mutex_lock(&t->lock);
+    bool current = t->weights && t->weights->step == t->l->step && !t->weights_stale;
+    struct weights *w = current ? weights_ref(t->weights) : NULL;
+    pthread_mutex_unlock(&t->lock);
+    if (!w) {
+        struct err err;
+        if (weights_of(&w, t->l, &err) != ST_OK) {
+            trainer_say(t, true, "views stay at an older step: %s", err.msg);
+            return;
+        }
+        pthread_mutex_lock(&t->lock);
+        struct weights *old = t->weights;
+        t->weights = weights_ref(w);
+        t->weights_stale = false;
+        pthread_mutex_unlock(&t->lock);
+        weights_unref(old);
+    }
+    if (keep && t->history)
+        history_keep(t->history, w);
+    weights_unref(w);
+    t->weights_ns = trainer_now_ns();
+    atomic_store_explicit(&t->wanted, false, memory_order_relaxed);
+}
+
+static void push(struct trainer *t, int which, double y)
+{
+    if (!series_push(t->series[which], (double)t->l->step, y) && !t->said_full) {
+        t->said_full = true;
+        trainer_say(t, true, "out of memory: curves no longer grow");
+    }
+}
+
+/* ---- Validation ---- */
+
+static void validate(struct trainer *t)
+{
+    enum train_state before = t->now.state;
+    struct eval_spec s;
+    struct err err;
+    struct eval_result r;
+    struct weights *w;
+    eval_defaults(&s, t->l->split);
+    s.max_cases = t->l->split->kind == SPLIT_SESSIONS ? VALID_CASES : VALID_CASES_LONG;
+    publish_weights(t, false);
+    pthread_mutex_lock(&t->lock);
+    w = t->weights ? weights_ref(t->weights) : NULL;
+    pthread_mutex_unlock(&t->lock);
+    if (!w)
+        return;
+    t->now.state = TS_EVAL;
+    trainer_publish_snapshot(t);
+    enum status st = eval_run(w, &s, t->pool, &t->cancel, &r, &err);
+    weights_unref(w);
+    t->now.state = before;
+    if (st == ST_CANCELLED)
+        return;
+    if (st != ST_OK) {
+        trainer_say(t, true, "validation failed: %s", err.msg);
+        return;
+    }
+    t->now.eval = r;
+    t->now.has_eval = true;
+    t->valid_step = t->l->step;
+    push(t, S_VALID_HR, r.hr);
+    push(t, S_VALID_NDCG, r.ndcg);
+    push(t, S_VALID_MRR, r.mrr);
+    if (r.has_logloss)
+        push(t, S_VALID_LOSS, r.logloss);
+    trainer_say(t, false, "valid HR@%d %.3f NDCG@%d %.3f", r.k, r.hr, r.k, r.ndcg);
+    if (!(r.ndcg <= t->best)) {
+        t->best = r.ndcg;
+        t->best_step = t->l->step;
+        rundir_best(t);
+    }
+    rundir_metrics(t, &r);
+}
+
+/* ---- Steps ---- */
+
+void trainer_finished_step(struct trainer *t, const struct step_info *i)
+{
+    push(t, S_LOSS, i->loss);
+    push(t, S_LR, i->lr);
+    push(t, S_GNORM, i->grad_norm);
+    for (int k = 0; k < i->n_term && i->n_term > 1; k++) {
+        if (strcmp(i->term_name[k], "rec") == 0)
+            push(t, S_REC, i->term[k]);
+        else if (strcmp(i->term_name[k], "kl") == 0)
+            push(t, S_KL, i->term[k]);
+    }
+    t->now.loss = i->loss;
+    t->now.grad_norm = i->grad_norm;
+    t->now.lr = i->lr;
+    t->now.epoch = i->epoch;
+    t->rate_steps++;
+    t->rate_items += i->n_row;
+}
+
+static void measure_rate(struct trainer *t, int64_t now)
+{
+    double dt = (double)(now - t->rate_ns) * 1e-9;
+    if (dt < 0.25)
+        return;
+    t->now.steps_per_s = (double)t->rate_steps / dt;
+    t->now.items_per_s = (double)t->rate_items / dt;
+    t->rate_steps = t->rate_items = 0;
+    t->rate_ns = now;
+}
+
+static void stop_at(struct trainer *t, enum train_state state)
+{
+    t->now.state = state;
+    t->steps_left = 0;
+    t->now.steps_per_s = t->now.items_per_s = 0;
+}
+
+static void one_step(struct trainer *t)
+{
+    struct step_info info;
+    struct err err = {0};
+    struct step_watch watch = {.before_update = trainer_before_update, .ctx = t, .shard = -1};
+    if (t->walk_ops) {
+        watch.on_op = trainer_on_op;
+        watch.session = 0;
+    }
+    int64_t began = trainer_now_ns();
+    t->broke[0] = '\0';
+    t->op_count = 0;
+    enum status st = learner_step(t->l, t->pool, &watch, &info, &err);
+    t->n_op = t->op_count ? t->op_count : t->n_op;
+    t->op_open = false;
+    t->now.op = 0;
+    t->now.seconds += (double)(trainer_now_ns() - began) * 1e-9;
+    if (st == ST_OK) {
+        t->weights_stale = true;
+        trainer_finished_step(t, &info);
+    } else if (st == ST_CANCELLED && t->broke[0]) {
+        stop_at(t, TS_PAUSED);
+        trainer_say(t, false, "break %s: stopped before the update of step %lld", t->broke, (long long)t->l->step + 1);
+    } else if (st != ST_CANCELLED) {
+        stop_at(t, TS_FAILED);
+        t->now.err = err;
+        t->now.loss = info.loss;
+        t->now.grad_norm = info.grad_norm;
+        trainer_say(t, true, "%s", err.msg);
+    }
+    if (st != ST_OK)
+        return;
+    int64_t now = trainer_now_ns();
+    measure_rate(t, now);
+    bool due = t->history && history_due(t->history, t->l->step);
+    if (due || (atomic_load_explicit(&t->wanted, memory_order_relaxed) && now - t->weights_ns > (int64_t)PUBLISH_MS * 1000000))
+        publish_weights(t, due);
+    if (t->every > 0 && t->l->step % t->every == 0) {
+        validate(t);
+        const char *broke = trainer_metric_break(t);
+        if (broke) {
+            stop_at(t, TS_PAUSED);
+            trainer_say(t, false, "break %s at step %lld", broke, (long long)t->l->step);
+        }
+    }
+    rundir_tick(t);
+    if (now - t->shown_ns > 1000000000 / t->rate)
+        trainer_publish_snapshot(t);
+}
+
+/* ---- In: commands ---- */
+
+static void arm(struct trainer *t, const struct train_cmd *c)
+{
+    if (c->n > 0) {
+        if (c->n > t->n_break)
+            return;
+        memmove(&t->brk[c->n - 1], &t->brk[c->n], (size_t)(t->n_break - c->n) * sizeof *t->brk);
+        t->n_break--;
+    } else if (c->n < 0) {
+        t->n_break = 0;
+    } else if (t->n_break == MAX_BREAKS || !trainer_parse_break(&t->brk[t->n_break], c->text)) {
+        trainer_say(t, true, "break %s: not a condition", c->text);
+    } else {
+        t->n_break++;
+        trainer_say(t, false, "break %s armed", c->text);
+    }
+}
+
+static void set(struct trainer *t, const char *text)
+{
+    char name[64];
+    struct err err;
+    size_t n = strcspn(text, " ");
+    if (n >= sizeof name || !text[n])
+        return;
+    memcpy(name, text, n);
+    name[n] = '\0';
+    if (learner_set(t->l, name, text + n + 1, &err) != ST_OK)
+        trainer_say(t, true, "%s", err.msg);
+    else
+        trainer_say(t, false, "set %s (from batch %lld on)", text, (long long)t->l->step + 1);
+    t->per_epoch = learner_steps_per_epoch(t->l);
+    t->weights_stale = true;
+}
+
+void trainer_obey(struct trainer *t, const struct train_cmd *c)
+{
+    t->n_ack++;
+    switch (c->kind) {
+    case TC_RUN:
+        t->now.target_step = c->n;
+        t->walk_ops = false;
+        if (c->n == 0 || c->n > t->l->step) {
+            t->now.state = TS_RUN;
+            t->rate_ns = trainer_now_ns();
+            t->rate_steps = t->rate_items = 0;
+        } else {
+            stop_at(t, TS_DONE);
+        }
+        break;
+    case TC_PAUSE:
+        if (t->now.state == TS_RUN || t->now.state == TS_STEP)
+            stop_at(t, TS_PAUSED);
+        break;
+    case TC_STEP:
+        t->steps_left = c->n > 0 ? c->n : 1;
+        t->now.state = TS_STEP;
+        t->walk_ops = false;
+        t->rate_ns = trainer_now_ns();
+        break;
+    case TC_STEP_OP:
+        t->ops_left = c->n > 0 ? c->n : 1;
+        t->steps_left = 1;
+        t->now.state = TS_STEP;
+        t->walk_ops = true;
+        break;
+    case TC_STOP:
+        stop_at(t, TS_DONE);
+        trainer_say(t, false, "stopped");
+        break;
+    case TC_EVAL:
+        t->cancel = false;
+        validate(t);
+        break;
+    case TC_EVERY:
+        t->every = c->n;
+        break;
+    case TC_SAVE: {
+        struct err err;
+        if (learner_save(t->l, c->text, &err) != ST_OK)
+            trainer_say(t, true, "%s", err.msg);
+        else
+            trainer_say(t, false, "saved %s", c->text);
+        break;
+    }
+    case TC_SET:
+        set(t, c->text);
+        break;
+    case TC_BREAK:
+        arm(t, c);
+        break;
+    case TC_WATCH:
+    case TC_UNWATCH: /* probes of typed sequences are the explorer's; those of the open batch are always published */
+        break;
+    case TC_PUBLISH:
+        publish_weights(t, c->n > 0);
+        break;
+    case TC_RATE:
+        t->rate = c->n < 1 ? 1 : c->n > 60 ? 60 : (int)c->n;
+        break;
+    }
+}
+
+bool trainer_sleep(struct trainer *t)
+{
+    struct pollfd p = {.fd = t->in_fd, .events = POLLIN};
+    poll(&p, 1, -1);
+    hush_bell(t->in_fd);
+    return !atomic_load_explicit(&t->quit, memory_order_acquire);
+}
+
+static bool obey_all(struct trainer *t)
+{
+    struct train_cmd c;
+    bool any = false;
+    while (queue_pop(t->cmds, &c)) {
+        trainer_obey(t, &c);
+        any = true;
+    }
+    return any;
+}
+
+static void *run(void *arg)
+{
+    struct trainer *t = arg;
+    pool_compute_mode();
+    pool_be_nice();
+    publish_weights(t, true);
+    trainer_publish_snapshot(t);
+    for (;;) {
+        if (atomic_load_explicit(&t->quit, memory_order_acquire))
+            break;
+        bool any = obey_all(t);
+        if (t->now.state == TS_RUN || t->now.state == TS_STEP) {
+            if (any)
+                trainer_publish_snapshot(t);
+            one_step(t);
+            if (t->now.state == TS_STEP && --t->steps_left <= 0)
+                stop_at(t, TS_PAUSED);
+            if (t->now.state == TS_RUN && t->now.target_step > 0 && t->l->step >= t->now.target_step) {
+                stop_at(t, TS_DONE);
+                if (t->valid_step != t->l->step)
+                    validate(t);
+                t->now.state = TS_DONE;
+                rundir_save(t);
+            }
+            continue;
+        }
+        publish_weights(t, true);
+        trainer_publish_snapshot(t);
+        if (!trainer_sleep(t))
+            break;
+    }
+    rundir_save(t);
+    publish_weights(t, false);
+    return NULL;
+}
+
+/* ---- The other side ---- */
+
+static void trainer_free(struct trainer *t)
+{
+    for (int i = 0; i < N_SERIES; i++)
+        series_free(t->series[i]);
+    for (int i = 0; i < 3; i++) {
+        free(t->probe[i]);
+        free(t->probe_x[i]);
+    }
+    free(t->op_x);
+    queue_free(t->cmds);
+    queue_free(t->events);
+    weights_unref(t->weights);
+    rundir_close(t);
+    if (t->in_fd >= 0)
+        close(t->in_fd);
+    if (t->out_fd >= 0)
+        close(t->out_fd);
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+enum status trainer_start(struct trainer **out, struct learner *l, struct pool *p, const char *run_dir, struct err *err)
+{
+    *out = NULL;
+    if (!l->batcher)
+        return err_set(err, ST_STATE, "%s is counted, not trained", l->model->title);
+    struct trainer *t = calloc(1, sizeof *t);
+    if (!t)
+        return err_nomem(err, sizeof *t, "trainer");
+    pthread_mutex_init(&t->lock, NULL);
+    t->l = l;
+    t->pool = p;
+    t->rate = DEFAULT_RATE;
+    t->best = (double)-INFINITY;
+    t->valid_step = t->broke_step = -1;
+    t->per_epoch = learner_steps_per_epoch(l);
+    t->every = t->per_epoch < 50 ? 50 : t->per_epoch > 500 ? 500 : t->per_epoch;
+    t->now.state = TS_READY;
+    t->now.loss = t->now.grad_norm = (double)NAN;
+    t->now.lr = hp_num(l->hp, "lr");
+    triple_init(&t->triple);
+    t->in_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    t->out_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    enum status st = t->in_fd < 0 || t->out_fd < 0 ? err_set(err, ST_IO, "no event descriptor: %s", strerror(errno)) : ST_OK;
+    if (st == ST_OK)
+        st = queue_new(&t->cmds, RING, sizeof(struct train_cmd), err);
+    if (st == ST_OK)
+        st = queue_new(&t->events, RING, sizeof(struct train_event), err);
+    for (int i = 0; i < N_SERIES && st == ST_OK; i++)
+        st = series_new(&t->series[i], series_names[i], err);
+    for (int i = 0; i < 3 && st == ST_OK; i++) {
+        t->probe[i] = calloc(1, sizeof *t->probe[i]);
+        t->probe_x[i] = malloc(2 * PROBE_MAX * sizeof(float));
+        if (!t->probe[i] || !t->probe_x[i])
+            st = err_nomem(err, 2 * PROBE_MAX * sizeof(float), "op tensors");
+    }
+    if (st == ST_OK && !(t->op_x = malloc(2 * PROBE_MAX * sizeof(float))))
+        st = err_nomem(err, 2 * PROBE_MAX * sizeof(float), "op tensors");
+    if (st == ST_OK && run_dir)
+        st = rundir_open(t, run_dir, err);
+    if (st != ST_OK) {
+        trainer_free(t);
+        return st;
+    }
+    *out = t;
+    return ST_OK;
+}
+
+/* The thread starts with the first command, so that the history is in place. */
+static bool ensure_thread(struct trainer *t)
+{
+    if (t->started)
+        return true;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    t->started = pthread_create(&t->thread, NULL, run, t) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return t->started;
+}
+
+void trainer_set_history(struct trainer *t, struct history *h)
+{
+    assert(!t->started);
+    t->history = h;
+}
+
+bool trainer_post(struct trainer *t, const struct train_cmd *c)
+{
+    if (!ensure_thread(t) || !queue_push(t->cmds, c))
+        return false;
+    t->n_posted++;
+    if (c->kind == TC_STOP || c->kind == TC_PAUSE)
+        t->cancel = true; /* a validation under way gives up */
+    else
+        t->cancel = false;
+    ring_bell(t->in_fd);
+    return true;
+}
+
+const struct snapshot *trainer_snapshot(struct trainer *t)
+{
+    if (!t->started) {
+        t->shot[t->triple.read] = t->now;
+        t->shot[t->triple.read].step = t->l->step;
+        t->shot[t->triple.read].steps_per_epoch = t->per_epoch;
+        return &t->shot[t->triple.read];
+    }
+    triple_take(&t->triple);
+    return &t->shot[t->triple.read];
+}
+
+bool trainer_event(struct trainer *t, struct train_event *out)
+{
+    return queue_pop(t->events, out);
+}
+
+const struct series *trainer_series(const struct trainer *t, const char *name)
+{
+    for (int i = 0; i < N_SERIES; i++)
+        if (strcmp(series_names[i], name) == 0)
+            return t->series[i];
+    return NULL;
+}
+
+struct weights *trainer_weights(struct trainer *t)
+{
+    struct err err;
+    atomic_store_explicit(&t->wanted, true, memory_order_relaxed);
+    pthread_mutex_lock(&t->lock);
+    if (!t->weights && (t->started || weights_of(&t->weights, t->l, &err) != ST_OK)) { /* the thread publishes first thing */
+        while (t->started && !t->weights) {
+            pthread_mutex_unlock(&t->lock);
+            struct pollfd p = {.fd = t->out_fd, .events = POLLIN};
+            poll(&p, 1, 1);
+            pthread_mutex_lock(&t->lock);
+        }
+    }
+    struct weights *w = t->weights ? weights_ref(t->weights) : NULL;
+    pthread_mutex_unlock(&t->lock);
+    return w;
+}
+
+int trainer_wake_fd(const struct trainer *t)
+{
+    return t->out_fd;
+}
+
+bool trainer_wait(struct trainer *t, int timeout_ms)
+{
+    int64_t until = trainer_now_ns() + (int64_t)timeout_ms * 1000000;
+    for (;;) {
+        const struct snapshot *s = trainer_snapshot(t);
+        bool busy = s->state == TS_RUN || s->state == TS_EVAL || s->state == TS_STEP;
+        if (s->n_ack >= t->n_posted && (!busy || s->op > 0))
+            return true;
+        int64_t left = (until - trainer_now_ns()) / 1000000;
+        if (timeout_ms >= 0 && left <= 0)
+            return false;
+        struct pollfd p = {.fd = t->out_fd, .events = POLLIN};
+        if (poll(&p, 1, timeout_ms < 0 ? 1000 : (int)left) < 0 && errno == EINTR)
+            return false; /* a signal: the caller looks what it was */
+        hush_bell(t->out_fd);
+    }
+}
+
+struct learner *trainer_join(struct trainer *t)
+{
+    if (!t)
+        return NULL;
+    struct learner *l = t->l;
+    if (t->started) {
+        atomic_store_explicit(&t->quit, true, memory_order_release);
+        t->cancel = true;
+        ring_bell(t->in_fd);
+        pthread_join(t->thread, NULL);
+    }
+    trainer_free(t);
+    return l;
+}
+
+const struct learner *trainer_learner(const struct trainer *t)
+{
+    return t->l;
+}

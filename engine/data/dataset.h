@@ -38,21 +38,34 @@ static inline int32_t dataset_len(const struct dataset *ds, int32_t s)
 
 /* ---- Building one: importers and worlds push events, `dataset_build` does the rest. ---- */
 struct event_sink;
-struct import_opts {
+struct import_opts {         /* all zero: the defaults */
     char delim;              /* 0: guess */
     bool header;
     int64_t session_gap_s;   /* > 0: cut a user's history where a pause is longer */
     int32_t min_item, min_len;
-    int32_t max_errors;      /* lines named before giving up; default 5 */
+    int32_t max_errors;      /* bad lines named before giving up; default 5 */
+    const char *user_col, *item_col, *time_col; /* tables with a header: which column; NULL: guess from the names */
 };
 struct import_report {       /* shown to the user: what came in and what was left out */
     int64_t lines, events_in, events_out, dup, dropped_short, dropped_rare;
+    /* dup: same user, item and time, left out; dropped_short: sessions under min_len; dropped_rare: events of items under min_item */
+    int64_t blank, no_key;   /* empty lines; table rows without user or item: both left out */
+    int64_t repaired;        /* names and ids whose text had to be made inert */
+    int32_t named;           /* items that got a name */
+    char names_from[64];     /* file the names came from; empty: none */
+    char names_problem[128]; /* why a file of names was not used; empty: none */
+    int32_t n_bad;           /* lines refused; with any, nothing is built */
+    int64_t bad_line[5];     /* the first of them */
 };
 MUST_CHECK enum status sink_new(struct event_sink **out, struct err *err);
 void sink_free(struct event_sink *s);
 /* user, item: text ids as in the file, len bytes; ts INT64_MIN = none.  Order of calls breaks ties. */
 MUST_CHECK enum status sink_event(struct event_sink *s, const char *user, size_t user_len, const char *item, size_t item_len,
                                   int64_t ts, struct err *err);
+/* Begins an anonymous session: events with user NULL belong to it. */
+MUST_CHECK enum status sink_session(struct event_sink *s, struct err *err);
+/* What the events are turned out to be: user histories, or sessions keyed by `user`.  Overrides by_user of dataset_build. */
+void sink_by_user(struct event_sink *s, bool by_user);
 MUST_CHECK enum status sink_item_name(struct event_sink *s, const char *item, size_t item_len, const char *name, size_t name_len, struct err *err);
 MUST_CHECK enum status dataset_build(struct dataset **out, struct event_sink *s, const char *name, bool by_user,
                                      const struct import_opts *o, struct import_report *rep, struct err *err);

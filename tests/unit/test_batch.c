@@ -654,7 +654,7 @@ static void count_starts(const struct block *b, void *ctx)
 static void test_cloze_windows(void **state)
 {
     (void)state;
-    char text[400] = "1", one[8];
+    char text[400] = "1", one[16];
     for (int i = 2; i <= 33; i++) {
         snprintf(one, sizeof one, " %d", i);
         strncat(text, one, sizeof text - strlen(text) - 1);

@@ -1,0 +1,106 @@
+/* From a file to a data set: choosing the importer, reading, names, building.  All or nothing. */
+#include "engine/data/import_impl.h"
+
+#include "engine/base/inert.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define IMPORTER(name) extern const struct importer_def importer_##name;
+#include "engine/data/importers.def"
+#undef IMPORTER
+const struct importer_def *const importer_defs[] = {
+#define IMPORTER(name) &importer_##name,
+#include "engine/data/importers.def"
+#undef IMPORTER
+    NULL,
+};
+
+static enum status choose(struct reader *in, const char *name, const struct importer_def **out, struct err *err)
+{
+    int best = 0;
+    size_t len;
+    const char *head = reader_head(in, &len);
+    *out = NULL;
+    if (len == 0)
+        return reader_err(in, ST_FORMAT, err, "the file is empty");
+    for (int i = 0; importer_defs[i]; i++) {
+        int sure = name ? 100 * (strcmp(importer_defs[i]->name, name) == 0) : importer_defs[i]->sniff(head, len, reader_path(in));
+        if (sure > best) {
+            best = sure;
+            *out = importer_defs[i];
+        }
+    }
+    if (*out)
+        return ST_OK;
+    if (name) {
+        err_set(err, ST_ARG, "no file format is called \"%.40s\"", name);
+        char list[96] = "";
+        size_t at = 0;
+        for (int i = 0; importer_defs[i] && at + 1 < sizeof list; i++)
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "", importer_defs[i]->name);
+        err_hint(err, NULL, "Formats: %.80s", list);
+        return ST_ARG;
+    }
+    if (memchr(head, '\0', len) || !text_is_utf8(head, len > 1024 ? 1024 : len))
+        return reader_err(in, ST_FORMAT, err, "not a text file in a form that is known");
+    return reader_err(in, ST_FORMAT, err, "none of the known forms: user item; a session a line; ratings; CSV or .inter with a header");
+}
+
+/* The last two parts of the path, without .gz: "ml-100k/u.data". */
+static void short_name(const char *path, char *out, size_t size)
+{
+    size_t n = strlen(path), from = n, slashes = 0;
+    if (n > 3 && strcasecmp(path + n - 3, ".gz") == 0)
+        n -= 3;
+    while (from > 0) {
+        if (path[from - 1] == '/' && ++slashes == 2)
+            break;
+        from--;
+    }
+    text_inert(path + from, n - from, out, size);
+}
+
+enum status dataset_import(struct dataset **out, const char *path, const char *importer, const struct import_opts *o,
+                           struct import_report *rep, bool (*progress)(void *ctx, int64_t done, int64_t total), void *ctx,
+                           struct err *err)
+{
+    static const struct import_opts none;
+    struct reader *in = NULL;
+    struct event_sink *s = NULL;
+    const struct importer_def *def = NULL;
+    struct err own = {0}, *e = err ? err : &own;
+    char name[80];
+    *out = NULL;
+    o = o ? o : &none;
+    if (rep)
+        memset(rep, 0, sizeof *rep);
+    enum status st = reader_open(&in, path, e);
+    if (st != ST_OK)
+        return st;
+    st = choose(in, importer, &def, e);
+    if (st == ST_OK)
+        st = sink_new(&s, e);
+    if (st != ST_OK)
+        goto out;
+    s->progress = progress;
+    s->ctx = ctx;
+    s->in = in;
+    s->max_errors = o->max_errors > 0 && o->max_errors < MAX_BAD ? o->max_errors : MAX_BAD;
+    st = def->read(in, s, o, e);
+    if (st == ST_OK)
+        st = import_names(s, path, e);
+    if (st == ST_OK) {
+        short_name(path, name, sizeof name);
+        st = dataset_build(out, s, name, def->by_user, o, NULL, e);
+        if (st == ST_FORMAT || st == ST_UNSUPPORTED) /* the builder does not know which file */
+            err_context(e, "%s", name);
+    }
+    if (rep)
+        *rep = s->rep;
+out:
+    sink_free(s);
+    reader_close(in);
+    return st;
+}

@@ -1,5 +1,6 @@
 /* Evaluation: cases packed into blocks, scored, ranked; see eval.h.  Blocks have borders of their own and every case its own place for the
  * result, so figures do not depend on the number of threads. */
+#include "engine/base/cancel.h"
 #include "engine/train/eval.h"
 #include "engine/train/learner_work.h"
 
@@ -260,7 +261,7 @@ static void run_chunk(void *ctx, int task, int worker)
     struct workspace *ws = j->ws[worker];
     if (j->status[worker] != ST_OK)
         return;
-    if (j->cancel && *j->cancel) {
+    if (cancel_asked(j->cancel)) {
         j->status[worker] = err_set(&j->err[worker], ST_CANCELLED, "evaluation cancelled");
         return;
     }

@@ -1,4 +1,5 @@
 /* Questions about published weights; see explore.h.  The answer lives in an arena of its own until the next question. */
+#include "engine/base/cancel.h"
 #include "engine/train/explore.h"
 #include "engine/train/learner_work.h"
 
@@ -130,7 +131,7 @@ static enum status score_all(struct explore *e, const struct weights *w, int32_t
     if (!score)
         return err_nomem(&a->err, (size_t)n * cols * sizeof *score, "scores");
     for (int32_t i = 0; i < n;) {
-        if (cancel && *cancel)
+        if (cancel_asked(cancel))
             return err_set(&a->err, ST_CANCELLED, "cancelled");
         if (len[i] == 0) {
             for (size_t c = 0; c < cols; c++)

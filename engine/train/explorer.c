@@ -1,6 +1,7 @@
 /* The explorer's thread; see explorer.h.  A few askers (views), each with one open question and two answer places: one being read, one being
  * made.  Questions and answers change hands under one lock; the work is done outside it. */
 #include "engine/train/explorer.h"
+#include "engine/base/cancel.h"
 #include "engine/base/pool.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ struct asker {
     const struct answer *answer[2];
     int read;                   /* the screen's place */
     bool fresh;                 /* the other place holds a newer answer */
-    struct eval_result eval;
+    struct eval_result eval, eval_read; /* the thread's; the screen's copy */
     struct err eval_err;
     bool has_eval;
 };
@@ -117,7 +118,7 @@ static void serve(struct explorer *e, int i) /* called and left with the lock he
     int place = 1 - a->read;
     a->fresh = false; /* an answer nobody read gives way */
     e->busy = i;
-    e->cancel = false;
+    cancel_set(&e->cancel, false);
     struct explore *x = a->place[place];
     pthread_mutex_unlock(&e->lock);
 
@@ -200,7 +201,7 @@ void explorer_stop(struct explorer *e)
         return;
     pthread_mutex_lock(&e->lock);
     e->quit = true;
-    e->cancel = true;
+    cancel_set(&e->cancel, true);
     pthread_cond_signal(&e->wake);
     pthread_mutex_unlock(&e->lock);
     pthread_join(e->thread, NULL);
@@ -242,7 +243,7 @@ static void post(struct explorer *e, uint64_t id, struct asked *job)
     a->open = *job;
     a->order = ++e->count;
     if (e->busy >= 0 && &e->asker[e->busy] == a)
-        e->cancel = true;
+        cancel_set(&e->cancel, true);
     pthread_cond_signal(&e->wake);
     pthread_mutex_unlock(&e->lock);
 }
@@ -285,7 +286,8 @@ const struct eval_result *explorer_eval_result(struct explorer *e, uint64_t id, 
     if (a && a->has_eval) {
         if (err)
             *err = a->eval_err;
-        r = a->eval_err.code == ST_OK ? &a->eval : NULL;
+        a->eval_read = a->eval;
+        r = a->eval_err.code == ST_OK ? &a->eval_read : NULL;
     }
     pthread_mutex_unlock(&e->lock);
     return r;

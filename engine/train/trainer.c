@@ -1,6 +1,7 @@
 /* The trainer's thread; see trainer.h.  One loop: carry out what was posted, then make a step or sleep.  What the screen reads leaves by a
  * triple buffer (the present), series (the past), an event ring (what happened) and one pointer under a lock (parameters). */
 #include "engine/train/trainer_impl.h"
+#include "engine/base/cancel.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -262,12 +263,21 @@ static void one_step(struct trainer *t)
 
 static void arm(struct trainer *t, const struct train_cmd *c)
 {
-    if (c->n > 0) {
-        if (c->n > t->n_break)
+    int64_t off = c->n;
+    if (strncmp(c->text, "off ", 4) == 0) {
+        off = 0;
+        for (int i = 0; i < t->n_break; i++)
+            if (strcmp(t->brk[i].text, c->text + 4) == 0)
+                off = i + 1;
+        if (off == 0)
             return;
-        memmove(&t->brk[c->n - 1], &t->brk[c->n], (size_t)(t->n_break - c->n) * sizeof *t->brk);
+    }
+    if (off > 0) {
+        if (off > t->n_break)
+            return;
+        memmove(&t->brk[off - 1], &t->brk[off], (size_t)(t->n_break - off) * sizeof *t->brk);
         t->n_break--;
-    } else if (c->n < 0) {
+    } else if (off < 0) {
         t->n_break = 0;
     } else if (t->n_break == MAX_BREAKS || !trainer_parse_break(&t->brk[t->n_break], c->text)) {
         trainer_say(t, true, "break %s: not a condition", c->text);
@@ -289,7 +299,7 @@ static void set(struct trainer *t, const char *text)
     if (learner_set(t->l, name, text + n + 1, &err) != ST_OK)
         trainer_say(t, true, "%s", err.msg);
     else
-        trainer_say(t, false, "set %s (from batch %lld on)", text, (long long)t->l->step + 1);
+        trainer_say(t, false, "set %s", text); /* in force from the batch after the event's step */
     t->per_epoch = learner_steps_per_epoch(t->l);
     t->weights_stale = true;
 }
@@ -330,7 +340,7 @@ void trainer_obey(struct trainer *t, const struct train_cmd *c)
         trainer_say(t, false, "stopped");
         break;
     case TC_EVAL:
-        t->cancel = false;
+        cancel_set(&t->cancel, false);
         validate(t);
         break;
     case TC_EVERY:
@@ -512,9 +522,9 @@ bool trainer_post(struct trainer *t, const struct train_cmd *c)
         return false;
     t->n_posted++;
     if (c->kind == TC_STOP || c->kind == TC_PAUSE)
-        t->cancel = true; /* a validation under way gives up */
+        cancel_set(&t->cancel, true); /* a validation under way gives up */
     else
-        t->cancel = false;
+        cancel_set(&t->cancel, false);
     ring_bell(t->in_fd);
     return true;
 }
@@ -592,7 +602,7 @@ struct learner *trainer_join(struct trainer *t)
     struct learner *l = t->l;
     if (t->started) {
         atomic_store_explicit(&t->quit, true, memory_order_release);
-        t->cancel = true;
+        cancel_set(&t->cancel, true);
         ring_bell(t->in_fd);
         pthread_join(t->thread, NULL);
     }

@@ -10,7 +10,7 @@ struct train_cmd {
     enum train_cmd_kind kind;
     int64_t n;            /* TC_BREAK: 0 = arm text, k > 0: disarm the k-th, -1: all but nan; TC_STEP_OP: how many; TC_RUN: stop at this step (0: until told); TC_STEP: how many; TC_EVAL: 0 = now; TC_EVERY: evaluate every n steps */
     double value;
-    char text[200];       /* TC_SAVE: path; TC_SET: "lr 0.0005"; TC_BREAK: "loss>6"; TC_WATCH: probe pattern */
+    char text[200];       /* TC_SAVE: path; TC_SET: "lr 0.0005"; TC_BREAK: "loss>6", "off loss>6" (or n: the n-th off, -1 all off); TC_WATCH: probe pattern */
 };
 enum train_state { TS_READY, TS_RUN, TS_PAUSED, TS_STEP, TS_EVAL, TS_DONE, TS_FAILED };
 const char *train_state_name(enum train_state s); /* "RUN" */

@@ -41,7 +41,7 @@ struct trainer {
     struct brk brk[MAX_BREAKS];
     int n_break;
     char broke[64];
-    int64_t broke_step;              /* a step breakpoint holds once, so that resume goes on */
+    int64_t broke_step;              /* a breakpoint holds once at a step, so that resume goes on */
     struct rundir *dir;
 
     /* between the threads */

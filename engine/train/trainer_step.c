@@ -143,6 +143,8 @@ static bool holds(const struct brk *b, double x)
 bool trainer_before_update(void *ctx, const struct learner *l, double loss, double grad_norm)
 {
     struct trainer *t = ctx;
+    if (t->broke_step == l->step) /* it broke here before and was told to go on */
+        return true;
     for (int i = 0; i < t->n_break; i++) {
         const struct brk *b = &t->brk[i];
         bool hit = false;
@@ -157,10 +159,10 @@ bool trainer_before_update(void *ctx, const struct learner *l, double loss, doub
             hit = holds(b, hp_num(l->hp, "lr"));
             break;
         case BRK_STEP:
-            hit = holds(b, (double)(l->step + 1)) && t->broke_step != l->step;
+            hit = holds(b, (double)(l->step + 1));
             break;
         case BRK_EPOCH:
-            hit = t->per_epoch > 0 && l->step > 0 && l->step % t->per_epoch == 0 && t->broke_step != l->step;
+            hit = t->per_epoch > 0 && l->step > 0 && l->step % t->per_epoch == 0;
             break;
         default:
             break;

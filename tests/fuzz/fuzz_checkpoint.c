@@ -8,25 +8,39 @@
 #include <string.h>
 #include <unistd.h>
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static struct dataset *ds;
 static struct split *split;
 static char path[] = "/tmp/seqlab-fuzz-XXXXXX";
 
+static void finish(void)
+{
+    split_free(split);
+    dataset_free(ds);
+    unlink(path);
+}
+
 static void start(void)
 {
-    struct dataset *ds;
     struct world_opts o = {.items = 144, .sessions = 20, .noise = -1, .seed = 1};
     int fd = mkstemp(path);
     if (fd < 0 || world_generate(&ds, "chain", &o, NULL) != ST_OK || split_new(&split, ds, SPLIT_SESSIONS, NULL) != ST_OK)
         abort();
     close(fd);
+    atexit(finish);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    start();
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (!split)
-        start();
     FILE *f = fopen(path, "wb");
     if (!f || fwrite(data, 1, size, f) != size)
         abort();

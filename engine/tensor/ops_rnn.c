@@ -405,7 +405,7 @@ static struct tensor *gru(struct tape *t, enum op_kind kind, const struct gru *w
     for (int32_t k = 0; k < g->rows; k++)
         memcpy(y->x + (size_t)g->src[k] * ld_of(g), g->after + (size_t)k * ld_of(g), ld_of(g) * sizeof(real));
     show_watched(t, g, of, off);
-    struct tape_op *op = tape_append(t, kind, y, wants ? gru_back : NULL);
+    struct tape_op *op = tape_append(t, (int32_t)kind, y, wants ? gru_back : NULL);
     for (int i = 0; i < GRU_GATES; i++) {
         op->in[i] = c->x[i].x;
         op->in[3 + i] = c->w[i].x;

@@ -86,7 +86,7 @@ static struct tensor *embed(struct tape *t, enum op_kind kind, const struct embe
     }
     if (c->drop.p > 0)
         kern()->dropout(y->x, &c->drop, tape_env(t)->row0, n, d, ld, y->x);
-    struct tape_op *op = tape_append(t, kind, y, table_wants(t, c->table) || table_wants(t, c->pos_table) ? embed_back : NULL);
+    struct tape_op *op = tape_append(t, (int32_t)kind, y, table_wants(t, c->table) || table_wants(t, c->pos_table) ? embed_back : NULL);
     op->ctx = c;
     return y;
 }

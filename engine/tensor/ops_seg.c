@@ -50,7 +50,7 @@ struct tensor *op_seg_softmax(struct tape *t, struct tensor *x, const int32_t *o
     size_t ld = (size_t)x->ld;
     for (int32_t s = 0; s < n; s++)
         for (int32_t j = 0; j < tensor_cols(x); j++) {
-            double top = -INFINITY, sum = 0;
+            double top = -HUGE_VAL, sum = 0;
             for (int32_t r = off[s]; r < off[s + 1]; r++)
                 top = fmax(top, (double)x->x[(size_t)r * ld + (size_t)j]);
             for (int32_t r = off[s]; r < off[s + 1]; r++)

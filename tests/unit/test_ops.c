@@ -513,7 +513,7 @@ static void test_caser_parts(void **state)
         tape_push(b.t, "h%d", h);
         const struct tensor *y = op_convmax(b.t, x, 4, f, bias, ACT_RELU, POOL_MAX);
         tape_pop(b.t);
-        char name[16];
+        char name[32];
         assert_row("max", y, 1, top[h - 1], 5e-6);
         snprintf(name, sizeof name, "h%d.win", h);
         const struct tensor *win = tape_find(b.t, name);

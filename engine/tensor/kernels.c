@@ -512,6 +512,41 @@ static void adam(real *x, const real *g, real *m, real *v, size_t n, float lr_t,
     }
 }
 
+/* ---- Adagrad with momentum, as in GRU4Rec ---- */
+
+struct adagrad_rates {
+    real lr, eps, momentum, cut, decay;
+};
+
+INLINE void adagrad_step(vr *x, vr g, vr *acc, vr *vel, const struct adagrad_rates r)
+{
+    g = g * r.cut + *x * r.decay;
+    *acc += g * g;
+    *vel = *vel * r.momentum - g * r.lr / vsqrt(*acc + r.eps);
+    *x += *vel;
+}
+
+static void adagrad(real *x, const real *g, real *acc, real *vel, size_t n, float lr, float eps, float momentum, float clip, float l2)
+{
+    const struct adagrad_rates r = {(real)lr, (real)eps + (real)1e-37f, (real)momentum, (real)clip, (real)l2};
+    size_t j = 0;
+    for (; j + VW <= n; j += VW) {
+        vr vx = vload(x + j), va = vload(acc + j), vv = vload(vel + j);
+        adagrad_step(&vx, vload(g + j), &va, &vv, r);
+        vstore(x + j, vx);
+        vstore(acc + j, va);
+        vstore(vel + j, vv);
+    }
+    if (j < n) {
+        size_t k = n - j;
+        vr vx = vload_n(x + j, k), va = vload_n(acc + j, k), vv = vload_n(vel + j, k);
+        adagrad_step(&vx, vload_n(g + j, k), &va, &vv, r);
+        vstore_n(x + j, vx, k);
+        vstore_n(acc + j, va, k);
+        vstore_n(vel + j, vv, k);
+    }
+}
+
 #define NAME_(isa)  kernels_##isa
 #define NAME(isa)   NAME_(isa)
 #define TEXT_(isa)  #isa
@@ -541,4 +576,5 @@ const struct kernels NAME(KERNEL_ISA) = {
     .act = act_all,
     .colsum = colsum,
     .adam = adam,
+    .adagrad = adagrad,
 };

@@ -108,6 +108,9 @@ struct kernels {
      * eps_t = eps sqrt(1-b2^t).  g NULL: no gradient. */
     void (*adam)(real *x, const real *g, real *m, real *v, size_t n, float lr_t, float b1, float b2, float eps_t,
                  float clip, float l2);
+    /* d = clip g + l2 x;  acc += d^2;  vel = momentum vel - lr d / sqrt(acc + eps);  x += vel. */
+    void (*adagrad)(real *x, const real *g, real *acc, real *vel, size_t n, float lr, float eps, float momentum, float clip,
+                    float l2);
 };
 
 const struct kernels *kern(void); /* chosen at the first call or by kernels_choose */

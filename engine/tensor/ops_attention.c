@@ -11,11 +11,13 @@
 struct attention {
     const int32_t *off;
     int32_t n, heads, dh;
-    int32_t at[3];      /* first column of q, k, v in their tensors */
-    bool causal, packed, aside; /* packed: q, k, v are columns of one tensor; aside: heads work in padded scratch */
+    int32_t at[3]; /* first column of q, k, v in their tensors */
+    bool causal, packed,
+        aside; /* packed: q, k, v are columns of one tensor; aside: heads work in padded scratch */
     float p, scale;
     struct rng_key key;
-    real **prob;        /* (n, heads): weights before dropout, (T, row_ld(T)); NULL when forward only */
+    real *
+        *prob; /* (n, heads): weights before dropout, (T, row_ld(T)); NULL when forward only */
 };
 
 /* Four (T, dh) matrices of one head: where they lie, or their copies. */
@@ -34,10 +36,13 @@ static size_t bytes(int32_t rows, int32_t ld)
 static struct dropout drop_of(const struct attention *c, int32_t row0, int32_t s, int32_t h)
 {
     uint32_t first = (uint32_t)(row0 + c->off[s]) * (uint32_t)c->heads + (uint32_t)h;
-    return (struct dropout){.p = c->p, .key = {rng_u32(c->key, first), c->key.k1 ^ rng_mix32(first + 1)}};
+    return (struct dropout){
+        .p = c->p, .key = {rng_u32(c->key, first), c->key.k1 ^ rng_mix32(first + 1)}
+    };
 }
 
-static void copy_cols(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y, size_t ldy, bool fill)
+static void copy_cols(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y,
+                      size_t ldy, bool fill)
 {
     for (int32_t r = 0; r < rows; r++, x += ldx, y += ldy) {
         memcpy(y, x, (size_t)cols * sizeof *y);
@@ -47,7 +52,8 @@ static void copy_cols(const real *x, size_t ldx, int32_t rows, int32_t cols, rea
 }
 
 /* Rows of session s, head h of a tensor whose columns begin at `at`: in place, or copied to scratch. */
-static struct view head_of(const struct attention *c, const real *x, size_t ld, int32_t at, int32_t s, int32_t h, real *scratch)
+static struct view head_of(const struct attention *c, const real *x, size_t ld, int32_t at,
+                           int32_t s, int32_t h, real *scratch)
 {
     int32_t T = c->off[s + 1] - c->off[s];
     const real *from = x + (size_t)c->off[s] * ld + at + h * c->dh;
@@ -59,14 +65,16 @@ static struct view head_of(const struct attention *c, const real *x, size_t ld, 
 }
 
 /* The place for a head's result: in place, or scratch to be given to put_head. */
-static struct view place_of(const struct attention *c, real *x, size_t ld, int32_t at, int32_t s, int32_t h, real *scratch)
+static struct view place_of(const struct attention *c, real *x, size_t ld, int32_t at,
+                            int32_t s, int32_t h, real *scratch)
 {
     if (c->aside)
         return (struct view){.x = scratch, .ld = (size_t)row_ld(c->dh)};
     return (struct view){.x = x + (size_t)c->off[s] * ld + at + h * c->dh, .ld = ld};
 }
 
-static void put_head(const struct attention *c, struct view from, real *x, size_t ld, int32_t at, int32_t s, int32_t h, bool add)
+static void put_head(const struct attention *c, struct view from, real *x, size_t ld,
+                     int32_t at, int32_t s, int32_t h, bool add)
 {
     if (!c->aside)
         return;
@@ -90,7 +98,8 @@ static int32_t longest(const struct attention *c)
 }
 
 /* The watched session's scores and weights of one head into the probes; columns past the row's reach: NaN, 0. */
-static void show(const struct attention *c, struct tensor *to, const real *x, size_t ld, int32_t h, real factor, real masked)
+static void show(const struct attention *c, struct tensor *to, const real *x, size_t ld,
+                 int32_t h, real factor, real masked)
 {
     int32_t T = to->d[1];
     for (int32_t i = 0; i < T; i++) {
@@ -100,7 +109,8 @@ static void show(const struct attention *c, struct tensor *to, const real *x, si
     }
 }
 
-static void forward(struct tape *t, const struct attention *c, const struct tensor *const in[3], struct tensor *y)
+static void forward(struct tape *t, const struct attention *c, const struct tensor *const in[3],
+                    struct tensor *y)
 {
     const struct kernels *K = kern();
     int32_t most = longest(c), ldm = row_ld(most), ldh = row_ld(c->dh);
@@ -112,7 +122,8 @@ static void forward(struct tape *t, const struct attention *c, const struct tens
         prob = tape_tensor(t, 3, (int32_t[]){c->heads, T, T});
     }
     struct arena_mark mark = arena_save(tape_arena(t));
-    real *kt = tape_alloc(t, bytes(c->dh, ldm)), *dropped = c->p > 0 ? tape_alloc(t, bytes(most, ldm)) : NULL;
+    real *kt = tape_alloc(t, bytes(c->dh, ldm)),
+         *dropped = c->p > 0 ? tape_alloc(t, bytes(most, ldm)) : NULL;
     real *p_own = c->prob ? NULL : tape_alloc(t, bytes(most, ldm)), *pad[4] = {0};
     for (int i = 0; i < 4 && c->aside; i++)
         pad[i] = tape_alloc(t, bytes(most, ldh));
@@ -126,7 +137,8 @@ static void forward(struct tape *t, const struct attention *c, const struct tens
             real *p = c->prob ? c->prob[s * c->heads + h] : p_own;
             size_t ldp = (size_t)ldt;
             K->transpose(k.x, k.ld, T, c->dh, kt, ldp);
-            K->gemm(c->causal ? GEMM_COLS_LE : GEMM_FULL, T, T, c->dh, q.x, q.ld, 1, kt, ldp, p, ldp, 0);
+            K->gemm(c->causal ? GEMM_COLS_LE : GEMM_FULL, T, T, c->dh, q.x, q.ld, 1, kt, ldp, p,
+                    ldp, 0);
             if (s == watched)
                 show(c, score, p, ldp, h, (real)c->scale, (real)NAN);
             K->softmax_rows(p, T, T, ldp, c->scale, c->causal, 0);
@@ -138,7 +150,8 @@ static void forward(struct tape *t, const struct attention *c, const struct tens
                 (c->causal ? K->dropout_lower : K->dropout)(p, &drop, 0, T, T, ldp, dropped);
                 w = dropped;
             }
-            K->gemm(c->causal ? GEMM_K_LE : GEMM_FULL, T, c->dh, T, w, ldp, 1, v.x, v.ld, o.x, o.ld, 0);
+            K->gemm(c->causal ? GEMM_K_LE : GEMM_FULL, T, c->dh, T, w, ldp, 1, v.x, v.ld, o.x,
+                    o.ld, 0);
             put_head(c, o, y->x, (size_t)y->ld, 0, s, h, false);
         }
     }
@@ -162,10 +175,12 @@ static void attention_back(struct tape *t, struct tape_op *op)
     const struct attention *c = op->ctx;
     const struct kernels *K = kern();
     const struct tensor *y = op->out;
-    int32_t most = longest(c), ldm = row_ld(most), ldh = row_ld(c->dh), row0 = tape_env(t)->row0;
+    int32_t most = longest(c), ldm = row_ld(most), ldh = row_ld(c->dh),
+            row0 = tape_env(t)->row0;
     struct tensor *const *in = op->in;
     /* One tensor in two roles is added to from both: it needs a sum to begin with. */
-    bool twice = !c->packed && (in[0] == in[1] || in[1] == in[2] || in[0] == in[2]), fresh[3] = {0};
+    bool twice = !c->packed && (in[0] == in[1] || in[1] == in[2] || in[0] == in[2]),
+         fresh[3] = {0};
     real *g[3];
     for (int i = 0; i < 3; i++) {
         if (c->packed && i) {
@@ -191,7 +206,8 @@ static void attention_back(struct tape *t, struct tape_op *op)
             struct view x[3], dx[3];
             for (int i = 0; i < 3; i++) {
                 x[i] = head_of(c, in[i]->x, (size_t)in[i]->ld, c->at[i], s, h, pad[i]);
-                dx[i] = g[i] ? place_of(c, g[i], (size_t)in[i]->ld, c->at[i], s, h, pad[3 + i]) : (struct view){0};
+                dx[i] = g[i] ? place_of(c, g[i], (size_t)in[i]->ld, c->at[i], s, h, pad[3 + i])
+                             : (struct view){0};
             }
             struct view o = head_of(c, y->g, (size_t)y->ld, 0, s, h, pad[6]);
             struct dropout drop = drop_of(c, row0, s, h);
@@ -202,7 +218,8 @@ static void attention_back(struct tape *t, struct tape_op *op)
             int add[3];
             for (int i = 0; i < 3; i++)
                 add[i] = !fresh[i] && !c->aside;
-            enum gemm_part low = c->causal ? GEMM_COLS_LE : GEMM_FULL, le = c->causal ? GEMM_K_LE : GEMM_FULL,
+            enum gemm_part low = c->causal ? GEMM_COLS_LE : GEMM_FULL,
+                           le = c->causal ? GEMM_K_LE : GEMM_FULL,
                            ge = c->causal ? GEMM_K_GE : GEMM_FULL;
             if (g[2])
                 K->gemm(ge, T, c->dh, T, w, 1, ldp, o.x, o.ld, dx[2].x, dx[2].ld, add[2]);
@@ -210,9 +227,11 @@ static void attention_back(struct tape *t, struct tape_op *op)
             K->gemm(low, T, T, c->dh, o.x, o.ld, 1, vt, ldp, ds, ldp, 0);
             K->softmax_back(p, ds, &drop, 0, T, T, ldp, c->scale, c->causal);
             if (g[0])
-                K->gemm(le, T, c->dh, T, ds, ldp, 1, x[1].x, x[1].ld, dx[0].x, dx[0].ld, add[0]);
+                K->gemm(le, T, c->dh, T, ds, ldp, 1, x[1].x, x[1].ld, dx[0].x, dx[0].ld,
+                        add[0]);
             if (g[1])
-                K->gemm(ge, T, c->dh, T, ds, 1, ldp, x[0].x, x[0].ld, dx[1].x, dx[1].ld, add[1]);
+                K->gemm(ge, T, c->dh, T, ds, 1, ldp, x[0].x, x[0].ld, dx[1].x, dx[1].ld,
+                        add[1]);
             for (int i = 0; i < 3; i++)
                 if (g[i])
                     put_head(c, dx[i], g[i], (size_t)in[i]->ld, c->at[i], s, h, !fresh[i]);
@@ -221,19 +240,27 @@ static void attention_back(struct tape *t, struct tape_op *op)
     arena_restore(tape_arena(t), mark);
 }
 
-static struct tensor *attention(struct tape *t, struct tensor *in[3], int32_t d, bool packed, const int32_t *off, int32_t n,
-                                int32_t heads, bool causal, float drop)
+static struct tensor *attention(struct tape *t, struct tensor *in[3], int32_t d, bool packed,
+                                const int32_t *off, int32_t n, int32_t heads, bool causal,
+                                float drop)
 {
     int32_t rows = tensor_rows(in[0]);
     if (heads < 1 || d % heads != 0 || off[n] != rows) {
-        tape_fail(t, ST_SHAPE, "attention: width %d in %d heads, %d rows in sessions of %d rows", d, heads, rows, off[n]);
+        tape_fail(t, ST_SHAPE,
+                  "attention: width %d in %d heads, %d rows in sessions of %d rows", d, heads,
+                  rows, off[n]);
         return tape_bad(t);
     }
     struct tensor *y = tape_tensor_raw(t, 2, (int32_t[]){rows, d});
     struct attention *c = tape_alloc(t, sizeof *c);
     if (tape_failed(t))
         return tape_bad(t);
-    *c = (struct attention){.off = off, .n = n, .heads = heads, .dh = d / heads, .causal = causal, .packed = packed};
+    *c = (struct attention){.off = off,
+                            .n = n,
+                            .heads = heads,
+                            .dh = d / heads,
+                            .causal = causal,
+                            .packed = packed};
     c->scale = 1 / sqrtf((float)c->dh);
     for (int i = 0; i < 3 && packed; i++)
         c->at[i] = i * d;
@@ -260,8 +287,9 @@ static struct tensor *attention(struct tape *t, struct tensor *in[3], int32_t d,
     return tape_failed(t) ? tape_bad(t) : y;
 }
 
-struct tensor *op_attention(struct tape *t, struct tensor *q, struct tensor *k, struct tensor *v, const int32_t *off,
-                            int32_t n, int32_t heads, bool causal, float drop)
+struct tensor *op_attention(struct tape *t, struct tensor *q, struct tensor *k,
+                            struct tensor *v, const int32_t *off, int32_t n, int32_t heads,
+                            bool causal, float drop)
 {
     if (tape_failed(t))
         return tape_bad(t);
@@ -269,14 +297,15 @@ struct tensor *op_attention(struct tape *t, struct tensor *q, struct tensor *k, 
     struct tensor *in[3] = {q, k, v};
     for (int i = 0; i < 3; i++)
         if (tensor_cols(in[i]) != d || tensor_rows(in[i]) != tensor_rows(q)) {
-            tape_fail(t, ST_SHAPE, "attention: (%d,%d) with (%d,%d)", tensor_rows(q), d, tensor_rows(in[i]), tensor_cols(in[i]));
+            tape_fail(t, ST_SHAPE, "attention: (%d,%d) with (%d,%d)", tensor_rows(q), d,
+                      tensor_rows(in[i]), tensor_cols(in[i]));
             return tape_bad(t);
         }
     return attention(t, in, d, false, off, n, heads, causal, drop);
 }
 
-struct tensor *op_attention_qkv(struct tape *t, struct tensor *qkv, const int32_t *off, int32_t n, int32_t heads, bool causal,
-                                float drop)
+struct tensor *op_attention_qkv(struct tape *t, struct tensor *qkv, const int32_t *off,
+                                int32_t n, int32_t heads, bool causal, float drop)
 {
     if (tape_failed(t))
         return tape_bad(t);

@@ -16,9 +16,11 @@ static bool trails(const struct tensor *a, const struct tensor *b)
     return true;
 }
 
-static struct tensor *wrong(struct tape *t, const char *op, const struct tensor *a, const struct tensor *b)
+static struct tensor *wrong(struct tape *t, const char *op, const struct tensor *a,
+                            const struct tensor *b)
 {
-    tape_fail(t, ST_SHAPE, "%s: (%d,%d) and (%d,%d)", op, tensor_rows(a), tensor_cols(a), tensor_rows(b), tensor_cols(b));
+    tape_fail(t, ST_SHAPE, "%s: (%d,%d) and (%d,%d)", op, tensor_rows(a), tensor_cols(a),
+              tensor_rows(b), tensor_cols(b));
     return tape_bad(t);
 }
 
@@ -50,7 +52,8 @@ struct tensor *op_add(struct tape *t, struct tensor *a, struct tensor *b)
     size_t n = tensor_size(b);
     for (size_t at = 0; at < tensor_size(a); at += n)
         kern()->add(a->x + at, b->x, y->x + at, n);
-    struct tape_op *op = tape_append(t, OP_add, y, tape_wants(t, a) || tape_wants(t, b) ? add_back : NULL);
+    struct tape_op *op =
+        tape_append(t, OP_add, y, tape_wants(t, a) || tape_wants(t, b) ? add_back : NULL);
     op->in[0] = a;
     op->in[1] = b;
     return y;
@@ -89,7 +92,8 @@ struct tensor *op_mul(struct tape *t, struct tensor *a, struct tensor *b)
     if (tape_failed(t))
         return y;
     kern()->mul(a->x, b->x, y->x, tensor_size(a));
-    struct tape_op *op = tape_append(t, OP_mul, y, tape_wants(t, a) || tape_wants(t, b) ? mul_back : NULL);
+    struct tape_op *op =
+        tape_append(t, OP_mul, y, tape_wants(t, a) || tape_wants(t, b) ? mul_back : NULL);
     op->in[0] = a;
     op->in[1] = b;
     return y;
@@ -166,7 +170,8 @@ struct tensor *op_dropout(struct tape *t, struct tensor *x, float p)
     if (tape_failed(t))
         return tape_bad(t);
     *drop = (struct dropout){.p = p, .key = tape_key(t, "drop")};
-    kern()->dropout(x->x, drop, tape_env(t)->row0, tensor_rows(x), tensor_cols(x), (size_t)x->ld, y->x);
+    kern()->dropout(x->x, drop, tape_env(t)->row0, tensor_rows(x), tensor_cols(x),
+                    (size_t)x->ld, y->x);
     struct tape_op *op = tape_append(t, OP_dropout, y, tape_wants(t, x) ? dropout_back : NULL);
     op->in[0] = x;
     op->ctx = drop;
@@ -186,7 +191,8 @@ static void act_back(struct tape *t, struct tape_op *op)
     if (!gx || !g)
         return;
     real *into = fresh ? gx : g;
-    kern()->bias_act_back(g, y->x, x->x, act, &NO_DROP, 0, rows, cols, (size_t)x->ld, into, NULL);
+    kern()->bias_act_back(g, y->x, x->x, act, &NO_DROP, 0, rows, cols, (size_t)x->ld, into,
+                          NULL);
     if (!fresh)
         kern()->add(gx, g, gx, tensor_size(x));
 }
@@ -202,7 +208,8 @@ struct tensor *op_act(struct tape *t, struct tensor *x, enum act act)
     if (tape_failed(t))
         return tape_bad(t);
     *keep = act;
-    kern()->bias_act(x->x, NULL, act, &NO_DROP, 0, tensor_rows(x), tensor_cols(x), (size_t)x->ld, y->x);
+    kern()->bias_act(x->x, NULL, act, &NO_DROP, 0, tensor_rows(x), tensor_cols(x),
+                     (size_t)x->ld, y->x);
     struct tape_op *op = tape_append(t, OP_act, y, tape_wants(t, x) ? act_back : NULL);
     op->in[0] = x;
     op->ctx = keep;
@@ -258,7 +265,8 @@ struct tensor *op_concat(struct tape *t, struct tensor *const *x, int32_t n)
     for (int32_t i = 0; i < n; at += tensor_cols(x[i]), i++) {
         c->x[i] = x[i];
         for (int32_t r = 0; r < rows; r++)
-            memcpy(y->x + (size_t)r * (size_t)y->ld + at, x[i]->x + (size_t)r * (size_t)x[i]->ld,
+            memcpy(y->x + (size_t)r * (size_t)y->ld + at,
+                   x[i]->x + (size_t)r * (size_t)x[i]->ld,
                    (size_t)tensor_cols(x[i]) * sizeof(real));
     }
     struct tape_op *op = tape_append(t, OP_concat, y, wants ? concat_back : NULL);

@@ -23,14 +23,16 @@ static void conv_back(struct tape *t, struct tape_op *op)
     const struct causal_conv *c = op->ctx;
     struct tensor *x = op->in[0], *w = op->in[1], *b = op->in[2], *y = op->out;
     int32_t rows = tensor_rows(y), in = tensor_cols(x), out = tensor_cols(y), taps = w->d[0];
-    size_t ld = (size_t)y->ld, ldx = (size_t)x->ld, ldw = (size_t)w->ld, ldt = (size_t)row_ld(in);
+    size_t ld = (size_t)y->ld, ldx = (size_t)x->ld, ldw = (size_t)w->ld,
+           ldt = (size_t)row_ld(in);
     real *gb = b ? tape_grad(t, b, NULL) : NULL;
     const real *g = y->g;
     if (c->act != ACT_NONE || c->drop.p > 0) {
         real *own = tape_grad_take(t, y);
         if (!own)
             return;
-        kern()->bias_act_back(own, y->x, c->pre, c->act, &c->drop, tape_env(t)->row0, rows, out, ld, own, gb);
+        kern()->bias_act_back(own, y->x, c->pre, c->act, &c->drop, tape_env(t)->row0, rows, out,
+                              ld, own, gb);
         g = own;
     } else if (gb) {
         kern()->colsum(g, rows, out, ld, gb);
@@ -50,20 +52,23 @@ static void conv_back(struct tape *t, struct tape_op *op)
             if (gw)
                 kern()->gemm(GEMM_FULL, in, out, m, xs, 1, ldx, gs, ld, gw + tap, ldw, 1);
             if (gx)
-                kern()->gemm(GEMM_FULL, m, in, out, gs, ld, 1, wt, ldt, gx + (size_t)first * ldx, ldx, lag || !fresh);
+                kern()->gemm(GEMM_FULL, m, in, out, gs, ld, 1, wt, ldt,
+                             gx + (size_t)first * ldx, ldx, lag || !fresh);
         }
     }
     arena_restore(tape_arena(t), mark);
 }
 
-struct tensor *op_causal_conv(struct tape *t, struct tensor *x, struct tensor *w, struct tensor *bias,
-                              const int32_t *off, int32_t n, enum act act, float drop)
+struct tensor *op_causal_conv(struct tape *t, struct tensor *x, struct tensor *w,
+                              struct tensor *bias, const int32_t *off, int32_t n, enum act act,
+                              float drop)
 {
     if (tape_failed(t))
         return tape_bad(t);
     int32_t rows = tensor_rows(x), in = tensor_cols(x), out = tensor_cols(w);
     if (w->nd != 3 || w->d[1] != in || (bias && tensor_cols(bias) != out) || off[n] != rows) {
-        tape_fail(t, ST_SHAPE, "causal_conv: (%d,%d) in sessions of %d rows, weights (%d,%d)", rows, in, off[n], tensor_rows(w), out);
+        tape_fail(t, ST_SHAPE, "causal_conv: (%d,%d) in sessions of %d rows, weights (%d,%d)",
+                  rows, in, off[n], tensor_rows(w), out);
         return tape_bad(t);
     }
     struct tensor *y = tape_tensor_bare(t, 2, (int32_t[]){rows, out});
@@ -85,7 +90,8 @@ struct tensor *op_causal_conv(struct tape *t, struct tensor *x, struct tensor *w
         const real *tap = w->x + (size_t)(taps - 1 - lag) * (size_t)in * ldw;
         for (int32_t s = 0; s < (lag ? n : 1); s++) {
             int32_t first = 0, m = lag ? spans(c, lag, s, &first) : rows;
-            kern()->gemm(GEMM_FULL, m, out, in, x->x + (size_t)first * ldx, ldx, 1, tap, ldw, sum + (size_t)(first + lag) * ld, ld, lag > 0);
+            kern()->gemm(GEMM_FULL, m, out, in, x->x + (size_t)first * ldx, ldx, 1, tap, ldw,
+                         sum + (size_t)(first + lag) * ld, ld, lag > 0);
         }
     }
     const real *b = bias ? bias->x : NULL;

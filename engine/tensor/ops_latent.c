@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-static const double S_MIN = -10, S_MAX = 5; /* never reached in normal training; keeps exp finite */
+static const double S_MIN = -10,
+                    S_MAX = 5; /* never reached in normal training; keeps exp finite */
 
 static double cut(double s)
 {
@@ -44,26 +45,32 @@ static void sample_back(struct tape *t, struct tape_op *op)
     int32_t k = tensor_cols(z);
     real *g = tape_grad(t, ms, NULL);
     for (int32_t r = 0; g && r < tensor_rows(z); r++) {
-        const real *gz = z->g + (size_t)r * (size_t)z->ld, *s = ms->x + (size_t)r * (size_t)ms->ld + k;
+        const real *gz = z->g + (size_t)r * (size_t)z->ld,
+                   *s = ms->x + (size_t)r * (size_t)ms->ld + k;
         real *gm = g + (size_t)r * (size_t)ms->ld;
         for (int32_t j = 0; j < k; j++) {
             gm[j] += gz[j];
             if (!c->eps)
                 continue;
             double half = c->form == LATENT_HALF ? 0.5 : 1, sv = (double)s[j];
-            gm[k + j] += (real)((double)gz[j] * (double)c->eps[(size_t)r * (size_t)z->ld + (size_t)j] * half * exp(half * cut(sv)) * inside(sv));
+            gm[k + j] +=
+                (real)((double)gz[j] * (double)c->eps[(size_t)r * (size_t)z->ld + (size_t)j] *
+                       half * exp(half * cut(sv)) * inside(sv));
         }
     }
 }
 
-struct tensor *op_sample(struct tape *t, struct tensor *ms, enum latent_form form, bool draw, const real *noise)
+struct tensor *op_sample(struct tape *t, struct tensor *ms, enum latent_form form, bool draw,
+                         const real *noise)
 {
     if (tape_failed(t) || !halves(t, "sample", ms))
         return tape_bad(t);
     int32_t rows = tensor_rows(ms), k = tensor_cols(ms) / 2, d[2] = {rows, k};
     bool watched = tape_watched(t) >= 0;
-    struct tensor *z = tape_tensor_raw(t, 2, d), *eps = draw || noise ? tape_tensor_raw(t, 2, d) : NULL;
-    struct tensor *sigma = watched ? tape_tensor_raw(t, 2, d) : NULL, *mu = watched ? tape_tensor_raw(t, 2, d) : NULL;
+    struct tensor *z = tape_tensor_raw(t, 2, d),
+                  *eps = draw || noise ? tape_tensor_raw(t, 2, d) : NULL;
+    struct tensor *sigma = watched ? tape_tensor_raw(t, 2, d) : NULL,
+                  *mu = watched ? tape_tensor_raw(t, 2, d) : NULL;
     struct sample *c = tape_alloc(t, sizeof *c);
     if (tape_failed(t))
         return tape_bad(t);
@@ -108,11 +115,13 @@ struct kl {
 };
 
 /* One dimension; d[0..3]: derivatives by mu, s, prior mu, prior s. */
-static double kl_one(enum latent_form form, double mu, double s0, const double *prior, double d[4])
+static double kl_one(enum latent_form form, double mu, double s0, const double *prior,
+                     double d[4])
 {
     double s = cut(s0);
     if (prior) {
-        double sp = cut(prior[1]), diff = mu - prior[0], ratio = exp(s - sp), pull = diff * exp(-sp);
+        double sp = cut(prior[1]), diff = mu - prior[0], ratio = exp(s - sp),
+               pull = diff * exp(-sp);
         d[0] = pull;
         d[1] = 0.5 * (ratio - 1) * inside(s0);
         d[2] = -pull;
@@ -159,26 +168,32 @@ static void kl_back(struct tape *t, struct tape_op *op)
     }
 }
 
-struct tensor *op_kl(struct tape *t, struct tensor *ms, struct tensor *prior, enum latent_form form, const float *weight)
+struct tensor *op_kl(struct tape *t, struct tensor *ms, struct tensor *prior,
+                     enum latent_form form, const float *weight)
 {
     if (tape_failed(t) || !halves(t, "kl", ms))
         return tape_bad(t);
-    if (prior && (tensor_rows(prior) != tensor_rows(ms) || tensor_cols(prior) != tensor_cols(ms))) {
-        tape_fail(t, ST_SHAPE, "kl: (%d,%d) with prior (%d,%d)", tensor_rows(ms), tensor_cols(ms), tensor_rows(prior), tensor_cols(prior));
+    if (prior &&
+        (tensor_rows(prior) != tensor_rows(ms) || tensor_cols(prior) != tensor_cols(ms))) {
+        tape_fail(t, ST_SHAPE, "kl: (%d,%d) with prior (%d,%d)", tensor_rows(ms),
+                  tensor_cols(ms), tensor_rows(prior), tensor_cols(prior));
         return tape_bad(t);
     }
     int32_t rows = tensor_rows(ms), k = tensor_cols(ms) / 2;
     struct tensor *y = tape_tensor(t, 1, (int32_t[]){1});
-    struct tensor *show = tape_watched(t) >= 0 ? tape_tensor_raw(t, 2, (int32_t[]){rows, k}) : NULL;
+    struct tensor *show =
+        tape_watched(t) >= 0 ? tape_tensor_raw(t, 2, (int32_t[]){rows, k}) : NULL;
     struct kl *c = tape_alloc(t, sizeof *c);
     double *buf = tape_alloc(t, (size_t)(4 * k + 1) * sizeof *buf), sum = 0;
     if (tape_failed(t))
         return tape_bad(t);
     *c = (struct kl){.form = form, .weight = weight, .buf = buf};
     for (int32_t r = 0; r < rows; r++) {
-        double *m = row_of(buf, ms, r), *p = prior ? row_of(buf + 2 * k, prior, r) : NULL, row = 0, d[4];
+        double *m = row_of(buf, ms, r), *p = prior ? row_of(buf + 2 * k, prior, r) : NULL,
+               row = 0, d[4];
         for (int32_t j = 0; j < k; j++) {
-            double pr[2] = {p ? p[j] : 0, p ? p[k + j] : 0}, one = kl_one(form, m[j], m[k + j], p ? pr : NULL, d);
+            double pr[2] = {p ? p[j] : 0, p ? p[k + j] : 0},
+                   one = kl_one(form, m[j], m[k + j], p ? pr : NULL, d);
             row += one;
             if (show)
                 show->x[(size_t)r * (size_t)show->ld + (size_t)j] = (real)one;
@@ -188,7 +203,8 @@ struct tensor *op_kl(struct tape *t, struct tensor *ms, struct tensor *prior, en
     y->x[0] = (real)sum;
     if (show)
         tape_probe(t, "kl", show);
-    struct tape_op *op = tape_append(t, OP_kl, y, tape_wants(t, ms) || (prior && tape_wants(t, prior)) ? kl_back : NULL);
+    struct tape_op *op = tape_append(
+        t, OP_kl, y, tape_wants(t, ms) || (prior && tape_wants(t, prior)) ? kl_back : NULL);
     op->in[0] = ms;
     op->in[1] = prior;
     op->ctx = c;

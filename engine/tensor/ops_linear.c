@@ -10,7 +10,8 @@ struct matmul {
 };
 
 /* A matrix in row-major form for the right-hand side of a product: x itself or its transpose. */
-static const real *right_side(struct tape *t, const struct tensor *x, bool transpose, size_t *ld)
+static const real *right_side(struct tape *t, const struct tensor *x, bool transpose,
+                              size_t *ld)
 {
     if (!transpose) {
         *ld = (size_t)x->ld;
@@ -23,19 +24,24 @@ static const real *right_side(struct tape *t, const struct tensor *x, bool trans
 }
 
 /* x's gradient += product; a is addressed by strides. */
-static void add_matmul(struct tape *t, struct tensor *x, int32_t k, const real *a, size_t rs, size_t cs, const real *b, size_t ldb)
+static void add_matmul(struct tape *t, struct tensor *x, int32_t k, const real *a, size_t rs,
+                       size_t cs, const real *b, size_t ldb)
 {
     bool fresh;
     real *gx = tape_grad(t, x, &fresh);
     if (gx)
-        kern()->gemm(GEMM_FULL, tensor_rows(x), tensor_cols(x), k, a, rs, cs, b, ldb, gx, (size_t)x->ld, !fresh);
+        kern()->gemm(GEMM_FULL, tensor_rows(x), tensor_cols(x), k, a, rs, cs, b, ldb, gx,
+                     (size_t)x->ld, !fresh);
 }
 
 static void matmul_back(struct tape *t, struct tape_op *op)
 {
     const struct matmul *c = op->ctx;
     struct tensor *a = op->in[0], *b = op->in[1], *y = op->out;
-    struct tensor gy = {.x = y->g, .nd = 2, .d = {y->d[0], y->d[1]}, .ld = y->ld};
+    struct tensor gy = {
+        .x = y->g, .nd = 2, .d = {y->d[0], y->d[1]},
+                .ld = y->ld
+    };
     int32_t m = y->d[0], n = y->d[1];
     size_t ldg = (size_t)y->ld, lda = (size_t)a->ld, ldb;
     const real *r;
@@ -43,7 +49,8 @@ static void matmul_back(struct tape *t, struct tape_op *op)
         if (!c->ta) { /* dA = dC op(B)^T */
             if ((r = right_side(t, b, !c->tb, &ldb)) != NULL)
                 add_matmul(t, a, n, y->g, ldg, 1, r, ldb);
-        } else if ((r = right_side(t, &gy, true, &ldb)) != NULL) { /* d(A stored transposed) = op(B) dC^T */
+        } else if ((r = right_side(t, &gy, true, &ldb)) !=
+                   NULL) { /* d(A stored transposed) = op(B) dC^T */
             size_t ld = (size_t)b->ld;
             add_matmul(t, a, n, b->x, c->tb ? 1 : ld, c->tb ? ld : 1, r, ldb);
         }
@@ -51,7 +58,8 @@ static void matmul_back(struct tape *t, struct tape_op *op)
     if (tape_wants(t, b)) {
         if (!c->tb) /* dB = op(A)^T dC */
             add_matmul(t, b, m, a->x, c->ta ? lda : 1, c->ta ? 1 : lda, y->g, ldg);
-        else if ((r = right_side(t, a, c->ta, &ldb)) != NULL) /* d(B stored transposed) = dC^T op(A) */
+        else if ((r = right_side(t, a, c->ta, &ldb)) !=
+                 NULL) /* d(B stored transposed) = dC^T op(A) */
             add_matmul(t, b, m, y->g, 1, ldg, r, ldb);
     }
 }
@@ -62,7 +70,8 @@ struct tensor *op_matmul(struct tape *t, struct tensor *a, struct tensor *b, boo
         return tape_bad(t);
     int32_t ra = tensor_rows(a), ca = tensor_cols(a), rb = tensor_rows(b), cb = tensor_cols(b);
     if ((ta ? ra : ca) != (tb ? cb : rb)) {
-        tape_fail(t, ST_SHAPE, "matmul: (%d,%d)%s x (%d,%d)%s", ra, ca, ta ? "^T" : "", rb, cb, tb ? "^T" : "");
+        tape_fail(t, ST_SHAPE, "matmul: (%d,%d)%s x (%d,%d)%s", ra, ca, ta ? "^T" : "", rb, cb,
+                  tb ? "^T" : "");
         return tape_bad(t);
     }
     int32_t m = ta ? ca : ra, k = ta ? ra : ca, n = tb ? rb : cb;
@@ -74,8 +83,10 @@ struct tensor *op_matmul(struct tape *t, struct tensor *a, struct tensor *b, boo
         return tape_bad(t);
     *c = (struct matmul){.ta = ta, .tb = tb};
     size_t lda = (size_t)a->ld;
-    kern()->gemm(GEMM_FULL, m, n, k, a->x, ta ? 1 : lda, ta ? lda : 1, r, ldb, y->x, (size_t)y->ld, 0);
-    struct tape_op *op = tape_append(t, OP_matmul, y, tape_wants(t, a) || tape_wants(t, b) ? matmul_back : NULL);
+    kern()->gemm(GEMM_FULL, m, n, k, a->x, ta ? 1 : lda, ta ? lda : 1, r, ldb, y->x,
+                 (size_t)y->ld, 0);
+    struct tape_op *op =
+        tape_append(t, OP_matmul, y, tape_wants(t, a) || tape_wants(t, b) ? matmul_back : NULL);
     op->in[0] = a;
     op->in[1] = b;
     op->ctx = c;
@@ -102,7 +113,8 @@ static void linear_back(struct tape *t, struct tape_op *op)
         real *own = tape_grad_take(t, y);
         if (!own)
             return;
-        kern()->bias_act_back(own, y->x, c->pre, c->act, &c->drop, tape_env(t)->row0, rows, out, ld, own, gb);
+        kern()->bias_act_back(own, y->x, c->pre, c->act, &c->drop, tape_env(t)->row0, rows, out,
+                              ld, own, gb);
         g = own;
     } else if (gb) {
         kern()->colsum(g, rows, out, ld, gb);
@@ -110,21 +122,26 @@ static void linear_back(struct tape *t, struct tape_op *op)
     bool fresh;
     real *gw = tape_grad(t, w, &fresh);
     if (gw)
-        kern()->gemm(GEMM_FULL, in, out, rows, x->x, 1, (size_t)x->ld, g, ld, gw, (size_t)w->ld, !fresh);
+        kern()->gemm(GEMM_FULL, in, out, rows, x->x, 1, (size_t)x->ld, g, ld, gw, (size_t)w->ld,
+                     !fresh);
     real *gx = tape_grad(t, x, &fresh);
     int32_t ldt;
     const real *wt = gx ? tape_transposed(t, w, &ldt) : NULL;
     if (wt)
-        kern()->gemm(GEMM_FULL, rows, in, out, g, ld, 1, wt, (size_t)ldt, gx, (size_t)x->ld, !fresh);
+        kern()->gemm(GEMM_FULL, rows, in, out, g, ld, 1, wt, (size_t)ldt, gx, (size_t)x->ld,
+                     !fresh);
 }
 
-struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w, struct tensor *bias, enum act act, float drop)
+struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w,
+                         struct tensor *bias, enum act act, float drop)
 {
     if (tape_failed(t))
         return tape_bad(t);
     int32_t rows = tensor_rows(x), in = tensor_cols(x), out = tensor_cols(w);
-    if (tensor_rows(w) != in || (bias && (tensor_cols(bias) != out || tensor_rows(bias) != 1))) {
-        tape_fail(t, ST_SHAPE, "linear: (%d,%d) x (%d,%d) + (%d)", rows, in, tensor_rows(w), out, bias ? tensor_cols(bias) : out);
+    if (tensor_rows(w) != in ||
+        (bias && (tensor_cols(bias) != out || tensor_rows(bias) != 1))) {
+        tape_fail(t, ST_SHAPE, "linear: (%d,%d) x (%d,%d) + (%d)", rows, in, tensor_rows(w),
+                  out, bias ? tensor_cols(bias) : out);
         return tape_bad(t);
     }
     int32_t d[TENSOR_MAX_DIM];
@@ -144,7 +161,8 @@ struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w, str
         if (!c->pre)
             return tape_bad(t);
     }
-    kern()->gemm(GEMM_FULL, rows, out, in, x->x, (size_t)x->ld, 1, w->x, (size_t)w->ld, c->pre ? c->pre : y->x, ld, 0);
+    kern()->gemm(GEMM_FULL, rows, out, in, x->x, (size_t)x->ld, 1, w->x, (size_t)w->ld,
+                 c->pre ? c->pre : y->x, ld, 0);
     const real *b = bias ? bias->x : NULL, *from = y->x;
     if (c->pre) {
         if (b)

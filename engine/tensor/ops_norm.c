@@ -21,17 +21,20 @@ static void layernorm_back(struct tape *t, struct tape_op *op)
     if (!gx)
         gx = tape_alloc(t, tensor_size(x) * sizeof *gx);
     if (!tape_failed(t))
-        kern()->layernorm_back(y->g, gamma->x, c->xhat, c->rstd, tensor_rows(y), tensor_cols(y), ld, gx, ggamma, gbeta, !fresh);
+        kern()->layernorm_back(y->g, gamma->x, c->xhat, c->rstd, tensor_rows(y), tensor_cols(y),
+                               ld, gx, ggamma, gbeta, !fresh);
 }
 
-struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *gamma, struct tensor *beta, float eps)
+struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *gamma,
+                            struct tensor *beta, float eps)
 {
     if (tape_failed(t))
         return tape_bad(t);
     int32_t rows = tensor_rows(x), cols = tensor_cols(x);
-    if (tensor_size(gamma) != (size_t)x->ld || tensor_cols(gamma) != cols || tensor_size(beta) != (size_t)x->ld ||
-        tensor_cols(beta) != cols) {
-        tape_fail(t, ST_SHAPE, "layernorm: (%d,%d) with gamma (%d), beta (%d)", rows, cols, tensor_cols(gamma), tensor_cols(beta));
+    if (tensor_size(gamma) != (size_t)x->ld || tensor_cols(gamma) != cols ||
+        tensor_size(beta) != (size_t)x->ld || tensor_cols(beta) != cols) {
+        tape_fail(t, ST_SHAPE, "layernorm: (%d,%d) with gamma (%d), beta (%d)", rows, cols,
+                  tensor_cols(gamma), tensor_cols(beta));
         return tape_bad(t);
     }
     struct tensor *y = tape_tensor_bare(t, x->nd, x->d);
@@ -42,7 +45,8 @@ struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *gam
     c->rstd = tape_alloc(t, (size_t)(rows ? rows : 1) * sizeof *c->rstd);
     if (tape_failed(t))
         return tape_bad(t);
-    kern()->layernorm(x->x, gamma->x, beta->x, eps, rows, cols, (size_t)x->ld, y->x, c->xhat, c->rstd);
+    kern()->layernorm(x->x, gamma->x, beta->x, eps, rows, cols, (size_t)x->ld, y->x, c->xhat,
+                      c->rstd);
     bool wants = tape_wants(t, x) || tape_wants(t, gamma) || tape_wants(t, beta);
     struct tape_op *op = tape_append(t, OP_layernorm, y, wants ? layernorm_back : NULL);
     op->in[0] = x;

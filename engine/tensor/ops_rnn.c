@@ -9,20 +9,21 @@
 
 struct gru {
     struct gru_cell c;
-    int32_t rows, n, steps;     /* rows of the output; sessions; longest */
+    int32_t rows, n, steps; /* rows of the output; sessions; longest */
     enum augru_form form;
     struct tensor *att, *h0;
-    const int32_t *row;         /* output row -> row of c.x, NULL = the same */
-    int32_t *order;             /* (n) sessions, longest first */
-    int32_t *live, *start;      /* (steps+1) sessions at time t; first stored row of time t */
-    int32_t *src;               /* (rows) stored row -> output row */
-    real *gate[GRU_GATES];      /* (rows,ld) after sigmoid and tanh, stored time by time */
-    real *before, *after;       /* state before and after the step */
-    real *aside;                /* h W + b of the candidate (reset_after), or r * h */
-    real *write;                /* the share written, when attention has a say; else NULL: gate[GRU_UPDATE] */
+    const int32_t *row;    /* output row -> row of c.x, NULL = the same */
+    int32_t *order;        /* (n) sessions, longest first */
+    int32_t *live, *start; /* (steps+1) sessions at time t; first stored row of time t */
+    int32_t *src;          /* (rows) stored row -> output row */
+    real *gate[GRU_GATES]; /* (rows,ld) after sigmoid and tanh, stored time by time */
+    real *before, *after;  /* state before and after the step */
+    real *aside;           /* h W + b of the candidate (reset_after), or r * h */
+    real *write; /* the share written, when attention has a say; else NULL: gate[GRU_UPDATE] */
 };
 
-void gru_thirds(struct cols out[GRU_GATES], struct tensor *x, int32_t h, int32_t reset, int32_t update, int32_t cand)
+void gru_thirds(struct cols out[GRU_GATES], struct tensor *x, int32_t h, int32_t reset,
+                int32_t update, int32_t cand)
 {
     out[GRU_RESET] = (struct cols){x, reset * h};
     out[GRU_UPDATE] = (struct cols){x, update * h};
@@ -89,7 +90,8 @@ static const real *own_matrix(struct tape *t, struct cols c, int32_t rows, int32
         return c.x->x;
     real *y = tape_alloc(t, (size_t)rows * ld * sizeof *y);
     for (int32_t r = 0; y && r < rows; r++) {
-        memcpy(y + (size_t)r * ld, c.x->x + (size_t)r * (size_t)c.x->ld + c.at, (size_t)h * sizeof *y);
+        memcpy(y + (size_t)r * ld, c.x->x + (size_t)r * (size_t)c.x->ld + c.at,
+               (size_t)h * sizeof *y);
         memset(y + (size_t)r * ld + h, 0, (ld - (size_t)h) * sizeof *y);
     }
     return y;
@@ -110,7 +112,9 @@ static void write_share(const struct gru *g, int32_t first, int32_t m)
         real *w = g->write + (size_t)k * ld;
         memset(w, 0, ld * sizeof *w);
         for (int32_t j = 0; j < g->c.h; j++)
-            w[j] = g->form == AUGRU_PAPER ? a * u[j] : g->form == AUGRU_DIEN ? 1 - (1 - a) * u[j] : a;
+            w[j] = g->form == AUGRU_PAPER  ? a * u[j]
+                   : g->form == AUGRU_DIEN ? 1 - (1 - a) * u[j]
+                                           : a;
     }
 }
 
@@ -137,13 +141,16 @@ static void forward(struct tape *t, struct gru *g)
     for (int i = 0; i < GRU_GATES; i++)
         for (int32_t k = 0; k < g->rows; k++) {
             real *y = g->gate[i] + (size_t)k * ld;
-            memcpy(y, c->x[i].x->x + (size_t)input_row(g, k) * (size_t)c->x[i].x->ld + c->x[i].at, (size_t)h * sizeof *y);
+            memcpy(y,
+                   c->x[i].x->x + (size_t)input_row(g, k) * (size_t)c->x[i].x->ld + c->x[i].at,
+                   (size_t)h * sizeof *y);
             memset(y + h, 0, (ld - (size_t)h) * sizeof *y);
         }
     for (int32_t step = 0; step < g->steps; step++) {
         int32_t m = g->live[step];
         size_t at = (size_t)g->start[step] * ld, n = (size_t)m * ld;
-        real *r = g->gate[GRU_RESET] + at, *u = g->gate[GRU_UPDATE] + at, *cand = g->gate[GRU_CAND] + at;
+        real *r = g->gate[GRU_RESET] + at, *u = g->gate[GRU_UPDATE] + at,
+             *cand = g->gate[GRU_CAND] + at;
         real *old = g->before + at, *aside = g->aside + at;
         if (step)
             memcpy(old, g->after + (size_t)g->start[step - 1] * ld, n * sizeof *old);
@@ -151,7 +158,8 @@ static void forward(struct tape *t, struct gru *g)
             memset(old, 0, n * sizeof *old);
         else
             for (int32_t k = 0; k < m; k++)
-                memcpy(old + (size_t)k * ld, g->h0->x + (size_t)g->order[k] * ld, ld * sizeof *old);
+                memcpy(old + (size_t)k * ld, g->h0->x + (size_t)g->order[k] * ld,
+                       ld * sizeof *old);
         bool zero = !step && !g->h0; /* the products with a zero state are known */
         if (!zero) {
             K->gemm(GEMM_FULL, m, h, h, old, ld, 1, w[GRU_RESET], ld, r, ld, 1);
@@ -187,7 +195,8 @@ static void forward(struct tape *t, struct gru *g)
 
 /* ---- Backward ---- */
 
-static void add_cols(struct tape *t, struct cols into, const real *g, int32_t rows, int32_t h, size_t ld)
+static void add_cols(struct tape *t, struct cols into, const real *g, int32_t rows, int32_t h,
+                     size_t ld)
 {
     real *to = tape_grad(t, into.x, NULL);
     for (int32_t r = 0; to && r < rows; r++)
@@ -199,10 +208,12 @@ static void input_grad(struct tape *t, const struct gru *g, enum gru_gate gate, 
     struct cols x = g->c.x[gate];
     real *to = tape_grad(t, x.x, NULL);
     for (int32_t k = 0; to && k < g->rows; k++)
-        kern()->axpy(1, d + (size_t)k * ld_of(g), to + (size_t)input_row(g, k) * (size_t)x.x->ld + x.at, g->c.h);
+        kern()->axpy(1, d + (size_t)k * ld_of(g),
+                     to + (size_t)input_row(g, k) * (size_t)x.x->ld + x.at, g->c.h);
 }
 
-static void weight_grad(struct tape *t, const struct gru *g, enum gru_gate gate, const real *in, const real *d)
+static void weight_grad(struct tape *t, const struct gru *g, enum gru_gate gate, const real *in,
+                        const real *d)
 {
     const int32_t h = g->c.h;
     const size_t ld = ld_of(g);
@@ -288,9 +299,12 @@ static void gru_back(struct tape *t, struct tape_op *op)
     for (int32_t step = g->steps - 1; step >= 0; step--) {
         int32_t m = g->live[step], later = step + 1 < g->steps ? g->live[step + 1] : 0;
         size_t at = (size_t)g->start[step] * ld, n = (size_t)m * ld;
-        const real *r = g->gate[GRU_RESET] + at, *u = g->gate[GRU_UPDATE] + at, *cand = g->gate[GRU_CAND] + at;
-        const real *old = g->before + at, *aside = g->aside + at, *share = g->write ? g->write + at : u;
-        real *dr = d[GRU_RESET] + at, *du = d[GRU_UPDATE] + at, *dc = d[GRU_CAND] + at, *up = gh + at;
+        const real *r = g->gate[GRU_RESET] + at, *u = g->gate[GRU_UPDATE] + at,
+                   *cand = g->gate[GRU_CAND] + at;
+        const real *old = g->before + at, *aside = g->aside + at,
+                   *share = g->write ? g->write + at : u;
+        real *dr = d[GRU_RESET] + at, *du = d[GRU_UPDATE] + at, *dc = d[GRU_CAND] + at,
+             *up = gh + at;
         K->add(up, carry, up, (size_t)later * ld);
         if (c->update_keeps)
             K->mix_back(up, share, cand, old, n, du, dc, carry);
@@ -330,22 +344,26 @@ static void gru_back(struct tape *t, struct tape_op *op)
 
 /* ---- Probes ---- */
 
-static void show(struct tape *t, const struct gru *g, const char *name, const real *x, const int32_t *pick, int32_t n)
+static void show(struct tape *t, const struct gru *g, const char *name, const real *x,
+                 const int32_t *pick, int32_t n)
 {
     struct tensor *y = tape_tensor_bare(t, 2, (int32_t[]){n, g->c.h});
     if (tape_failed(t))
         return;
     for (int32_t i = 0; i < n; i++)
-        memcpy(y->x + (size_t)i * ld_of(g), x + (size_t)pick[i] * ld_of(g), ld_of(g) * sizeof(real));
+        memcpy(y->x + (size_t)i * ld_of(g), x + (size_t)pick[i] * ld_of(g),
+               ld_of(g) * sizeof(real));
     tape_probe(t, name, y);
 }
 
-static void show_watched(struct tape *t, const struct gru *g, const int32_t *of, const int32_t *off)
+static void show_watched(struct tape *t, const struct gru *g, const int32_t *of,
+                         const int32_t *off)
 {
     int32_t watched = tape_watched(t), n = 0;
     if (watched < 0)
         return;
-    int32_t *stored = tape_alloc(t, (size_t)(g->rows + 1) * 2 * sizeof *stored), *pick = stored ? stored + g->rows + 1 : NULL;
+    int32_t *stored = tape_alloc(t, (size_t)(g->rows + 1) * 2 * sizeof *stored),
+            *pick = stored ? stored + g->rows + 1 : NULL;
     if (!stored)
         return;
     for (int32_t k = 0; k < g->rows; k++)
@@ -365,31 +383,38 @@ static void show_watched(struct tape *t, const struct gru *g, const int32_t *of,
 
 static bool fits(struct tape *t, const char *what, struct cols c, int32_t rows, int32_t h)
 {
-    if (c.x && (rows < 0 || tensor_rows(c.x) == rows) && c.at >= 0 && c.at + h <= tensor_cols(c.x))
+    if (c.x && (rows < 0 || tensor_rows(c.x) == rows) && c.at >= 0 &&
+        c.at + h <= tensor_cols(c.x))
         return true;
-    tape_fail(t, ST_SHAPE, "%s: (%d,%d) has no columns %d..%d of %d rows", what, c.x ? tensor_rows(c.x) : 0,
-              c.x ? tensor_cols(c.x) : 0, c.at, c.at + h - 1, rows);
+    tape_fail(t, ST_SHAPE, "%s: (%d,%d) has no columns %d..%d of %d rows", what,
+              c.x ? tensor_rows(c.x) : 0, c.x ? tensor_cols(c.x) : 0, c.at, c.at + h - 1, rows);
     return false;
 }
 
-static struct tensor *gru(struct tape *t, enum op_kind kind, const struct gru *want, const int32_t *of, const int32_t *off)
+static struct tensor *gru(struct tape *t, enum op_kind kind, const struct gru *want,
+                          const int32_t *of, const int32_t *off)
 {
     const struct gru_cell *c = &want->c;
     const char *what = op_name(kind);
-    bool wants = (want->att && tape_wants(t, want->att)) || (want->h0 && tape_wants(t, want->h0));
+    bool wants =
+        (want->att && tape_wants(t, want->att)) || (want->h0 && tape_wants(t, want->h0));
     for (int i = 0; i < GRU_GATES; i++) {
-        if (!fits(t, what, c->x[i], want->row ? -1 : want->rows, c->h) || !fits(t, what, c->w[i], c->h, c->h) ||
+        if (!fits(t, what, c->x[i], want->row ? -1 : want->rows, c->h) ||
+            !fits(t, what, c->w[i], c->h, c->h) ||
             (c->b[i].x && !fits(t, what, c->b[i], 1, c->h)))
             return tape_bad(t);
-        wants |= tape_wants(t, c->x[i].x) || tape_wants(t, c->w[i].x) || (c->b[i].x && tape_wants(t, c->b[i].x));
+        wants |= tape_wants(t, c->x[i].x) || tape_wants(t, c->w[i].x) ||
+                 (c->b[i].x && tape_wants(t, c->b[i].x));
     }
     if (want->h0 && (tensor_rows(want->h0) != want->n || tensor_cols(want->h0) != c->h)) {
-        tape_fail(t, ST_SHAPE, "%s: %d sessions of width %d with states (%d,%d)", what, want->n, c->h, tensor_rows(want->h0), tensor_cols(want->h0));
+        tape_fail(t, ST_SHAPE, "%s: %d sessions of width %d with states (%d,%d)", what, want->n,
+                  c->h, tensor_rows(want->h0), tensor_cols(want->h0));
         return tape_bad(t);
     }
     for (int32_t i = 0; want->row && i < want->rows; i++)
         if (want->row[i] < 0 || want->row[i] >= tensor_rows(c->x[0].x)) {
-            tape_fail(t, ST_ARG, "%s: row %d of %d", what, want->row[i], tensor_rows(c->x[0].x));
+            tape_fail(t, ST_ARG, "%s: row %d of %d", what, want->row[i],
+                      tensor_rows(c->x[0].x));
             return tape_bad(t);
         }
     struct tensor *y = tape_tensor_bare(t, 2, (int32_t[]){want->rows, c->h});
@@ -403,7 +428,8 @@ static struct tensor *gru(struct tape *t, enum op_kind kind, const struct gru *w
     if (tape_failed(t))
         return tape_bad(t);
     for (int32_t k = 0; k < g->rows; k++)
-        memcpy(y->x + (size_t)g->src[k] * ld_of(g), g->after + (size_t)k * ld_of(g), ld_of(g) * sizeof(real));
+        memcpy(y->x + (size_t)g->src[k] * ld_of(g), g->after + (size_t)k * ld_of(g),
+               ld_of(g) * sizeof(real));
     show_watched(t, g, of, off);
     struct tape_op *op = tape_append(t, (int32_t)kind, y, wants ? gru_back : NULL);
     for (int i = 0; i < GRU_GATES; i++) {
@@ -414,7 +440,8 @@ static struct tensor *gru(struct tape *t, enum op_kind kind, const struct gru *w
     return tape_failed(t) ? tape_bad(t) : y;
 }
 
-struct tensor *op_gru(struct tape *t, const struct gru_cell *c, struct tensor *h0, const int32_t *off, int32_t n)
+struct tensor *op_gru(struct tape *t, const struct gru_cell *c, struct tensor *h0,
+                      const int32_t *off, int32_t n)
 {
     if (tape_failed(t))
         return tape_bad(t);
@@ -431,14 +458,15 @@ struct tensor *op_gru(struct tape *t, const struct gru_cell *c, struct tensor *h
     return gru(t, OP_gru, &want, NULL, off);
 }
 
-struct tensor *op_augru(struct tape *t, const struct gru_cell *c, struct tensor *att, enum augru_form form, const int32_t *row,
-                        const int32_t *of, const int32_t *off, int32_t n)
+struct tensor *op_augru(struct tape *t, const struct gru_cell *c, struct tensor *att,
+                        enum augru_form form, const int32_t *row, const int32_t *of,
+                        const int32_t *off, int32_t n)
 {
     if (tape_failed(t))
         return tape_bad(t);
     if (c->update_keeps || tensor_rows(att) != off[n] || tensor_cols(att) != 1) {
-        tape_fail(t, ST_SHAPE, "augru: attention (%d,%d) on %d rows%s", tensor_rows(att), tensor_cols(att), off[n],
-                  c->update_keeps ? "; its update gate writes" : "");
+        tape_fail(t, ST_SHAPE, "augru: attention (%d,%d) on %d rows%s", tensor_rows(att),
+                  tensor_cols(att), off[n], c->update_keeps ? "; its update gate writes" : "");
         return tape_bad(t);
     }
     struct gru want = {.c = *c, .rows = off[n], .n = n, .form = form, .att = att, .row = row};

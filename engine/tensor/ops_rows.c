@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* Row numbers of ids, -1 = none; NULL after a failure. */
-static int32_t *row_numbers(struct tape *t, const struct param *table, const int32_t *ids, int32_t n, int32_t id0)
+static int32_t *row_numbers(struct tape *t, const struct param *table, const int32_t *ids,
+                            int32_t n, int32_t id0)
 {
     int32_t *row = tape_alloc(t, (size_t)(n ? n : 1) * sizeof *row);
     int64_t rows = (int64_t)param_rows(table);
@@ -12,7 +13,8 @@ static int32_t *row_numbers(struct tape *t, const struct param *table, const int
     for (int32_t i = 0; row && i < n; i++) {
         int64_t r = (int64_t)ids[i] - id0;
         if (r < -1 || r >= rows) {
-            tape_fail(t, ST_ARG, "row %lld of %s, which has rows 0..%lld", (long long)r, table->name, (long long)rows - 1);
+            tape_fail(t, ST_ARG, "row %lld of %s, which has rows 0..%lld", (long long)r,
+                      table->name, (long long)rows - 1);
             return NULL;
         }
         row[i] = r < first ? -1 : (int32_t)r;
@@ -51,7 +53,8 @@ static void embed_back(struct tape *t, struct tape_op *op)
         tape_rows_grad(t, c->pos_table, c->pos, y->d[0], g, y->ld, 1);
 }
 
-static struct tensor *embed(struct tape *t, enum op_kind kind, const struct embed *want, const int32_t *ids, int32_t id0, int32_t n)
+static struct tensor *embed(struct tape *t, enum op_kind kind, const struct embed *want,
+                            const int32_t *ids, int32_t id0, int32_t n)
 {
     struct embed *c = tape_alloc(t, sizeof *c);
     if (!c)
@@ -86,12 +89,15 @@ static struct tensor *embed(struct tape *t, enum op_kind kind, const struct embe
     }
     if (c->drop.p > 0)
         kern()->dropout(y->x, &c->drop, tape_env(t)->row0, n, d, ld, y->x);
-    struct tape_op *op = tape_append(t, (int32_t)kind, y, table_wants(t, c->table) || table_wants(t, c->pos_table) ? embed_back : NULL);
+    struct tape_op *op = tape_append(
+        t, (int32_t)kind, y,
+        table_wants(t, c->table) || table_wants(t, c->pos_table) ? embed_back : NULL);
     op->ctx = c;
     return y;
 }
 
-struct tensor *op_rows(struct tape *t, const struct param *table, const int32_t *ids, int32_t n, int32_t id0)
+struct tensor *op_rows(struct tape *t, const struct param *table, const int32_t *ids, int32_t n,
+                       int32_t id0)
 {
     if (tape_failed(t))
         return tape_bad(t);
@@ -99,16 +105,19 @@ struct tensor *op_rows(struct tape *t, const struct param *table, const int32_t 
     return embed(t, OP_rows, &want, ids, id0, n);
 }
 
-struct tensor *op_embed(struct tape *t, const struct param *table, const int32_t *ids, int32_t id0, float scale,
-                        const struct param *pos_table, const int32_t *pos, int32_t n, float drop)
+struct tensor *op_embed(struct tape *t, const struct param *table, const int32_t *ids,
+                        int32_t id0, float scale, const struct param *pos_table,
+                        const int32_t *pos, int32_t n, float drop)
 {
     if (tape_failed(t))
         return tape_bad(t);
     if (pos_table && param_cols(pos_table) != param_cols(table)) {
-        tape_fail(t, ST_SHAPE, "embed: items of width %d, positions of %d", param_cols(table), param_cols(pos_table));
+        tape_fail(t, ST_SHAPE, "embed: items of width %d, positions of %d", param_cols(table),
+                  param_cols(pos_table));
         return tape_bad(t);
     }
-    struct embed want = {.table = table, .pos_table = pos ? pos_table : NULL, .pos = pos, .scale = scale};
+    struct embed want = {
+        .table = table, .pos_table = pos ? pos_table : NULL, .pos = pos, .scale = scale};
     if (tape_training(t) && drop > 0)
         want.drop = (struct dropout){.p = drop, .key = tape_key(t, "drop")};
     return embed(t, OP_embed, &want, ids, id0, n);
@@ -123,7 +132,8 @@ static void pick_back(struct tape *t, struct tape_op *op)
     real *gx = tape_grad(t, x, NULL);
     for (int32_t i = 0; gx && i < y->d[0]; i++)
         if (row[i] >= 0)
-            kern()->axpy(1, y->g + (size_t)i * (size_t)y->ld, gx + (size_t)row[i] * (size_t)x->ld, y->ld);
+            kern()->axpy(1, y->g + (size_t)i * (size_t)y->ld,
+                         gx + (size_t)row[i] * (size_t)x->ld, y->ld);
 }
 
 struct tensor *op_pick(struct tape *t, struct tensor *x, const int32_t *row, int32_t n)

@@ -9,10 +9,12 @@ struct seg {
     int32_t n;
 };
 
-static struct seg *seg_new(struct tape *t, const char *what, const struct tensor *x, const int32_t *off, int32_t n)
+static struct seg *seg_new(struct tape *t, const char *what, const struct tensor *x,
+                           const int32_t *off, int32_t n)
 {
     if (off[n] != tensor_rows(x)) {
-        tape_fail(t, ST_SHAPE, "%s: %d rows in sequences of %d rows", what, tensor_rows(x), off[n]);
+        tape_fail(t, ST_SHAPE, "%s: %d rows in sequences of %d rows", what, tensor_rows(x),
+                  off[n]);
         return NULL;
     }
     struct seg *c = tape_alloc(t, sizeof *c);
@@ -35,7 +37,8 @@ static void seg_softmax_back(struct tape *t, struct tape_op *op)
             for (int32_t r = c->off[s]; r < c->off[s + 1]; r++)
                 mean += y->x[(size_t)r * ld + (size_t)j] * y->g[(size_t)r * ld + (size_t)j];
             for (int32_t r = c->off[s]; r < c->off[s + 1]; r++)
-                gx[(size_t)r * ld + (size_t)j] += y->x[(size_t)r * ld + (size_t)j] * (y->g[(size_t)r * ld + (size_t)j] - mean);
+                gx[(size_t)r * ld + (size_t)j] += y->x[(size_t)r * ld + (size_t)j] *
+                                                  (y->g[(size_t)r * ld + (size_t)j] - mean);
         }
 }
 
@@ -56,9 +59,11 @@ struct tensor *op_seg_softmax(struct tape *t, struct tensor *x, const int32_t *o
             for (int32_t r = off[s]; r < off[s + 1]; r++)
                 sum += exp((double)x->x[(size_t)r * ld + (size_t)j] - top);
             for (int32_t r = off[s]; r < off[s + 1]; r++)
-                y->x[(size_t)r * ld + (size_t)j] = (real)(exp((double)x->x[(size_t)r * ld + (size_t)j] - top) / sum);
+                y->x[(size_t)r * ld + (size_t)j] =
+                    (real)(exp((double)x->x[(size_t)r * ld + (size_t)j] - top) / sum);
         }
-    struct tape_op *op = tape_append(t, OP_seg_softmax, y, tape_wants(t, x) ? seg_softmax_back : NULL);
+    struct tape_op *op =
+        tape_append(t, OP_seg_softmax, y, tape_wants(t, x) ? seg_softmax_back : NULL);
     op->in[0] = x;
     op->ctx = c;
     return y;
@@ -76,20 +81,23 @@ static void seg_sum_back(struct tape *t, struct tape_op *op)
         const real *g = op->out->g + (size_t)s * ld;
         for (int32_t r = c->off[s]; r < c->off[s + 1]; r++) {
             if (gx)
-                kern()->axpy(w ? w->x[(size_t)r * (size_t)w->ld] : 1, g, gx + (size_t)r * ld, x->ld);
+                kern()->axpy(w ? w->x[(size_t)r * (size_t)w->ld] : 1, g, gx + (size_t)r * ld,
+                             x->ld);
             if (gw)
                 gw[(size_t)r * (size_t)w->ld] += kern()->dot(g, x->x + (size_t)r * ld, x->ld);
         }
     }
 }
 
-struct tensor *op_seg_sum(struct tape *t, struct tensor *w, struct tensor *x, const int32_t *off, int32_t n)
+struct tensor *op_seg_sum(struct tape *t, struct tensor *w, struct tensor *x,
+                          const int32_t *off, int32_t n)
 {
     struct seg *c = tape_failed(t) ? NULL : seg_new(t, "seg_sum", x, off, n);
     if (!c)
         return tape_bad(t);
     if (w && (tensor_rows(w) != tensor_rows(x) || tensor_cols(w) != 1)) {
-        tape_fail(t, ST_SHAPE, "seg_sum: weights (%d,%d) for %d rows", tensor_rows(w), tensor_cols(w), tensor_rows(x));
+        tape_fail(t, ST_SHAPE, "seg_sum: weights (%d,%d) for %d rows", tensor_rows(w),
+                  tensor_cols(w), tensor_rows(x));
         return tape_bad(t);
     }
     struct tensor *y = tape_tensor(t, 2, (int32_t[]){n, tensor_cols(x)});
@@ -98,8 +106,10 @@ struct tensor *op_seg_sum(struct tape *t, struct tensor *w, struct tensor *x, co
     size_t ld = (size_t)x->ld;
     for (int32_t s = 0; s < n; s++)
         for (int32_t r = off[s]; r < off[s + 1]; r++)
-            kern()->axpy(w ? w->x[(size_t)r * (size_t)w->ld] : 1, x->x + (size_t)r * ld, y->x + (size_t)s * ld, x->ld);
-    struct tape_op *op = tape_append(t, OP_seg_sum, y, tape_wants(t, x) || (w && tape_wants(t, w)) ? seg_sum_back : NULL);
+            kern()->axpy(w ? w->x[(size_t)r * (size_t)w->ld] : 1, x->x + (size_t)r * ld,
+                         y->x + (size_t)s * ld, x->ld);
+    struct tape_op *op = tape_append(
+        t, OP_seg_sum, y, tape_wants(t, x) || (w && tape_wants(t, w)) ? seg_sum_back : NULL);
     op->in[0] = x;
     op->in[1] = w;
     op->ctx = c;
@@ -119,7 +129,8 @@ static void seg_mean_back(struct tape *t, struct tape_op *op)
     for (int32_t s = 0; s < c->n; s++) { /* row r is in the means of rows r..last */
         memset(sum, 0, ld * sizeof *sum);
         for (int32_t r = c->off[s + 1] - 1; r >= c->off[s]; r--) {
-            kern()->axpy(1 / (real)(r - c->off[s] + 1), op->out->g + (size_t)r * ld, sum, x->ld);
+            kern()->axpy(1 / (real)(r - c->off[s] + 1), op->out->g + (size_t)r * ld, sum,
+                         x->ld);
             kern()->add(gx + (size_t)r * ld, sum, gx + (size_t)r * ld, ld);
         }
     }
@@ -142,7 +153,8 @@ struct tensor *op_seg_mean(struct tape *t, struct tensor *x, const int32_t *off,
             kern()->scale(1 / (real)(r - off[s] + 1), sum, y->x + (size_t)r * ld, ld);
         }
     }
-    struct tape_op *op = tape_append(t, OP_seg_mean, y, tape_wants(t, x) ? seg_mean_back : NULL);
+    struct tape_op *op =
+        tape_append(t, OP_seg_mean, y, tape_wants(t, x) ? seg_mean_back : NULL);
     op->in[0] = x;
     op->ctx = c;
     return y;

@@ -6,26 +6,21 @@
 #include <math.h>
 #include <string.h>
 
-static real root(real x)
-{
-#ifdef SEQLAB_DOUBLE
-    return sqrt(x);
-#else
-    return sqrtf(x);
-#endif
-}
-
-static void shrink(real *x, size_t n, float lr, float decay) /* decoupled decay: x -= lr decay x */
+static void shrink(real *x, size_t n, float lr,
+                   float decay) /* decoupled decay: x -= lr decay x */
 {
     if (decay != 0)
         kern()->scale((real)(1 - (double)lr * (double)decay), x, x, n);
 }
 
 /* Kingma & Ba 2015: x -= lr mhat / (sqrt(vhat) + eps), both corrections drawn into lr and eps. */
-static void adam_corrected(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s, float l2)
+static void adam_corrected(real *x, const real *g, real *const *aux, size_t n,
+                           const struct optim_step *s, float l2)
 {
-    double c1 = 1 - pow((double)s->beta1, (double)s->t), c2 = sqrt(1 - pow((double)s->beta2, (double)s->t));
-    kern()->adam(x, g, aux[0], aux[1], n, (float)((double)s->lr * c2 / c1), s->beta1, s->beta2, (float)((double)s->eps * c2), s->clip, l2);
+    double c1 = 1 - pow((double)s->beta1, (double)s->t),
+           c2 = sqrt(1 - pow((double)s->beta2, (double)s->t));
+    kern()->adam(x, g, aux[0], aux[1], n, (float)((double)s->lr * c2 / c1), s->beta1, s->beta2,
+                 (float)((double)s->eps * c2), s->clip, l2);
 }
 
 static void adam(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s)
@@ -33,14 +28,16 @@ static void adam(real *x, const real *g, real *const *aux, size_t n, const struc
     adam_corrected(x, g, aux, n, s, s->decay);
 }
 
-static void adamw(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s)
+static void adamw(real *x, const real *g, real *const *aux, size_t n,
+                  const struct optim_step *s)
 {
     shrink(x, n, s->lr, s->decay);
     adam_corrected(x, g, aux, n, s, 0);
 }
 
 /* w -= lr (m / (sqrt(v) + eps) + decay w), no bias correction. */
-static void bertadam(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s)
+static void bertadam(real *x, const real *g, real *const *aux, size_t n,
+                     const struct optim_step *s)
 {
     shrink(x, n, s->lr, s->decay);
     kern()->adam(x, g, aux[0], aux[1], n, s->lr, s->beta1, s->beta2, s->eps, s->clip, 0);
@@ -48,19 +45,11 @@ static void bertadam(real *x, const real *g, real *const *aux, size_t n, const s
 
 /* acc += g^2;  v = momentum v - lr g / sqrt(acc + eps);  x += v.  eps inside the root.  Without gradient nothing moves:
  * the authors' code changes accumulator, velocity and value of touched rows only. */
-static void adagrad(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s)
+static void adagrad(real *x, const real *g, real *const *aux, size_t n,
+                    const struct optim_step *s)
 {
-    if (!g)
-        return;
-    real *acc = aux[0], *vel = aux[1];
-    for (size_t i = 0; i < n; i++) {
-        real d = (real)s->clip * g[i] + (real)s->decay * x[i];
-        acc[i] += d * d;
-        real below = acc[i] + (real)s->eps;
-        real step = below > 0 ? (real)s->lr * d / root(below) : 0;
-        vel[i] = (real)s->momentum * vel[i] - step;
-        x[i] += vel[i];
-    }
+    if (g)
+        kern()->adagrad(x, g, aux[0], aux[1], n, s->lr, s->eps, s->momentum, s->clip, s->decay);
 }
 
 /* v = momentum v + g;  x -= lr v. */
@@ -74,7 +63,8 @@ static void sgd(real *x, const real *g, real *const *aux, size_t n, const struct
     }
 }
 
-static const char *const ADAM_AUX[] = {"m", "v"}, *const ADAGRAD_AUX[] = {"acc", "vel"}, *const SGD_AUX[] = {"vel"};
+static const char *const ADAM_AUX[] = {"m", "v"}, *const ADAGRAD_AUX[] = {"acc", "vel"},
+                         *const SGD_AUX[] = {"vel"};
 
 // clang-format off
 static const struct optim_def ADAM = {
@@ -104,7 +94,8 @@ bool optim_idle(const struct optim_def *o, const struct optim_step *s)
     return o->span == adagrad || (o->span == sgd && s->momentum == 0 && s->decay == 0);
 }
 
-void optim_catch_up(const struct optim_def *o, real *x, real *const *aux, size_t n, int64_t last, int64_t done, int64_t now,
+void optim_catch_up(const struct optim_def *o, real *x, real *const *aux, size_t n,
+                    int64_t last, int64_t done, int64_t now,
                     struct optim_step (*at)(const void *ctx, int64_t t), const void *ctx)
 {
     for (int64_t t = done + 1; t <= now; t++) {

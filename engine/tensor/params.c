@@ -11,14 +11,15 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
-#define MAX_SIZE  ((size_t)1 << 34) /* numbers in a block: far past any memory this is meant for */
+#define MAX_SIZE                                                                               \
+    ((size_t)1 << 34) /* numbers in a block: far past any memory this is meant for */
 
 struct params {
     struct param **p;
     int n, cap;
     size_t size;
-    struct arena *mem;   /* handles and names */
-    struct err bad;      /* first mistake of params_add */
+    struct arena *mem; /* handles and names */
+    struct err bad;    /* first mistake of params_add */
     struct param harmless;
 };
 
@@ -33,7 +34,8 @@ enum status params_new(struct params **out, struct err *err)
         free(ps);
         return st;
     }
-    ps->harmless = (struct param){.name = "", .nd = 1, .d = {1}, .ld = TENSOR_ROW, .flags = PARAM_FROZEN, .index = -1};
+    ps->harmless = (struct param){
+        .name = "", .nd = 1, .d = {1}, .ld = TENSOR_ROW, .flags = PARAM_FROZEN, .index = -1};
     *out = ps;
     return ST_OK;
 }
@@ -47,15 +49,16 @@ void params_free(struct params *ps)
     free(ps);
 }
 
-static struct param *refuse(struct params *ps, enum status code, const char *name, const char *why)
+static struct param *refuse(struct params *ps, enum status code, const char *name,
+                            const char *why)
 {
     if (ps->bad.code == ST_OK)
         err_set(&ps->bad, code, "parameter %s: %s", name, why);
     return &ps->harmless;
 }
 
-struct param *params_add(struct params *ps, const char *name, int nd, const int32_t *d, enum init_kind init,
-                         float scale, uint32_t flags)
+struct param *params_add(struct params *ps, const char *name, int nd, const int32_t *d,
+                         enum init_kind init, float scale, uint32_t flags)
 {
     if (nd < 1 || nd > TENSOR_MAX_DIM)
         return refuse(ps, ST_SHAPE, name, "needs 1 to 4 dimensions");
@@ -103,7 +106,8 @@ struct param *params_add(struct params *ps, const char *name, int nd, const int3
 /* ---- Initial values ---- */
 
 /* Orthonormal rows or columns, whichever are fewer: Gram-Schmidt, twice, in double (Saxe et al. 2014). */
-static enum status draw_orthogonal(const struct param *p, struct rng_key key, real *x, struct err *err)
+static enum status draw_orthogonal(const struct param *p, struct rng_key key, real *x,
+                                   struct err *err)
 {
     size_t rows = param_rows(p), cols = (size_t)param_cols(p);
     bool by_row = rows <= cols;
@@ -132,7 +136,8 @@ static enum status draw_orthogonal(const struct param *p, struct rng_key key, re
     }
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < cols; c++)
-            x[r * (size_t)p->ld + c] = (real)((double)p->scale * (by_row ? q[r * len + c] : q[c * len + r]));
+            x[r * (size_t)p->ld + c] =
+                (real)((double)p->scale * (by_row ? q[r * len + c] : q[c * len + r]));
     free(q);
     return ST_OK;
 }
@@ -151,7 +156,8 @@ static float draw_one(enum init_kind init, float scale, struct rng_key key, uint
     case INIT_XAVIER_NORMAL:
         return scale * rng_normal(key, e);
     case INIT_TRUNC_NORMAL:
-        for (uint32_t again = 0; again < 64; again++) { /* 64 refusals: odds of 5 % to the power 64 */
+        for (uint32_t again = 0; again < 64;
+             again++) { /* 64 refusals: odds of 5 % to the power 64 */
             struct rng_key k = {key.k0 + again * 0x9e3779b9u, key.k1 ^ again};
             float z = rng_normal(k, e);
             if (fabsf(z) <= 2)
@@ -183,7 +189,8 @@ static enum status draw(const struct param *p, uint64_t seed, real *x, struct er
     } else if (p->init != INIT_ZERO) {
         for (size_t r = 0; r < rows; r++)
             for (size_t c = 0; c < cols; c++)
-                x[r * (size_t)p->ld + c] = (real)draw_one(p->init, scale, key, (uint32_t)(r * cols + c));
+                x[r * (size_t)p->ld + c] =
+                    (real)draw_one(p->init, scale, key, (uint32_t)(r * cols + c));
     }
     if (p->flags & PARAM_ZERO_ROW0)
         memset(x, 0, cols * sizeof *x);
@@ -279,7 +286,8 @@ void params_sha256(const struct params *ps, const real *values, char hex[65])
     for (int i = 0; i < ps->n; i++) {
         const struct param *p = ps->p[i];
         for (size_t r = 0; r < param_rows(p); r++)
-            sha256_add(&s, values + p->at + r * (size_t)p->ld, (size_t)param_cols(p) * sizeof *values);
+            sha256_add(&s, values + p->at + r * (size_t)p->ld,
+                       (size_t)param_cols(p) * sizeof *values);
     }
     uint8_t digest[32];
     sha256_done(&s, digest);

@@ -11,7 +11,11 @@
 #include <string.h>
 
 enum { MAX_DEPTH = 16 };
-enum tensor_flag { T_WANTS = 1 << 0, T_PARAM = 1 << 1, T_INDEX_SHIFT = 8 /* above: index of the parameter */ };
+enum tensor_flag {
+    T_WANTS = 1 << 0,
+    T_PARAM = 1 << 1,
+    T_INDEX_SHIFT = 8 /* above: index of the parameter */
+};
 
 struct scope {
     const char *name; /* "block1.attn", in the arena */
@@ -46,10 +50,10 @@ enum { GRAD_HEAD = 64 };
 _Static_assert(sizeof(struct grad_buf) <= GRAD_HEAD, "header of a gradient buffer");
 
 /* Lists that grow by malloc and are kept from block to block: a steady step finds them large enough. */
-#define LIST(type)                                                                                                     \
-    struct {                                                                                                           \
-        type *v;                                                                                                       \
-        int32_t n, cap;                                                                                                \
+#define LIST(type)                                                                             \
+    struct {                                                                                   \
+        type *v;                                                                               \
+        int32_t n, cap;                                                                        \
     }
 
 struct tape {
@@ -104,7 +108,8 @@ enum status tape_new(struct tape **out, size_t reserve, struct err *err)
         free(t);
         return st;
     }
-    t->bad = (struct tensor){.x = t->bad_x, .g = t->bad_g, .nd = 1, .d = {1}, .ld = TENSOR_ROW, .node = -1};
+    t->bad = (struct tensor){
+        .x = t->bad_x, .g = t->bad_g, .nd = 1, .d = {1}, .ld = TENSOR_ROW, .node = -1};
     t->watched = -1;
     t->scope[0] = (struct scope){.name = "", .site = rng_site("")};
     *out = t;
@@ -198,7 +203,8 @@ void *tape_alloc(struct tape *t, size_t size)
 {
     void *p = arena_raw(t->mem, size);
     if (!p)
-        tape_fail(t, ST_NOMEM, "no memory for %.1f MiB of activations", (double)size / 1048576.0);
+        tape_fail(t, ST_NOMEM, "no memory for %.1f MiB of activations",
+                  (double)size / 1048576.0);
     return p;
 }
 
@@ -223,7 +229,8 @@ struct tensor *tape_tensor_raw(struct tape *t, int nd, const int32_t *d)
     if (x == &t->bad || cols == x->ld)
         return x;
     for (int32_t r = 0; r < tensor_rows(x); r++)
-        memset(x->x + (size_t)r * (size_t)x->ld + cols, 0, (size_t)(x->ld - cols) * sizeof *x->x);
+        memset(x->x + (size_t)r * (size_t)x->ld + cols, 0,
+               (size_t)(x->ld - cols) * sizeof *x->x);
     return x;
 }
 
@@ -235,7 +242,8 @@ struct tensor *tape_tensor(struct tape *t, int nd, const int32_t *d)
     return x;
 }
 
-struct tape_op *tape_append(struct tape *t, int32_t kind, struct tensor *out, void (*back)(struct tape *t, struct tape_op *op))
+struct tape_op *tape_append(struct tape *t, int32_t kind, struct tensor *out,
+                            void (*back)(struct tape *t, struct tape_op *op))
 {
     if (tape_failed(t) || !GROW(t, t->op))
         return &t->lost;
@@ -261,7 +269,8 @@ struct tensor *tape_input(struct tape *t, const real *src, int nd, const int32_t
         return &t->bad;
     if (src)
         for (int32_t r = 0, rows = tensor_rows(x), cols = tensor_cols(x); r < rows; r++)
-            memcpy(x->x + (size_t)r * (size_t)x->ld, src + (size_t)r * (size_t)cols, (size_t)cols * sizeof *src);
+            memcpy(x->x + (size_t)r * (size_t)x->ld, src + (size_t)r * (size_t)cols,
+                   (size_t)cols * sizeof *src);
     tape_append(t, OP_input, x, NULL);
     return x;
 }
@@ -278,7 +287,8 @@ static struct param_slot *slot(struct tape *t, int32_t index)
     return &t->param.v[index];
 }
 
-static real *writable(const real *x) /* a tensor's value is real *; nobody writes a parameter's */
+static real *
+writable(const real *x) /* a tensor's value is real *; nobody writes a parameter's */
 {
     return (real *)(uintptr_t)x;
 }
@@ -315,8 +325,8 @@ real *tape_param_grad(struct tape *t, const struct param *p)
     return t->env.g && !(p->flags & (PARAM_FROZEN | PARAM_STATE)) ? t->env.g + p->at : NULL;
 }
 
-void tape_rows_grad(struct tape *t, const struct param *p, const int32_t *row, int32_t n, const real *g, int32_t ldg,
-                    float scale)
+void tape_rows_grad(struct tape *t, const struct param *p, const int32_t *row, int32_t n,
+                    const real *g, int32_t ldg, float scale)
 {
     real *into = tape_param_grad(t, p);
     if (!into)
@@ -327,7 +337,8 @@ void tape_rows_grad(struct tape *t, const struct param *p, const int32_t *row, i
     }
     for (int32_t i = 0; i < n; i++)
         if (row[i] >= 0)
-            kern()->axpy((real)scale, g + (size_t)i * (size_t)ldg, into + (size_t)row[i] * (size_t)p->ld, p->ld);
+            kern()->axpy((real)scale, g + (size_t)i * (size_t)ldg,
+                         into + (size_t)row[i] * (size_t)p->ld, p->ld);
 }
 
 const real *tape_transposed(struct tape *t, const struct tensor *x, int32_t *ld)
@@ -539,7 +550,8 @@ struct rng_key tape_key(struct tape *t, const char *what)
 
 static const char *scoped(struct tape *t, const char *name)
 {
-    const char *s = arena_printf(t->mem, "%s%s%s", t->scope[t->depth].name, t->depth ? "." : "", name);
+    const char *s =
+        arena_printf(t->mem, "%s%s%s", t->scope[t->depth].name, t->depth ? "." : "", name);
     if (!s)
         tape_fail(t, ST_NOMEM, "no memory for a name");
     return s;
@@ -621,7 +633,8 @@ void tape_carry(struct tape *t, const struct param *state, const int32_t *row, s
     if (tape_failed(t))
         return;
     if (tensor_cols(x) != param_cols(state)) {
-        tape_fail(t, ST_SHAPE, "carried rows of %d into %s of %d", tensor_cols(x), state->name, param_cols(state));
+        tape_fail(t, ST_SHAPE, "carried rows of %d into %s of %d", tensor_cols(x), state->name,
+                  param_cols(state));
         return;
     }
     if (GROW(t, t->carry))
@@ -633,7 +646,8 @@ int tape_carries(const struct tape *t)
     return t->carry.n;
 }
 
-void tape_carry_at(const struct tape *t, int i, const struct param **state, const int32_t **row, const struct tensor **x)
+void tape_carry_at(const struct tape *t, int i, const struct param **state, const int32_t **row,
+                   const struct tensor **x)
 {
     assert(i >= 0 && i < t->carry.n);
     *state = t->carry.v[i].state;
@@ -648,7 +662,8 @@ int32_t tape_nodes(const struct tape *t)
     return t->op.n;
 }
 
-const char *tape_node(const struct tape *t, int32_t node, const char **op, const struct tensor **out)
+const char *tape_node(const struct tape *t, int32_t node, const char **op,
+                      const struct tensor **out)
 {
     assert(node >= 0 && node < t->op.n);
     const struct tape_op *o = t->op.v[node];

@@ -17,7 +17,8 @@
 enum { SHARDS = 8, LAYERS = 2, MAX_B = 512, MAX_ROWS = 512 };
 
 struct layer {
-    const struct param *ln1g, *ln1b, *wq, *bq, *wk, *bk, *wv, *bv, *wo, *bo, *ln2g, *ln2b, *w1, *b1, *w2, *b2;
+    const struct param *ln1g, *ln1b, *wq, *bq, *wk, *bk, *wv, *bv, *wo, *bo, *ln2g, *ln2b, *w1,
+        *b1, *w2, *b2;
 };
 struct part {
     struct block b;
@@ -46,7 +47,8 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-static const struct param *mat(struct bench *b, const char *what, int l, int32_t in, int32_t out)
+static const struct param *mat(struct bench *b, const char *what, int l, int32_t in,
+                               int32_t out)
 {
     char name[32];
     snprintf(name, sizeof name, "%s%d", what, l);
@@ -63,17 +65,22 @@ static const struct param *vec(struct bench *b, const char *what, int l, enum in
 static void declare(struct bench *b)
 {
     int D = b->D;
-    b->item = params_add(b->ps, "E", 2, (int32_t[]){b->V + 1, D}, INIT_NORMAL, 0.02f, PARAM_ROWS | PARAM_ZERO_ROW0);
+    b->item = params_add(b->ps, "E", 2, (int32_t[]){b->V + 1, D}, INIT_NORMAL, 0.02f,
+                         PARAM_ROWS | PARAM_ZERO_ROW0);
     b->pos = params_add(b->ps, "P", 2, (int32_t[]){b->L, D}, INIT_NORMAL, 0.02f, 0);
     for (int l = 0; l < LAYERS; l++)
-        b->layer[l] = (struct layer){
-            vec(b, "ln1g", l, INIT_ONE), vec(b, "ln1b", l, INIT_ZERO), mat(b, "wq", l, D, D), vec(b, "bq", l, INIT_ZERO),
-            mat(b, "wk", l, D, D),       vec(b, "bk", l, INIT_ZERO),   mat(b, "wv", l, D, D), vec(b, "bv", l, INIT_ZERO),
-            mat(b, "wo", l, D, D),       vec(b, "bo", l, INIT_ZERO),   vec(b, "ln2g", l, INIT_ONE), vec(b, "ln2b", l, INIT_ZERO),
-            mat(b, "w1", l, D, D),       vec(b, "b1", l, INIT_ZERO),   mat(b, "w2", l, D, D), vec(b, "b2", l, INIT_ZERO)};
+        b->layer[l] = (struct layer){vec(b, "ln1g", l, INIT_ONE), vec(b, "ln1b", l, INIT_ZERO),
+                                     mat(b, "wq", l, D, D),       vec(b, "bq", l, INIT_ZERO),
+                                     mat(b, "wk", l, D, D),       vec(b, "bk", l, INIT_ZERO),
+                                     mat(b, "wv", l, D, D),       vec(b, "bv", l, INIT_ZERO),
+                                     mat(b, "wo", l, D, D),       vec(b, "bo", l, INIT_ZERO),
+                                     vec(b, "ln2g", l, INIT_ONE), vec(b, "ln2b", l, INIT_ZERO),
+                                     mat(b, "w1", l, D, D),       vec(b, "b1", l, INIT_ZERO),
+                                     mat(b, "w2", l, D, D),       vec(b, "b2", l, INIT_ZERO)};
     b->lnfg = vec(b, "lnfg", 0, INIT_ONE);
     b->lnfb = vec(b, "lnfb", 0, INIT_ZERO);
-    b->head = (struct head){.loss = HEAD_BCE, .cols = COLS_QUERY, .table = b->item, .n_items = b->V};
+    b->head =
+        (struct head){.loss = HEAD_BCE, .cols = COLS_QUERY, .table = b->item, .n_items = b->V};
 }
 
 #define P(p) tape_param(t, p)
@@ -81,12 +88,14 @@ static void forward(const struct bench *b, struct tape *t, const struct block *k
 {
     float drop = b->drop;
     int32_t rows = k->off[k->n];
-    struct tensor *x = op_embed(t, b->item, k->item, 0, sqrtf((float)b->D), b->pos, k->pos, rows, drop);
+    struct tensor *x =
+        op_embed(t, b->item, k->item, 0, sqrtf((float)b->D), b->pos, k->pos, rows, drop);
     for (int l = 0; l < LAYERS; l++) {
         const struct layer *w = &b->layer[l];
         tape_push(t, "block%d", l + 1);
         struct tensor *a = op_layernorm(t, x, P(w->ln1g), P(w->ln1b), 1e-8f);
-        struct tensor *q = op_linear(t, a, P(w->wq), P(w->bq), ACT_NONE, 0), *kk = op_linear(t, a, P(w->wk), P(w->bk), ACT_NONE, 0);
+        struct tensor *q = op_linear(t, a, P(w->wq), P(w->bq), ACT_NONE, 0),
+                      *kk = op_linear(t, a, P(w->wk), P(w->bk), ACT_NONE, 0);
         struct tensor *v = op_linear(t, a, P(w->wv), P(w->bv), ACT_NONE, 0);
         struct tensor *o = op_attention(t, q, kk, v, k->off, k->n, 1, true, drop);
         x = op_add(t, x, op_linear(t, o, P(w->wo), P(w->bo), ACT_NONE, drop));
@@ -104,7 +113,12 @@ static void shard(void *ctx, int s, int worker)
     struct tape *t = b->tape[worker];
     for (int i = 0; i < b->n_part[s]; i++) {
         const struct block *k = &b->part[s][i].b;
-        struct tape_env env = {.x = b->x, .g = b->g[s], .seed = 1, .step = b->step, .row0 = k->row0, .training = true};
+        struct tape_env env = {.x = b->x,
+                               .g = b->g[s],
+                               .seed = 1,
+                               .step = b->step,
+                               .row0 = k->row0,
+                               .training = true};
         tape_begin(t, &env);
         forward(b, t, k);
         struct err err;
@@ -119,11 +133,13 @@ static void update(void *ctx, int task, int worker)
 {
     struct bench *b = ctx;
     (void)worker;
-    size_t at = (size_t)task * SPAN, n = params_size(b->ps) - at < SPAN ? params_size(b->ps) - at : SPAN;
+    size_t at = (size_t)task * SPAN,
+           n = params_size(b->ps) - at < SPAN ? params_size(b->ps) - at : SPAN;
     for (int s = 1; s < SHARDS; s++)
         kern()->add(b->g[0] + at, b->g[s] + at, b->g[0] + at, n);
     real *aux[] = {b->m + at, b->v + at};
-    struct optim_step st = {.t = b->step, .lr = 1e-3f, .clip = 1, .beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-8f};
+    struct optim_step st = {
+        .t = b->step, .lr = 1e-3f, .clip = 1, .beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-8f};
     optim_find("adam")->span(b->x + at, b->g[0] + at, aux, n, &st);
     for (int s = 0; s < SHARDS; s++)
         memset(b->g[s] + at, 0, n * sizeof(real));
@@ -141,8 +157,11 @@ static void make_data(struct bench *b)
     uint32_t e = 0;
     int32_t len[MAX_B], rows = 0;
     for (int s = 0; s < b->B; s++) {
-        double z = b->V < 1000 ? 4 + 24 * (double)rng_uniform(key, e++) : exp(log(96) + 1.04 * (double)rng_normal(key, e++)) - 1;
-        len[s] = z < (b->V < 1000 ? 4 : 17) ? (b->V < 1000 ? 4 : 17) : z > b->L ? b->L : (int32_t)z;
+        double z = b->V < 1000 ? 4 + 24 * (double)rng_uniform(key, e++)
+                               : exp(log(96) + 1.04 * (double)rng_normal(key, e++)) - 1;
+        len[s] = z < (b->V < 1000 ? 4 : 17) ? (b->V < 1000 ? 4 : 17)
+                 : z > b->L                 ? b->L
+                                            : (int32_t)z;
         rows += len[s];
     }
     qsort(len, (size_t)b->B, sizeof *len, by_length);
@@ -171,11 +190,13 @@ static void make_data(struct bench *b)
             for (int32_t k = 0; k < p->b.n; k++)
                 for (int32_t r = p->off[k]; r < p->off[k + 1]; r++) {
                     double u = (double)rng_uniform(key, e++);
-                    v[r] = (int32_t)(b->V * pow(u, 2.2)) + 1;                        /* item */
-                    v[n + r] = b->L - p->off[k + 1] + r;                             /* position */
-                    v[2 * n + r] = r;                                                /* query */
-                    v[3 * n + r] = 1 + (int32_t)rng_below(key, e++, (uint32_t)b->V); /* target */
-                    v[4 * n + r] = 1 + (int32_t)rng_below(key, e++, (uint32_t)b->V); /* negative */
+                    v[r] = (int32_t)(b->V * pow(u, 2.2)) + 1; /* item */
+                    v[n + r] = b->L - p->off[k + 1] + r;      /* position */
+                    v[2 * n + r] = r;                         /* query */
+                    v[3 * n + r] =
+                        1 + (int32_t)rng_below(key, e++, (uint32_t)b->V); /* target */
+                    v[4 * n + r] =
+                        1 + (int32_t)rng_below(key, e++, (uint32_t)b->V); /* negative */
                     v[5 * n + r] = k;
                     w[r] = 1.0f / (float)rows;
                 }
@@ -203,7 +224,8 @@ static int cmp(const void *a, const void *b)
 int main(int argc, char **argv)
 {
     static struct bench b = {.V = 3416, .L = 200, .D = 50, .B = 128, .drop = 0.2f};
-    int threads = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0, steps = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 20;
+    int threads = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0,
+        steps = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 20;
     if (argc > 3)
         b.drop = strtof(argv[3], NULL);
     if (argc > 4) {
@@ -251,8 +273,10 @@ int main(int argc, char **argv)
     char hex[65];
     params_sha256(b.ps, b.x, hex);
     qsort(ms, (size_t)steps, sizeof *ms, cmp);
-    printf("sasrec step (%s, %d threads, dropout %.1f): median %.2f ms, best %.2f ms; loss %.6f; page faults %ld; params %.12s\n",
-           kern()->name, pool_threads(pool), (double)b.drop, ms[steps / 2], ms[0], loss, after.ru_minflt - before.ru_minflt, hex);
+    printf("sasrec step (%s, %d threads, dropout %.1f): median %.2f ms, best %.2f ms; loss "
+           "%.6f; page faults %ld; params %.12s\n",
+           kern()->name, pool_threads(pool), (double)b.drop, ms[steps / 2], ms[0], loss,
+           after.ru_minflt - before.ru_minflt, hex);
     pool_free(pool);
     return 0;
 }

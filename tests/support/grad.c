@@ -26,7 +26,8 @@ struct run {
     enum mode mode;
 };
 
-static double weight_of(size_t i, uint32_t k) /* fixed weights that make a number of an output */
+static double weight_of(size_t i,
+                        uint32_t k) /* fixed weights that make a number of an output */
 {
     return (double)rng_uniform((struct rng_key){17 + k, 4}, (uint32_t)i) * 2 - 1;
 }
@@ -38,7 +39,8 @@ static struct tensor *weighted(struct tape *t, struct tensor *x, uint32_t k)
         return w;
     for (int32_t r = 0; r < tensor_rows(x); r++)
         for (int32_t j = 0; j < tensor_cols(x); j++)
-            w->x[(size_t)r * (size_t)x->ld + (size_t)j] = (real)weight_of((size_t)r * (size_t)tensor_cols(x) + (size_t)j, k);
+            w->x[(size_t)r * (size_t)x->ld + (size_t)j] =
+                (real)weight_of((size_t)r * (size_t)tensor_cols(x) + (size_t)j, k);
     return op_sum_all(t, op_mul(t, x, w));
 }
 
@@ -47,7 +49,8 @@ static double value_of(const struct tensor *x, uint32_t k) /* the same number, i
     double sum = 0;
     for (int32_t r = 0; r < tensor_rows(x); r++)
         for (int32_t j = 0; j < tensor_cols(x); j++)
-            sum += (double)x->x[(size_t)r * (size_t)x->ld + (size_t)j] * weight_of((size_t)r * (size_t)tensor_cols(x) + (size_t)j, k);
+            sum += (double)x->x[(size_t)r * (size_t)x->ld + (size_t)j] *
+                   weight_of((size_t)r * (size_t)tensor_cols(x) + (size_t)j, k);
     return sum;
 }
 
@@ -81,7 +84,8 @@ static double run(struct run *r, const real *x, real *g, const struct tensor **o
     return value;
 }
 
-static double difference(struct run *r, real *x, const real *at, const real *dir, size_t n, double step)
+static double difference(struct run *r, real *x, const real *at, const real *dir, size_t n,
+                         double step)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = at[i] + (real)step * dir[i];
@@ -93,7 +97,8 @@ static double difference(struct run *r, real *x, const real *at, const real *dir
 }
 
 /* A kink (ReLU, maximum) inside the step spoils the difference, rounding a short one: another step counts too. */
-static void compare(struct run *r, const char *where, double got, real *x, const real *at, const real *dir, double size)
+static void compare(struct run *r, const char *where, double got, real *x, const real *at,
+                    const real *dir, double size)
 {
     double tol = TOL * (r->c->tol > 0 ? (double)r->c->tol : 1), want = 0;
     static const double factor[] = {1, 4, 0.25, 0.0625};
@@ -102,7 +107,8 @@ static void compare(struct run *r, const char *where, double got, real *x, const
         if (fabs(got - want) <= tol * fmax(fabs(want), size))
             return;
     }
-    print_error("%s (inputs as %s), %s: backward %.9g, differences %.9g\n", r->c->name, mode_name[r->mode], where, got, want);
+    print_error("%s (inputs as %s), %s: backward %.9g, differences %.9g\n", r->c->name,
+                mode_name[r->mode], where, got, want);
     fail();
 }
 
@@ -123,7 +129,8 @@ static void check_mode(struct run *r, const real *at, real *x, real *g, real *di
             for (int32_t j = 0; j < p->ld; j++) {
                 double v = (double)g[p->at + row * (size_t)p->ld + (size_t)j];
                 if (j >= param_cols(p) && v != 0) {
-                    print_error("%s (inputs as %s): filler of the gradient of %s is %g\n", r->c->name, mode_name[r->mode], p->name, v);
+                    print_error("%s (inputs as %s): filler of the gradient of %s is %g\n",
+                                r->c->name, mode_name[r->mode], p->name, v);
                     fail();
                 }
                 if (j < param_cols(p)) {
@@ -142,10 +149,12 @@ static void check_mode(struct run *r, const real *at, real *x, real *g, real *di
         if (p->flags & PARAM_FROZEN)
             continue;
         for (int k = 0; k < COORDINATES; k++) {
-            uint32_t row = rng_below(key, e++, (uint32_t)param_rows(p)), col = rng_below(key, e++, (uint32_t)param_cols(p));
+            uint32_t row = rng_below(key, e++, (uint32_t)param_rows(p)),
+                     col = rng_below(key, e++, (uint32_t)param_cols(p));
             size_t pos = p->at + row * (size_t)p->ld + col;
             if (p->flags & PARAM_ZERO_ROW0 && row == 0) {
-                assert_true(g[pos] == 0 || r->mode == LATER_WRITER); /* there another op reads the row too */
+                assert_true(g[pos] == 0 ||
+                            r->mode == LATER_WRITER); /* there another op reads the row too */
                 continue;
             }
             memset(dir, 0, n * sizeof *dir);
@@ -175,7 +184,8 @@ static void check_mode(struct run *r, const real *at, real *x, real *g, real *di
     run(r, at, g, NULL); /* adds to what is there */
     for (size_t i = 0; i < n; i++)
         if (fabs((double)g[i] - 2 * (double)x[i]) > 1e-5 * (fabs((double)x[i]) + size)) {
-            print_error("%s (inputs as %s): backward did not add, at %zu: %g then %g\n", r->c->name, mode_name[r->mode], i, (double)x[i], (double)g[i]);
+            print_error("%s (inputs as %s): backward did not add, at %zu: %g then %g\n",
+                        r->c->name, mode_name[r->mode], i, (double)x[i], (double)g[i]);
             fail();
         }
 }
@@ -191,7 +201,8 @@ void grad_check(const struct grad_case *c)
                             c->arg[i].scale > 0 ? c->arg[i].scale : 0.7f, c->arg[i].flags);
     assert_int_equal(params_build(r.ps, 42, &at, &err), ST_OK);
     assert_int_equal(tape_new(&r.t, 1 << 20, &err), ST_OK);
-    real *x = params_block_new(r.ps), *g = params_block_new(r.ps), *dir = params_block_new(r.ps);
+    real *x = params_block_new(r.ps), *g = params_block_new(r.ps),
+         *dir = params_block_new(r.ps);
     for (r.mode = AS_PARAM; r.mode < MODES; r.mode++)
         check_mode(&r, at, x, g, dir);
     params_block_free(r.ps, at);

@@ -141,8 +141,12 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),         cmocka_unit_test(test_strings),           cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_steady_rounds), cmocka_unit_test(test_reserve_is_touched), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_alloc),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_steady_rounds),
+        cmocka_unit_test(test_reserve_is_touched),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

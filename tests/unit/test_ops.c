@@ -51,22 +51,27 @@ static double at(const struct tensor *x, int32_t r, int32_t c)
 {
     return (double)x->x[(size_t)r * (size_t)x->ld + (size_t)c];
 }
-static void assert_row(const char *what, const struct tensor *x, int32_t r, const double *want, double tol)
+static void assert_row(const char *what, const struct tensor *x, int32_t r, const double *want,
+                       double tol)
 {
-    assert_close(what, x->x + (size_t)r * (size_t)x->ld, want, (size_t)tensor_cols(x), tol, tol);
+    assert_close(what, x->x + (size_t)r * (size_t)x->ld, want, (size_t)tensor_cols(x), tol,
+                 tol);
 }
 /* flat element k is scale * sin(from + k): the specifications' rule */
-static struct tensor *filled(struct tape *t, int nd, const int32_t *d, double from, double scale)
+static struct tensor *filled(struct tape *t, int nd, const int32_t *d, double from,
+                             double scale)
 {
     struct tensor *x = tape_tensor(t, nd, d);
     int32_t cols = tensor_cols(x);
     for (int32_t r = 0; r < tensor_rows(x); r++)
         for (int32_t c = 0; c < cols; c++)
-            x->x[(size_t)r * (size_t)x->ld + (size_t)c] = (real)(scale * sin(from + r * cols + c));
+            x->x[(size_t)r * (size_t)x->ld + (size_t)c] =
+                (real)(scale * sin(from + r * cols + c));
     return x;
 }
-#define FILLED(t, from, scale, ...)                                                                                    \
-    filled(t, (int)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (int32_t[]){__VA_ARGS__}, from, scale)
+#define FILLED(t, from, scale, ...)                                                            \
+    filled(t, (int)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t)),                       \
+           (int32_t[]){__VA_ARGS__}, from, scale)
 
 /* ---- activations, layer normalisation ---- */
 
@@ -76,17 +81,29 @@ static void test_activations(void **state)
     static const struct {
         enum act act;
         double x, y;
-    } known[] = {{ACT_GELU, -1, -0.158655}, {ACT_GELU, 1, 0.841345}, {ACT_GELU, 3, 2.99595}, {ACT_GELU_TANH, -1, -0.158808}, {ACT_RELU, -2, 0},
-                 {ACT_RELU, 2, 2}, {ACT_TANH, 0.5, 0.46211716}, {ACT_SIGMOID, -0.5, 0.37754067}, {ACT_ELU, -1, -0.63212056}, {ACT_ELU, 2, 2}};
+    } known[] = {
+        {ACT_GELU,      -1,   -0.158655  },
+        {ACT_GELU,      1,    0.841345   },
+        {ACT_GELU,      3,    2.99595    },
+        {ACT_GELU_TANH, -1,   -0.158808  },
+        {ACT_RELU,      -2,   0          },
+        {ACT_RELU,      2,    2          },
+        {ACT_TANH,      0.5,  0.46211716 },
+        {ACT_SIGMOID,   -0.5, 0.37754067 },
+        {ACT_ELU,       -1,   -0.63212056},
+        {ACT_ELU,       2,    2          }
+    };
     struct bench b;
     start(&b);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         begin(&b, 0, true);
         real in = (real)known[i].x;
-        const struct tensor *y = op_act(b.t, tape_input(b.t, &in, 2, (int32_t[]){1, 1}), known[i].act);
+        const struct tensor *y =
+            op_act(b.t, tape_input(b.t, &in, 2, (int32_t[]){1, 1}), known[i].act);
         assert_close1("act", at(y, 0, 0), known[i].y, 2e-5, 1e-6);
         for (int c = 1; c < y->ld; c++)
-            assert_true(y->x[c] == 0); /* sigmoid(0) is not: the filler stays zero all the same */
+            assert_true(y->x[c] ==
+                        0); /* sigmoid(0) is not: the filler stays zero all the same */
     }
     stop(&b);
 }
@@ -97,7 +114,8 @@ static void test_layernorm(void **state)
     struct bench b;
     start(&b);
     begin(&b, 0, true);
-    struct tensor *x = FILLED(b.t, 3, 2, 4, 21), *gamma = FILLED(b.t, 1, 1, 21), *beta = FILLED(b.t, 9, 1, 21);
+    struct tensor *x = FILLED(b.t, 3, 2, 4, 21), *gamma = FILLED(b.t, 1, 1, 21),
+                  *beta = FILLED(b.t, 9, 1, 21);
     const struct tensor *y = op_layernorm(b.t, x, gamma, beta, 1e-3f);
     for (int32_t r = 0; r < 4; r++) {
         double mean = 0, var = 0, want[21];
@@ -126,11 +144,14 @@ static void test_attention_formula(void **state)
             start(&b);
             begin(&b, 0, false);
             tape_watch(b.t, 2);
-            struct tensor *q = FILLED(b.t, 1, 1, R, D), *k = FILLED(b.t, 2, 1.3, R, D), *v = FILLED(b.t, 3, 1, R, D);
+            struct tensor *q = FILLED(b.t, 1, 1, R, D), *k = FILLED(b.t, 2, 1.3, R, D),
+                          *v = FILLED(b.t, 3, 1, R, D);
             tape_push(b.t, "attn");
-            const struct tensor *y = op_attention(b.t, q, k, v, OFF, N, heads, causal, 0.5f); /* no dropout: not training */
+            const struct tensor *y = op_attention(b.t, q, k, v, OFF, N, heads, causal,
+                                                  0.5f); /* no dropout: not training */
             tape_pop(b.t);
-            const struct tensor *score = tape_find(b.t, "attn.score"), *prob = tape_find(b.t, "attn.prob");
+            const struct tensor *score = tape_find(b.t, "attn.score"),
+                                *prob = tape_find(b.t, "attn.prob");
             assert_int_equal(score->nd, 3);
             assert_int_equal(score->d[0], heads);
             assert_int_equal(score->d[1], 17);
@@ -162,7 +183,8 @@ static void test_attention_formula(void **state)
                         }
                         if (s == 2)
                             assert_close1("row of prob", total, 1, 1e-5, 0);
-                        assert_close("attention", y->x + (size_t)i * (size_t)y->ld + h * dh, want, (size_t)dh, 1e-4, 1e-5);
+                        assert_close("attention", y->x + (size_t)i * (size_t)y->ld + h * dh,
+                                     want, (size_t)dh, 1e-4, 1e-5);
                     }
             stop(&b);
         }
@@ -174,8 +196,11 @@ static void test_cutting(void **state)
     (void)state;
     struct bench b;
     start(&b);
-    const struct param *e = table(&b, "e", 2, (int32_t[]){40, D}), *p = table(&b, "p", 2, (int32_t[]){20, D});
-    const struct param *w = table(&b, "w", 2, (int32_t[]){D, D}), *bias = table(&b, "b", 1, (int32_t[]){D}), *conv = table(&b, "c", 3, (int32_t[]){3, D, D});
+    const struct param *e = table(&b, "e", 2, (int32_t[]){40, D}),
+                       *p = table(&b, "p", 2, (int32_t[]){20, D});
+    const struct param *w = table(&b, "w", 2, (int32_t[]){D, D}),
+                       *bias = table(&b, "b", 1, (int32_t[]){D}),
+                       *conv = table(&b, "c", 3, (int32_t[]){3, D, D});
     build(&b);
     int32_t id[R], pos[R];
     for (int i = 0; i < R; i++) {
@@ -185,14 +210,19 @@ static void test_cutting(void **state)
     real whole[R * D];
     for (int causal = 0; causal < 2; causal++)
         for (int part = -1; part < N; part++) {
-            int32_t first = part < 0 ? 0 : OFF[part], rows = (part < 0 ? R : OFF[part + 1]) - first, one[] = {0, rows};
+            int32_t first = part < 0 ? 0 : OFF[part],
+                    rows = (part < 0 ? R : OFF[part + 1]) - first, one[] = {0, rows};
             const int32_t *off = part < 0 ? OFF : one;
             int32_t n = part < 0 ? N : 1;
             begin(&b, first, true);
             struct tensor *x = op_embed(b.t, e, id + first, 0, 2, p, pos + first, rows, 0.2f);
-            struct tensor *y = op_attention(b.t, x, op_linear(b.t, x, tape_param(b.t, w), tape_param(b.t, bias), ACT_GELU, 0.3f), x, off, n, 2, causal, 0.4f);
+            struct tensor *y = op_attention(
+                b.t, x,
+                op_linear(b.t, x, tape_param(b.t, w), tape_param(b.t, bias), ACT_GELU, 0.3f), x,
+                off, n, 2, causal, 0.4f);
             y = op_add(b.t, x, op_dropout(b.t, y, 0.1f));
-            y = op_causal_conv(b.t, y, tape_param(b.t, conv), tape_param(b.t, bias), off, n, ACT_RELU, 0.3f);
+            y = op_causal_conv(b.t, y, tape_param(b.t, conv), tape_param(b.t, bias), off, n,
+                               ACT_RELU, 0.3f);
             if (part < 0)
                 memcpy(whole, y->x, sizeof whole);
             else
@@ -253,7 +283,8 @@ static void test_causality(void **state)
         if (!change)
             memcpy(before, y->x, sizeof before);
         for (int r = 0; change && r < R; r++)
-            assert_int_equal(memcmp(before + r * D, y->x + r * D, D * sizeof *before) != 0, r >= 15 && r < 23);
+            assert_int_equal(memcmp(before + r * D, y->x + r * D, D * sizeof *before) != 0,
+                             r >= 15 && r < 23);
     }
     stop(&b);
 }
@@ -263,13 +294,15 @@ static void test_conv_of_one(void **state)
     (void)state;
     struct bench b;
     start(&b);
-    const struct param *w = table(&b, "w", 3, (int32_t[]){1, 20, 9}), *bias = table(&b, "b", 1, (int32_t[]){9});
+    const struct param *w = table(&b, "w", 3, (int32_t[]){1, 20, 9}),
+                       *bias = table(&b, "b", 1, (int32_t[]){9});
     build(&b);
     for (int act = ACT_NONE; act <= ACT_GELU_TANH; act++) {
         begin(&b, 0, true);
         struct tensor *x = FILLED(b.t, 1, 1, R, 20);
         tape_push(b.t, "a");
-        const struct tensor *y = op_causal_conv(b.t, x, tape_param(b.t, w), tape_param(b.t, bias), OFF, N, (enum act)act, 0.2f);
+        const struct tensor *y = op_causal_conv(
+            b.t, x, tape_param(b.t, w), tape_param(b.t, bias), OFF, N, (enum act)act, 0.2f);
         tape_pop(b.t);
         struct tensor flat = *tape_param(b.t, w);
         flat.nd = 2;
@@ -283,7 +316,8 @@ static void test_conv_of_one(void **state)
         real copy[R * 16];
         memcpy(copy, keep, sizeof copy);
         tape_push(b.t, "a");
-        const struct tensor *z = op_linear(b.t, x, &flat, tape_param(b.t, bias), (enum act)act, 0.2f);
+        const struct tensor *z =
+            op_linear(b.t, x, &flat, tape_param(b.t, bias), (enum act)act, 0.2f);
         tape_pop(b.t);
         assert_bits("conv of one", z->x, copy, R * 16);
     }
@@ -296,20 +330,39 @@ static void test_conv_of_one(void **state)
 static void test_gru4rec_cell(void **state)
 {
     (void)state;
-    static const double h1[2][4] = {{0.293497, 0.299455, 0.110845, -0.134413}, {-0.2142, -0.38874, -0.167206, 0.311916}};
-    static const double h2[2][4] = {{0.361195, 0.473444, 0.222328, -0.199156}, {-0.318363, -0.540361, -0.281002, 0.352404}};
-    static const double reset[2][4] = {{0.328836, 0.401782, 0.57036, 0.669119}, {0.63328, 0.554624, 0.423295, 0.365039}};
-    static const double update[2][4] = {{0.617192, 0.453124, 0.336069, 0.366402}, {0.428268, 0.560047, 0.634072, 0.587268}};
-    static const double cand[2][4] = {{0.403185, 0.68343, 0.442571, -0.311113}, {-0.45742, -0.659469, -0.346675, 0.380859}};
+    static const double h1[2][4] = {
+        {0.293497, 0.299455, 0.110845,  -0.134413},
+        {-0.2142,  -0.38874, -0.167206, 0.311916 }
+    };
+    static const double h2[2][4] = {
+        {0.361195,  0.473444,  0.222328,  -0.199156},
+        {-0.318363, -0.540361, -0.281002, 0.352404 }
+    };
+    static const double reset[2][4] = {
+        {0.328836, 0.401782, 0.57036,  0.669119},
+        {0.63328,  0.554624, 0.423295, 0.365039}
+    };
+    static const double update[2][4] = {
+        {0.617192, 0.453124, 0.336069, 0.366402},
+        {0.428268, 0.560047, 0.634072, 0.587268}
+    };
+    static const double cand[2][4] = {
+        {0.403185, 0.68343,   0.442571,  -0.311113},
+        {-0.45742, -0.659469, -0.346675, 0.380859 }
+    };
     struct bench b;
     start(&b);
     begin(&b, 0, false);
     tape_watch(b.t, 0);
-    struct tensor *x = FILLED(b.t, 1, 0.9, 4, 3), *wx = FILLED(b.t, 20, 0.5, 3, 12), *wh = FILLED(b.t, 70, 0.5, 4, 4);
+    struct tensor *x = FILLED(b.t, 1, 0.9, 4, 3), *wx = FILLED(b.t, 20, 0.5, 3, 12),
+                  *wh = FILLED(b.t, 70, 0.5, 4, 4);
     struct tensor *wrz = FILLED(b.t, 100, 0.5, 4, 8), *bh = FILLED(b.t, 150, 0.1, 12);
     struct tensor *xg = op_linear(b.t, x, wx, bh, ACT_NONE, 0);
-    struct tensor *first = op_pick(b.t, xg, (int32_t[]){0, 1}, 2), *second = op_pick(b.t, xg, (int32_t[]){2, 3}, 2);
-    struct gru_cell c = {.h = 4, .w = {[GRU_RESET] = {wrz, 0}, [GRU_UPDATE] = {wrz, 4}, [GRU_CAND] = {wh, 0}}};
+    struct tensor *first = op_pick(b.t, xg, (int32_t[]){0, 1}, 2),
+                  *second = op_pick(b.t, xg, (int32_t[]){2, 3}, 2);
+    struct gru_cell c = {
+        .h = 4, .w = {[GRU_RESET] = {wrz, 0}, [GRU_UPDATE] = {wrz, 4}, [GRU_CAND] = {wh, 0}}
+    };
     gru_thirds(c.x, first, 4, 1, 2, 0);
     tape_push(b.t, "one");
     struct tensor *h = op_gru(b.t, &c, NULL, NULL, 2);
@@ -320,7 +373,8 @@ static void test_gru4rec_cell(void **state)
     tape_push(b.t, "two");
     h = op_gru(b.t, &c, h, NULL, 2);
     tape_pop(b.t);
-    for (int lane = 0; lane < 2; lane++) { /* every lane shows its gates when sessions have one row */
+    for (int lane = 0; lane < 2;
+         lane++) { /* every lane shows its gates when sessions have one row */
         assert_row("h2", h, lane, h2[lane], 5e-6);
         assert_row("reset", tape_find(b.t, "two.reset"), lane, reset[lane], 5e-6);
         assert_row("update", tape_find(b.t, "two.update"), lane, update[lane], 5e-6);
@@ -332,7 +386,10 @@ static void test_gru4rec_cell(void **state)
     h = op_gru(b.t, &c, NULL, (int32_t[]){0, 2, 4}, 2);
     assert_row("session", h, 1, h2[0], 5e-6);
     assert_row("session", h, 3, h2[1], 5e-6);
-    static const double library[2][4] = {{0.255312, 0.519927, 0.352206, -0.271453}, {-0.427725, -0.445946, -0.164364, 0.273773}};
+    static const double library[2][4] = {
+        {0.255312,  0.519927,  0.352206,  -0.271453},
+        {-0.427725, -0.445946, -0.164364, 0.273773 }
+    };
     c.reset_after = c.update_keeps = true;
     h = op_gru(b.t, &c, NULL, (int32_t[]){0, 2, 4}, 2);
     assert_row("library", h, 1, library[0], 5e-6);
@@ -344,10 +401,20 @@ static void test_gru4rec_cell(void **state)
 static void test_svae_parts(void **state)
 {
     (void)state;
-    static const double h[4][4] = {{-0.427218, 0.153984, -0.390437, 0.19571}, {-0.00305816, -0.333731, -0.131989, -0.294181},
-                                   {-0.42116, -0.0199544, -0.393927, -0.0318372}, {-0.0573373, -0.423237, -0.167973, -0.359118}};
-    static const double z[4][2] = {{-1.00994, -0.70144}, {0.377544, 0.836734}, {0.684582, -0.422923}, {-0.981566, -0.917964}};
-    static const double kl[4] = {0.00876213, 0.0108766, 0.0136466, 0.0172492}, exact[4] = {0.00991523, 0.0109044, 0.0140863, 0.0197834};
+    static const double h[4][4] = {
+        {-0.427218,   0.153984,   -0.390437, 0.19571   },
+        {-0.00305816, -0.333731,  -0.131989, -0.294181 },
+        {-0.42116,    -0.0199544, -0.393927, -0.0318372},
+        {-0.0573373,  -0.423237,  -0.167973, -0.359118 }
+    };
+    static const double z[4][2] = {
+        {-1.00994,  -0.70144 },
+        {0.377544,  0.836734 },
+        {0.684582,  -0.422923},
+        {-0.981566, -0.917964}
+    };
+    static const double kl[4] = {0.00876213, 0.0108766, 0.0136466, 0.0172492},
+                        exact[4] = {0.00991523, 0.0109044, 0.0140863, 0.0197834};
     static const int32_t in[] = {2, 5, 0, 3}, off[] = {0, 4};
     struct bench b;
     start(&b);
@@ -355,8 +422,10 @@ static void test_svae_parts(void **state)
     tape_watch(b.t, 0);
     struct tensor *x = op_pick(b.t, FILLED(b.t, 1, 0.9, 7, 3), in, 4);
     struct tensor *ih = FILLED(b.t, 30, 0.5, 12, 3), *hh = FILLED(b.t, 80, 0.5, 12, 4);
-    struct tensor *xg = op_add(b.t, op_matmul(b.t, x, ih, false, true), FILLED(b.t, 140, 0.1, 12));
-    struct tensor *wh = tape_tensor(b.t, 2, (int32_t[]){4, 12}), *bhh = FILLED(b.t, 160, 0.1, 12);
+    struct tensor *xg =
+        op_add(b.t, op_matmul(b.t, x, ih, false, true), FILLED(b.t, 140, 0.1, 12));
+    struct tensor *wh = tape_tensor(b.t, 2, (int32_t[]){4, 12}),
+                  *bhh = FILLED(b.t, 160, 0.1, 12);
     for (int r = 0; r < 12; r++)
         for (int c = 0; c < 4; c++)
             wh->x[c * wh->ld + r] = hh->x[r * hh->ld + c];
@@ -367,8 +436,13 @@ static void test_svae_parts(void **state)
     struct tensor *hs = op_gru(b.t, &c, NULL, off, 1);
     for (int r = 0; r < 4; r++)
         assert_row("h", hs, r, h[r], 5e-6);
-    struct tensor *e = op_act(b.t, op_add(b.t, op_matmul(b.t, hs, FILLED(b.t, 180, 0.5, 3, 4), false, true), FILLED(b.t, 200, 0.1, 3)), ACT_TANH);
-    struct tensor *ms = op_add(b.t, op_matmul(b.t, e, FILLED(b.t, 210, 0.5, 4, 3), false, true), FILLED(b.t, 230, 0.1, 4));
+    struct tensor *e =
+        op_act(b.t,
+               op_add(b.t, op_matmul(b.t, hs, FILLED(b.t, 180, 0.5, 3, 4), false, true),
+                      FILLED(b.t, 200, 0.1, 3)),
+               ACT_TANH);
+    struct tensor *ms = op_add(b.t, op_matmul(b.t, e, FILLED(b.t, 210, 0.5, 4, 3), false, true),
+                               FILLED(b.t, 230, 0.1, 4));
     real noise[8];
     for (int i = 0; i < 8; i++)
         noise[i] = (real)sin(300 + i);
@@ -382,10 +456,13 @@ static void test_svae_parts(void **state)
     }
     static const float quarter[] = {0.25f, 0.25f, 0.25f, 0.25f};
     assert_close1("kl", at(op_kl(b.t, ms, NULL, LATENT_MIXED, quarter), 0, 0), sum, 1e-4, 1e-7);
-    assert_close1("kl by row", at(tape_find(b.t, "kl"), 2, 0) + at(tape_find(b.t, "kl"), 2, 1), kl[2], 1e-4, 1e-7);
-    assert_close1("exact kl", at(op_kl(b.t, ms, NULL, LATENT_EXACT, quarter), 0, 0), sum_exact, 1e-4, 1e-7);
+    assert_close1("kl by row", at(tape_find(b.t, "kl"), 2, 0) + at(tape_find(b.t, "kl"), 2, 1),
+                  kl[2], 1e-4, 1e-7);
+    assert_close1("exact kl", at(op_kl(b.t, ms, NULL, LATENT_EXACT, quarter), 0, 0), sum_exact,
+                  1e-4, 1e-7);
     assert_true(at(op_kl(b.t, ms, ms, LATENT_HALF, NULL), 0, 0) == 0); /* from itself */
-    assert_bits("mean", op_sample(b.t, ms, LATENT_HALF, false, NULL)->x, op_sample(b.t, ms, LATENT_MIXED, false, NULL)->x, 16);
+    assert_bits("mean", op_sample(b.t, ms, LATENT_HALF, false, NULL)->x,
+                op_sample(b.t, ms, LATENT_MIXED, false, NULL)->x, 16);
     stop(&b);
 }
 
@@ -411,7 +488,7 @@ static void test_noise(void **state)
         }
     assert_close1("mean", mean, 3, 0, 0.05);
     assert_close1("variance", var, 4, 0.05, 0); /* sigma = exp(s/2) = 2 */
-    ms->x[K] = 1000; /* cut at 5 */
+    ms->x[K] = 1000;                            /* cut at 5 */
     assert_true(isfinite(at(op_sample(b.t, ms, LATENT_MIXED, true, NULL), 0, 0)));
     assert_true(isfinite(at(op_kl(b.t, ms, NULL, LATENT_EXACT, NULL), 0, 0)));
     stop(&b);
@@ -431,10 +508,12 @@ static void test_augru(void **state)
     struct gru_cell c = {.h = 4};
     gru_thirds(c.x, xg, 4, 0, 1, 2);
     gru_thirds(c.w, wh, 4, 0, 1, 2);
-    struct tensor *plain = op_gru(b.t, &c, NULL, off, 2), *y = op_augru(b.t, &c, att, AUGRU_PAPER, NULL, of, off, 2);
+    struct tensor *plain = op_gru(b.t, &c, NULL, off, 2),
+                  *y = op_augru(b.t, &c, att, AUGRU_PAPER, NULL, of, off, 2);
     const struct tensor *write = tape_find(b.t, "write"), *update, *cand = NULL;
     const struct probe_view *p;
-    size_t n = tape_probes(b.t, &p); /* reset, update, cand of the GRU; reset, update, cand, write */
+    size_t n =
+        tape_probes(b.t, &p); /* reset, update, cand of the GRU; reset, update, cand, write */
     assert_int_equal(n, 7);
     update = p[4].t;
     cand = p[5].t;
@@ -445,7 +524,8 @@ static void test_augru(void **state)
     for (int j = 0; j < 4; j++) {
         assert_close1("write", at(write, 0, j), 0.3 * at(update, 0, j), 1e-6, 0);
         assert_close1("state", at(y, 3, j), at(write, 0, j) * at(cand, 0, j), 1e-5, 1e-7);
-        double left = 1; /* shares and what is left of the start sum to 1, and give the last state */
+        double left =
+            1; /* shares and what is left of the start sum to 1, and give the last state */
         double sum = 0, h = 0;
         for (int t = 2; t >= 0; t--) {
             sum += at(write, t, j) * left;
@@ -455,7 +535,8 @@ static void test_augru(void **state)
         assert_close1("shares", sum + left, 1, 1e-6, 0);
         assert_close1("shares give the state", h, at(y, 5, j), 1e-5, 1e-6);
     }
-    assert_bits("attention left out", op_augru(b.t, &c, att, AUGRU_GRU, NULL, NULL, off, 2)->x, plain->x, 6 * 16);
+    assert_bits("attention left out", op_augru(b.t, &c, att, AUGRU_GRU, NULL, NULL, off, 2)->x,
+                plain->x, 6 * 16);
     /* tracks that share their inputs by row number */
     static const int32_t row[] = {0, 1, 2, 0, 1, 2}, twice[] = {0, 3, 6};
     const struct tensor *tracks = op_augru(b.t, &c, att, AUGRU_PAPER, row, NULL, twice, 2);
@@ -471,7 +552,8 @@ static void test_gru_alone(void **state)
     start(&b);
     real all[R * 16];
     for (int part = -1; part < N; part++) {
-        int32_t first = part < 0 ? 0 : OFF[part], rows = (part < 0 ? R : OFF[part + 1]) - first, one[] = {0, rows};
+        int32_t first = part < 0 ? 0 : OFF[part], rows = (part < 0 ? R : OFF[part + 1]) - first,
+                one[] = {0, rows};
         begin(&b, first, true);
         struct tensor *xg = op_pick(b.t, FILLED(b.t, 1, 1, R, 30), (int32_t[]){0}, 1);
         xg = FILLED(b.t, 1 + 30 * first, 1, rows, 30);
@@ -494,9 +576,22 @@ static void test_caser_parts(void **state)
 {
     (void)state;
     static const double vert[] = {1.02063, 1.6598, 0.835772, -0.430251, -1.14511, -0.71673};
-    static const double top[4][2] = {{0.450402, 0.527707}, {1.32566, 1.5053}, {0.486338, 0.605724}, {0, 0}};
-    static const int place[4][2] = {{3, 1}, {1, 1}, {0, 1}, {0, 0}};
-    static const double conv1[2][4] = {{0, 0, 0.0786996, 0.450402}, {0.377683, 0.527707, 0, 0}};
+    static const double top[4][2] = {
+        {0.450402, 0.527707},
+        {1.32566,  1.5053  },
+        {0.486338, 0.605724},
+        {0,        0       }
+    };
+    static const int place[4][2] = {
+        {3, 1},
+        {1, 1},
+        {0, 1},
+        {0, 0}
+    };
+    static const double conv1[2][4] = {
+        {0,        0,        0.0786996, 0.450402},
+        {0.377683, 0.527707, 0,         0       }
+    };
     static const int32_t ids[] = {0, 0, 5, 4, 3, 1, 6, 2};
     struct bench b;
     start(&b);
@@ -505,11 +600,13 @@ static void test_caser_parts(void **state)
     struct tensor *q = FILLED(b.t, 1, 0.8, 7, 3);
     memset(q->x, 0, 16 * sizeof *q->x);
     struct tensor *x = op_pick(b.t, q, ids, 8);
-    const struct tensor *v = op_convcol(b.t, x, 4, FILLED(b.t, 80, 0.7, 2, 4), FILLED(b.t, 95, 0.1, 2));
+    const struct tensor *v =
+        op_convcol(b.t, x, 4, FILLED(b.t, 80, 0.7, 2, 4), FILLED(b.t, 95, 0.1, 2));
     assert_int_equal(tensor_cols(v), 6);
     assert_row("vertical", v, 1, vert, 5e-6);
     for (int h = 1; h <= 4; h++) {
-        struct tensor *f = FILLED(b.t, 100 + 40 * h, 0.6, 2, h, 3), *bias = FILLED(b.t, 300 + 10 * h, 0.1, 2);
+        struct tensor *f = FILLED(b.t, 100 + 40 * h, 0.6, 2, h, 3),
+                      *bias = FILLED(b.t, 300 + 10 * h, 0.1, 2);
         tape_push(b.t, "h%d", h);
         const struct tensor *y = op_convmax(b.t, x, 4, f, bias, ACT_RELU, POOL_MAX);
         tape_pop(b.t);
@@ -584,12 +681,14 @@ static void test_rows(void **state)
     (void)state;
     struct bench b;
     start(&b);
-    const struct param *e = params_add(b.ps, "e", 2, (int32_t[]){4, 5}, INIT_NORMAL, 1, PARAM_ZERO_ROW0);
+    const struct param *e =
+        params_add(b.ps, "e", 2, (int32_t[]){4, 5}, INIT_NORMAL, 1, PARAM_ZERO_ROW0);
     const struct param *one = params_add(b.ps, "one", 2, (int32_t[]){4, 5}, INIT_NORMAL, 1, 0);
     build(&b);
     begin(&b, 0, true);
     b.x[e->at] = 9; /* row 0 gives zeros whatever is written there */
-    const struct tensor *y = op_rows(b.t, e, (int32_t[]){0, 3}, 2, 0), *z = op_rows(b.t, one, (int32_t[]){0, 1, 4}, 3, 1);
+    const struct tensor *y = op_rows(b.t, e, (int32_t[]){0, 3}, 2, 0),
+                        *z = op_rows(b.t, one, (int32_t[]){0, 1, 4}, 3, 1);
     for (int c = 0; c < 5; c++) {
         assert_true(at(y, 0, c) == 0);
         assert_true(y->x[16 + c] == b.x[e->at + (size_t)(3 * 16 + c)]);
@@ -603,11 +702,21 @@ static void test_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activations), cmocka_unit_test(test_layernorm),    cmocka_unit_test(test_attention_formula),
-        cmocka_unit_test(test_cutting),     cmocka_unit_test(test_dropout_rate), cmocka_unit_test(test_causality),
-        cmocka_unit_test(test_conv_of_one), cmocka_unit_test(test_gru4rec_cell), cmocka_unit_test(test_svae_parts),
-        cmocka_unit_test(test_noise),       cmocka_unit_test(test_augru),        cmocka_unit_test(test_gru_alone),
-        cmocka_unit_test(test_caser_parts), cmocka_unit_test(test_sequences),    cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_layernorm),
+        cmocka_unit_test(test_attention_formula),
+        cmocka_unit_test(test_cutting),
+        cmocka_unit_test(test_dropout_rate),
+        cmocka_unit_test(test_causality),
+        cmocka_unit_test(test_conv_of_one),
+        cmocka_unit_test(test_gru4rec_cell),
+        cmocka_unit_test(test_svae_parts),
+        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_augru),
+        cmocka_unit_test(test_gru_alone),
+        cmocka_unit_test(test_caser_parts),
+        cmocka_unit_test(test_sequences),
+        cmocka_unit_test(test_graph),
         cmocka_unit_test(test_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

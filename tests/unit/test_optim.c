@@ -9,7 +9,8 @@
 #include <cmocka.h>
 #include "tests/support/approx.h"
 
-static const struct optim_step BASE = {.t = 1, .lr = 1e-3f, .clip = 1, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f};
+static const struct optim_step BASE = {
+    .t = 1, .lr = 1e-3f, .clip = 1, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f};
 
 static void test_table(void **state)
 {
@@ -31,14 +32,16 @@ static void test_adam_idle_weight(void **state)
 {
     (void)state;
     static const int at[] = {1, 2, 5, 10, 20, 40};
-    static const double want[] = {0.0095, 0.00900707, 0.00757678, 0.00539027, 0.00198102, -0.000661556};
+    static const double want[] = {0.0095,     0.00900707, 0.00757678,
+                                  0.00539027, 0.00198102, -0.000661556};
     real x[16] = {(real)0.01}, g[16] = {0}, m[16] = {0}, v[16] = {0}, *aux[] = {m, v};
     const struct optim_def *adam = optim_find("adam");
     struct optim_step s = BASE;
     s.decay = 1e-6f;
     for (int t = 1, k = 0; t <= 40; t++) {
         s.t = t;
-        adam->span(x, t % 2 ? g : NULL, aux, 16, &s); /* a zero gradient and none are the same */
+        adam->span(x, t % 2 ? g : NULL, aux, 16,
+                   &s); /* a zero gradient and none are the same */
         if (t == at[k])
             assert_close1("idle weight", (double)x[0], want[k++], 1e-4, 1e-7);
     }
@@ -90,7 +93,8 @@ static void test_adamw(void **state)
             md[i] = 0.9 * md[i] + 0.1 * gd;
             vd[i] = 0.999 * vd[i] + 0.001 * gd * gd;
             xd[i] -= 0.01 * 0.1 * xd[i];
-            xd[i] -= 0.01 * (md[i] / (1 - pow(0.9, t))) / (sqrt(vd[i] / (1 - pow(0.999, t))) + 1e-8);
+            xd[i] -=
+                0.01 * (md[i] / (1 - pow(0.9, t))) / (sqrt(vd[i] / (1 - pow(0.999, t))) + 1e-8);
         }
         optim_find("adamw")->span(x, g, aux, 5, &s);
     }
@@ -103,8 +107,10 @@ static void test_adagrad_rows(void **state)
     (void)state;
     enum { ROWS = 4, D = 2 };
     static const double after[2][ROWS * D] = {
-        {-0.187679, 0.0161735, 0.197096, 0.296807, 0.0236377, -0.263204, -0.299997, -0.160972},
-        {-0.0769692, 0.126883, 0.197096, 0.296807, -0.0870714, -0.373912, -0.299997, -0.160972}};
+        {-0.187679,  0.0161735, 0.197096, 0.296807, 0.0236377,  -0.263204, -0.299997, -0.160972},
+        {-0.0769692, 0.126883,  0.197096, 0.296807, -0.0870714, -0.373912, -0.299997,
+         -0.160972                                                                             }
+    };
     static const int row[] = {2, 0, 2};
     real x[ROWS * D], acc[ROWS * D] = {0}, vel[ROWS * D] = {0}, g[ROWS * D] = {0};
     for (int i = 0; i < ROWS * D; i++)
@@ -116,7 +122,8 @@ static void test_adagrad_rows(void **state)
         s.t = t;
         for (int r = 0; r < ROWS; r++) {
             real *aux[] = {acc + r * D, vel + r * D};
-            optim_find("adagrad")->span(x + r * D, r == 0 || r == 2 ? g + r * D : NULL, aux, D, &s);
+            optim_find("adagrad")->span(x + r * D, r == 0 || r == 2 ? g + r * D : NULL, aux, D,
+                                        &s);
         }
         assert_close("adagrad", x, after[t - 1], ROWS * D, 1e-4, 2e-6);
     }
@@ -139,7 +146,8 @@ static void test_sgd(void **state)
 
 /* ---- rows that catch up ---- */
 
-static struct optim_step warm(const void *ctx, int64_t t) /* the rate changes from step to step */
+static struct optim_step warm(const void *ctx,
+                              int64_t t) /* the rate changes from step to step */
 {
     struct optim_step s = *(const struct optim_step *)ctx;
     s.t = t;
@@ -163,7 +171,8 @@ static void lazy_is_dense(const char *name, float decay)
         real g[D];
         for (int i = 0; i < D; i++)
             g[i] = (real)sin(i + (double)t);
-        for (int k = 0; k < 3; k++) { /* 0: every step; 1: when there is a gradient; 2: looked at now and then */
+        for (int k = 0; k < 3;
+             k++) { /* 0: every step; 1: when there is a gradient; 2: looked at now and then */
             real *aux[] = {m[k], v[k]};
             struct optim_step now = warm(&s, t);
             int64_t *done = k == 1 ? &done1 : &done2;
@@ -218,8 +227,9 @@ static void test_memory_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),        cmocka_unit_test(test_adam_idle_weight), cmocka_unit_test(test_bertadam),
-        cmocka_unit_test(test_adamw),        cmocka_unit_test(test_adagrad_rows),     cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_table),        cmocka_unit_test(test_adam_idle_weight),
+        cmocka_unit_test(test_bertadam),     cmocka_unit_test(test_adamw),
+        cmocka_unit_test(test_adagrad_rows), cmocka_unit_test(test_sgd),
         cmocka_unit_test(test_lazy),         cmocka_unit_test(test_memory_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

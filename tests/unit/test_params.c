@@ -17,7 +17,8 @@ static struct params *fresh(void)
     return ps;
 }
 
-static struct param *add(struct params *ps, const char *name, int32_t rows, int32_t cols, enum init_kind init, float scale, uint32_t flags)
+static struct param *add(struct params *ps, const char *name, int32_t rows, int32_t cols,
+                         enum init_kind init, float scale, uint32_t flags)
 {
     return params_add(ps, name, 2, (int32_t[]){rows, cols}, init, scale, flags);
 }
@@ -37,8 +38,10 @@ static void test_layout(void **state)
     char name[] = "E";
     const struct param *e = add(ps, name, 5, 20, INIT_ONE, 0, PARAM_ROWS | PARAM_ZERO_ROW0);
     name[0] = 'x'; /* the name was copied */
-    const struct param *w = params_add(ps, "conv.W", 3, (int32_t[]){3, 4, 7}, INIT_CONST, 2.5f, 0);
-    const struct param *b = params_add(ps, "b", 1, (int32_t[]){16}, INIT_ONE, 0, PARAM_NO_DECAY);
+    const struct param *w =
+        params_add(ps, "conv.W", 3, (int32_t[]){3, 4, 7}, INIT_CONST, 2.5f, 0);
+    const struct param *b =
+        params_add(ps, "b", 1, (int32_t[]){16}, INIT_ONE, 0, PARAM_NO_DECAY);
     const struct param *s = add(ps, "h", 2, 3, INIT_ONE, 0, PARAM_STATE);
     const struct param *f = add(ps, "fixed", 2, 3, INIT_ONE, 0, PARAM_FROZEN);
     assert_string_equal(e->name, "E");
@@ -78,7 +81,14 @@ static void test_refusals(void **state)
         int nd;
         int32_t d[4];
         const char *word;
-    } bad[] = {{0, {1}, "dimensions"}, {5, {1}, "dimensions"}, {2, {3, 0}, "at least 1"}, {2, {-4, 3}, "at least 1"}, {3, {1 << 30, 1 << 30, 64}, "too large"}, {2, {1 << 30, 1 << 30}, "too large"}};
+    } bad[] = {
+        {0, {1},                    "dimensions"},
+        {5, {1},                    "dimensions"},
+        {2, {3, 0},                 "at least 1"},
+        {2, {-4, 3},                "at least 1"},
+        {3, {1 << 30, 1 << 30, 64}, "too large" },
+        {2, {1 << 30, 1 << 30},     "too large" }
+    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct params *ps = fresh();
         struct err err = {0};
@@ -128,9 +138,12 @@ static void test_init(void **state)
 {
     (void)state;
     struct params *ps = fresh();
-    const struct param *u = add(ps, "u", 200, 50, INIT_UNIFORM, 0.3f, 0), *n = add(ps, "n", 200, 50, INIT_NORMAL, 0.02f, 0);
-    const struct param *tn = add(ps, "tn", 200, 50, INIT_TRUNC_NORMAL, 0.02f, 0), *xa = add(ps, "xa", 200, 50, INIT_XAVIER, 1, 0);
-    const struct param *xn = add(ps, "xn", 200, 50, INIT_XAVIER_NORMAL, 1, 0), *z = add(ps, "z", 3, 3, INIT_ZERO, 1, 0);
+    const struct param *u = add(ps, "u", 200, 50, INIT_UNIFORM, 0.3f, 0),
+                       *n = add(ps, "n", 200, 50, INIT_NORMAL, 0.02f, 0);
+    const struct param *tn = add(ps, "tn", 200, 50, INIT_TRUNC_NORMAL, 0.02f, 0),
+                       *xa = add(ps, "xa", 200, 50, INIT_XAVIER, 1, 0);
+    const struct param *xn = add(ps, "xn", 200, 50, INIT_XAVIER_NORMAL, 1, 0),
+                       *z = add(ps, "z", 3, 3, INIT_ZERO, 1, 0);
     struct param *fans = add(ps, "fans", 200, 50, INIT_XAVIER, 2, 0);
     fans->fan_in = fans->fan_out = 12;
     real *x = built(ps, 9);
@@ -160,7 +173,11 @@ static void test_init(void **state)
 static void test_orthogonal(void **state)
 {
     (void)state;
-    static const int32_t shape[][2] = {{8, 8}, {6, 20}, {20, 6}};
+    static const int32_t shape[][2] = {
+        {8,  8 },
+        {6,  20},
+        {20, 6 }
+    };
     for (int k = 0; k < 3; k++) {
         struct params *ps = fresh();
         int32_t rows = shape[k][0], cols = shape[k][1];
@@ -171,7 +188,8 @@ static void test_orthogonal(void **state)
             for (int32_t j = 0; j <= i; j++) {
                 double dot = 0;
                 for (int32_t l = 0; l < (rows < cols ? cols : rows); l++)
-                    dot += rows < cols ? (double)x[i * p->ld + l] * (double)x[j * p->ld + l] : (double)x[l * p->ld + i] * (double)x[l * p->ld + j];
+                    dot += rows < cols ? (double)x[i * p->ld + l] * (double)x[j * p->ld + l]
+                                       : (double)x[l * p->ld + i] * (double)x[l * p->ld + j];
                 assert_close1("dot", dot, i == j, 0, 1e-6);
             }
         params_block_free(ps, x);
@@ -242,10 +260,12 @@ static void test_sha256(void **state)
         size_t times;
         const char *hex;
     } known[] = {
-        {"", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-        {"abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
-        {"aaaaaaaaaa", 100000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
+        {"",                                                         1,      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc",                                                      1,      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"                                                                    },
+        {"aaaaaaaaaa",                                               100000,
+         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"                                                                    },
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         struct sha256 s;
@@ -277,8 +297,9 @@ static void test_sha256(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_init),
-        cmocka_unit_test(test_orthogonal),    cmocka_unit_test(test_start_by_name), cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_layout),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_init),          cmocka_unit_test(test_orthogonal),
+        cmocka_unit_test(test_start_by_name), cmocka_unit_test(test_fingerprint),
         cmocka_unit_test(test_big_block),     cmocka_unit_test(test_sha256),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

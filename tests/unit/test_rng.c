@@ -86,8 +86,13 @@ static void test_keys_differ(void **state)
 {
     (void)state;
     struct rng_key base = rng_key(1, 1, rng_site("block1.attn.drop"));
-    const struct rng_key other[] = {rng_key(2, 1, rng_site("block1.attn.drop")), rng_key(1, 2, rng_site("block1.attn.drop")), rng_key(1, 1, rng_site("block2.attn.drop")),
-                                    rng_key(1, -1, rng_site("block1.attn.drop")), {base.k0, base.k1 ^ 1}};
+    const struct rng_key other[] = {
+        rng_key(2, 1, rng_site("block1.attn.drop")),
+        rng_key(1, 2, rng_site("block1.attn.drop")),
+        rng_key(1, 1, rng_site("block2.attn.drop")),
+        rng_key(1, -1, rng_site("block1.attn.drop")),
+        {base.k0, base.k1 ^ 1}
+    };
     for (size_t o = 0; o < sizeof other / sizeof *other; o++) {
         int equal_bits = 0;
         for (uint32_t i = 0; i < 1000; i++) {
@@ -102,8 +107,9 @@ static void test_keys_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fixed_bits), cmocka_unit_test(test_uniform),     cmocka_unit_test(test_normal),
-        cmocka_unit_test(test_below),      cmocka_unit_test(test_keys_differ),
+        cmocka_unit_test(test_fixed_bits),  cmocka_unit_test(test_uniform),
+        cmocka_unit_test(test_normal),      cmocka_unit_test(test_below),
+        cmocka_unit_test(test_keys_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

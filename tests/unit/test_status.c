@@ -12,7 +12,8 @@ static void test_set(void **state)
     (void)state;
     struct err e;
     memset(&e, 'x', sizeof e);
-    assert_int_equal(err_set(&e, ST_FORMAT, "timestamp \"%s\" is not a number", "x1"), ST_FORMAT);
+    assert_int_equal(err_set(&e, ST_FORMAT, "timestamp \"%s\" is not a number", "x1"),
+                     ST_FORMAT);
     assert_int_equal(e.code, ST_FORMAT);
     assert_string_equal(e.msg, "timestamp \"x1\" is not a number");
     assert_string_equal(e.kind, "");
@@ -42,7 +43,8 @@ static void test_cut(void **state)
     char much[2000];
     memset(much, 'm', sizeof much - 1);
     much[sizeof much - 1] = '\0';
-    for (size_t n = 0; n < sizeof much; n += 83) { /* every way in which text and context may not fit */
+    for (size_t n = 0; n < sizeof much;
+         n += 83) { /* every way in which text and context may not fit */
         err_set(&e, ST_IO, "%.*s", (int)n, much);
         assert_int_equal(strlen(e.msg), n < sizeof e.msg ? n : sizeof e.msg - 1);
         err_context(&e, "%.*s", (int)(sizeof much - 1 - n), much);
@@ -95,8 +97,9 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set),  cmocka_unit_test(test_context), cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_hint), cmocka_unit_test(test_nomem),   cmocka_unit_test(test_names),
+        cmocka_unit_test(test_set),   cmocka_unit_test(test_context),
+        cmocka_unit_test(test_cut),   cmocka_unit_test(test_hint),
+        cmocka_unit_test(test_nomem), cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,8 @@ static void stop(struct fix *f)
 
 static void begin(struct fix *f, bool backward)
 {
-    struct tape_env env = {.x = f->x, .g = backward ? f->g : NULL, .seed = 3, .step = 4, .training = true};
+    struct tape_env env = {
+        .x = f->x, .g = backward ? f->g : NULL, .seed = 3, .step = 4, .training = true};
     memset(f->g, 0, params_size(f->ps) * sizeof *f->g);
     tape_begin(f->t, &env);
 }
@@ -51,7 +52,8 @@ static struct tensor *small_model(struct fix *f) /* a dozen ops over 4 rows */
     struct tensor *x = op_rows(t, f->e, IDS, 4, 0);
     for (int l = 1; l <= 2; l++) {
         tape_push(t, "block%d", l);
-        struct tensor *y = op_linear(t, x, tape_param(t, f->w), tape_param(t, f->b), ACT_TANH, 0.2f);
+        struct tensor *y =
+            op_linear(t, x, tape_param(t, f->w), tape_param(t, f->b), ACT_TANH, 0.2f);
         x = tape_probe(t, "out", op_add(t, x, y));
         tape_pop(t);
     }
@@ -79,14 +81,32 @@ static void test_errors_stick(void **state)
     assert_ptr_equal(y, tape_bad(f.t));
     static const int32_t off[] = {0, 3};
     struct gru_cell cell = {.h = 5};
-    struct tensor *all[] = {op_linear(f.t, y, tape_param(f.t, f.w), NULL, ACT_NONE, 0), op_add(f.t, y, a), op_mul(f.t, y, a), op_scale(f.t, y, 2),
-                            op_dropout(f.t, y, 0.5f), op_act(f.t, y, ACT_RELU), op_rows(f.t, f.e, IDS, 4, 0), op_pick(f.t, a, IDS, 4), op_concat(f.t, &y, 1),
-                            op_layernorm(f.t, a, y, y, 1e-5f), op_attention(f.t, a, a, a, off, 1, 1, true, 0), op_attention_qkv(f.t, a, off, 1, 1, true, 0),
-                            op_causal_conv(f.t, a, y, NULL, off, 1, ACT_NONE, 0), op_sum_all(f.t, y), op_embed(f.t, f.e, IDS, 0, 1, NULL, NULL, 4, 0),
-                            op_gru(f.t, &cell, NULL, off, 1), op_augru(f.t, &cell, y, AUGRU_PAPER, NULL, NULL, off, 1), op_seg_softmax(f.t, a, off, 1),
-                            op_seg_sum(f.t, NULL, a, off, 1), op_seg_mean(f.t, a, off, 1), op_graph(f.t, NULL, off, a, off, 1),
-                            op_convmax(f.t, a, 3, y, NULL, ACT_NONE, POOL_MAX), op_convcol(f.t, a, 3, y, NULL), op_sample(f.t, a, LATENT_HALF, false, NULL),
-                            op_kl(f.t, a, NULL, LATENT_HALF, NULL), tape_input(f.t, NULL, 1, (int32_t[]){3})};
+    struct tensor *all[] = {op_linear(f.t, y, tape_param(f.t, f.w), NULL, ACT_NONE, 0),
+                            op_add(f.t, y, a),
+                            op_mul(f.t, y, a),
+                            op_scale(f.t, y, 2),
+                            op_dropout(f.t, y, 0.5f),
+                            op_act(f.t, y, ACT_RELU),
+                            op_rows(f.t, f.e, IDS, 4, 0),
+                            op_pick(f.t, a, IDS, 4),
+                            op_concat(f.t, &y, 1),
+                            op_layernorm(f.t, a, y, y, 1e-5f),
+                            op_attention(f.t, a, a, a, off, 1, 1, true, 0),
+                            op_attention_qkv(f.t, a, off, 1, 1, true, 0),
+                            op_causal_conv(f.t, a, y, NULL, off, 1, ACT_NONE, 0),
+                            op_sum_all(f.t, y),
+                            op_embed(f.t, f.e, IDS, 0, 1, NULL, NULL, 4, 0),
+                            op_gru(f.t, &cell, NULL, off, 1),
+                            op_augru(f.t, &cell, y, AUGRU_PAPER, NULL, NULL, off, 1),
+                            op_seg_softmax(f.t, a, off, 1),
+                            op_seg_sum(f.t, NULL, a, off, 1),
+                            op_seg_mean(f.t, a, off, 1),
+                            op_graph(f.t, NULL, off, a, off, 1),
+                            op_convmax(f.t, a, 3, y, NULL, ACT_NONE, POOL_MAX),
+                            op_convcol(f.t, a, 3, y, NULL),
+                            op_sample(f.t, a, LATENT_HALF, false, NULL),
+                            op_kl(f.t, a, NULL, LATENT_HALF, NULL),
+                            tape_input(f.t, NULL, 1, (int32_t[]){3})};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         assert_ptr_equal(all[i], tape_bad(f.t));
     tape_probe(f.t, "x", y);
@@ -161,9 +181,16 @@ static void test_stepping(void **state)
     memcpy(g, f.g, params_size(f.ps) * sizeof *g);
     assert_null(y->g); /* buffers serve again */
 
-    for (int stop_at = 0; stop_at < 19; stop_at += 6) { /* run through; break off forward; break off backward */
+    for (int stop_at = 0; stop_at < 19;
+         stop_at += 6) { /* run through; break off forward; break off backward */
         struct steps s = {.stop_at = stop_at ? stop_at : -1};
-        struct tape_env env = {.x = f.x, .g = f.g, .seed = 3, .step = 4, .training = true, .on_op = step, .ctx = &s};
+        struct tape_env env = {.x = f.x,
+                               .g = f.g,
+                               .seed = 3,
+                               .step = 4,
+                               .training = true,
+                               .on_op = step,
+                               .ctx = &s};
         memset(f.g, 0, params_size(f.ps) * sizeof *f.g);
         tape_begin(f.t, &env);
         y = small_model(&f);
@@ -199,7 +226,8 @@ static void test_keep_grads(void **state)
     start(&f);
     struct tape_env env = {.x = f.x, .g = f.g, .keep_grads = true};
     tape_begin(f.t, &env);
-    struct tensor *x = op_rows(f.t, f.e, IDS, 4, 0), *y = op_scale(f.t, x, 3), *z = op_add(f.t, y, x);
+    struct tensor *x = op_rows(f.t, f.e, IDS, 4, 0), *y = op_scale(f.t, x, 3),
+                  *z = op_add(f.t, y, x);
     tape_term(f.t, "rec", op_sum_all(f.t, z), 1);
     assert_int_equal(tape_backward(f.t, NULL), ST_OK);
     assert_true(z->g[0] == 1 && y->g[1] == 1 && x->g[2] == 4 && x->g[5] == 0);
@@ -221,7 +249,8 @@ static void test_scopes_and_keys(void **state)
     assert_string_equal(tape_scope(t), "block2.attn");
     struct rng_key a = tape_key(t, "drop"), want = rng_key(3, 4, rng_site("block2.attn.drop"));
     assert_memory_equal(&a, &want, sizeof a);
-    struct rng_key again = tape_key(t, "drop"), third = tape_key(t, "drop"), other = tape_key(t, "noise");
+    struct rng_key again = tape_key(t, "drop"), third = tape_key(t, "drop"),
+                   other = tape_key(t, "noise");
     assert_memory_not_equal(&a, &again, sizeof a);
     assert_memory_not_equal(&again, &third, sizeof a);
     assert_memory_not_equal(&a, &other, sizeof a);
@@ -313,7 +342,8 @@ struct sink {
     int calls;
     double sum[9];
 };
-static void take_rows(void *ctx, const struct param *table, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale)
+static void take_rows(void *ctx, const struct param *table, const int32_t *row, int32_t n,
+                      const real *g, int32_t ldg, float scale)
 {
     struct sink *s = ctx;
     assert_string_equal(table->name, "e");
@@ -390,7 +420,8 @@ static void test_empty(void **state)
     begin(&f, true);
     static const int32_t off[] = {0};
     struct tensor *x = op_rows(f.t, f.e, IDS, 0, 0); /* a block without sessions is legal */
-    struct tensor *y = op_linear(f.t, x, tape_param(f.t, f.w), tape_param(f.t, f.b), ACT_RELU, 0.1f);
+    struct tensor *y =
+        op_linear(f.t, x, tape_param(f.t, f.w), tape_param(f.t, f.b), ACT_RELU, 0.1f);
     y = op_attention(f.t, y, y, y, off, 0, 1, true, 0.1f);
     tape_term(f.t, "rec", op_sum_all(f.t, y), 1);
     assert_int_equal(tape_backward(f.t, NULL), ST_OK);
@@ -415,10 +446,18 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_errors_stick), cmocka_unit_test(test_bad_numbers),          cmocka_unit_test(test_stepping),
-        cmocka_unit_test(test_keep_grads),   cmocka_unit_test(test_scopes_and_keys),      cmocka_unit_test(test_probes),
-        cmocka_unit_test(test_terms_and_carries), cmocka_unit_test(test_params_take_gradients), cmocka_unit_test(test_rows_elsewhere),
-        cmocka_unit_test(test_steady),       cmocka_unit_test(test_empty),                cmocka_unit_test(test_names),
+        cmocka_unit_test(test_errors_stick),
+        cmocka_unit_test(test_bad_numbers),
+        cmocka_unit_test(test_stepping),
+        cmocka_unit_test(test_keep_grads),
+        cmocka_unit_test(test_scopes_and_keys),
+        cmocka_unit_test(test_probes),
+        cmocka_unit_test(test_terms_and_carries),
+        cmocka_unit_test(test_params_take_gradients),
+        cmocka_unit_test(test_rows_elsewhere),
+        cmocka_unit_test(test_steady),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

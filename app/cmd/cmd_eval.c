@@ -1,0 +1,389 @@
+/* eval compare assert. */
+#include "app/cmd/call.h"
+#include "app/cmd/commands.h"
+#include "app/cmd/condition.h"
+#include "app/cmd/ranking.h"
+#include "app/cmd/settings.h"
+#include "app/cmd/suggest.h"
+#include "app/run.h"
+#include "app/ui_state.h"
+#include "app/ui/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const part_choices[] = {"valid", "test", NULL};
+static const char *const sampled_choices[] = {"100", "uni100", "pop100", NULL};
+static const char *const protocol_choices[] = {"full", "uni100", "pop100", NULL};
+static const char *const exclude_choices[] = {"none", "seen", NULL};
+const struct cmd_arg args_eval[] = {
+    {.name = "on", .type = ARG_CHOICE, .option = true, .optional = true, .choices = part_choices, .doc = "default valid"},
+    {.name = "k", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1000, .doc = "cut-off, default 10"},
+    {.name = "where", .type = ARG_WORD, .option = true, .optional = true, .doc = "only this kind of planted event"},
+    {.name = "sampled", .type = ARG_CHOICE, .option = true, .optional = true, .choices = sampled_choices, .doc = "rank among 100 drawn items"},
+    {.name = "protocol", .type = ARG_CHOICE, .option = true, .optional = true, .choices = protocol_choices, .doc = "default full"},
+    {.name = "model", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the current slot"},
+    {.name = "exclude", .type = ARG_CHOICE, .option = true, .optional = true, .choices = exclude_choices, .doc = "seen items"},
+    {.name = "cases", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1e12, .doc = "only so many, evenly spread"},
+    {0},
+};
+
+static enum status eval_options(struct app *a, const struct cmd_call *call, struct eval_spec *spec, struct cmd_out *out, struct err *err)
+{
+    eval_defaults(spec, a->split);
+    if (setting(a, SETTING_EXCLUDE) != 0)
+        spec->exclude_seen = app_exclude_seen(a);
+    spec->on = call_int(call, "on", 0) == 1 ? PART_TEST : PART_VALID;
+    spec->k = (int32_t)call_int(call, "k", (int64_t)setting(a, SETTING_K));
+    spec->max_cases = call_int(call, "cases", 0);
+    spec->seed = a->seed;
+    if (call_has(call, "exclude"))
+        spec->exclude_seen = call_int(call, "exclude", 0) == 1;
+    if (call_has(call, "protocol"))
+        spec->protocol = call_int(call, "protocol", 0) == 1   ? PROTO_UNI100
+                         : call_int(call, "protocol", 0) == 2 ? PROTO_POP100
+                                                              : spec->protocol; /* the data's own: all items are ranked */
+    if (call_has(call, "sampled"))
+        spec->protocol = call_int(call, "sampled", 0) == 2 ? PROTO_POP100 : PROTO_UNI100;
+    const char *where = call_text(call, "where", NULL);
+    if (!where)
+        return ST_OK;
+    call_blame(call, "where", out);
+    if (!a->ds->flag) {
+        err_set(err, ST_STATE, "nothing is planted in %.60s", a->ds->name);
+        return err_hint(err, "bad-value", "Leave where= out"), ST_STATE;
+    }
+    spec->flag = world_flag_find(where);
+    if (spec->flag >= 0) {
+        out_place(out, 0, 0);
+        return ST_OK;
+    }
+    struct suggest s;
+    suggest_begin(&s, where);
+    for (int i = WF_START; i < WORLD_FLAGS; i++)
+        suggest_add(&s, world_flag_name((enum world_flag)i));
+    err_set(err, ST_ARG, "no kind of event \"%.40s\"", where);
+    return err_hint(err, "bad-value", s.pick ? "Did you mean %s?" : "Try: data show s:1", s.pick), ST_ARG;
+}
+
+static bool full_ranking(const struct eval_spec *s)
+{
+    return s->protocol == PROTO_FULL || s->protocol == PROTO_EVENTS;
+}
+
+static json_t *metrics_json(int32_t k, double hr, double ndcg, double mrr, double logloss)
+{
+    char key[24];
+    json_t *j = json_object();
+    snprintf(key, sizeof key, "hr@%d", (int)k);
+    json_object_set_new(j, key, json_num(hr));
+    snprintf(key, sizeof key, "ndcg@%d", (int)k);
+    json_object_set_new(j, key, json_num(ndcg));
+    json_object_set_new(j, "mrr", json_num(mrr));
+    json_object_set_new(j, "logloss", json_num(logloss));
+    return j;
+}
+
+struct eval_columns {
+    bool ceiling, base;
+    struct ceiling c;
+};
+
+static void metric_row(const struct app *a, const struct eval_columns *col, struct cmd_out *out, const char *name, double v, double se,
+                       double best, double pop, double markov)
+{
+    char num[5][FMT_NUM], line[200];
+    snprintf(line, sizeof line, "%-9s %-9s +-%-9s", name, fmt_num(num[0], v), fmt_num(num[1], 1.96 * se));
+    size_t n = strlen(line);
+    if (col->ceiling)
+        n += (size_t)snprintf(line + n, sizeof line - n, " %-9s", fmt_num(num[2], best));
+    if (col->base)
+        snprintf(line + n, sizeof line - n, " %-9s %-9s", fmt_num(num[3], pop), fmt_num(num[4], markov));
+    (void)a;
+    out_line(out, "%s", line);
+}
+
+enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+{
+    int slot = (int)call_int(call, "model", a->slot);
+    struct eval_spec spec;
+    struct eval_result r;
+    struct weights *w = NULL;
+    enum status st = eval_options(a, call, &spec, out, err);
+    if (st != ST_OK)
+        return st;
+    st = app_weights_at(a, slot, slot == a->slot ? a->at : STEP_LIVE, &w, err);
+    if (st != ST_OK) {
+        call_blame(call, "model", out);
+        return st;
+    }
+    if (a->ui && out_form(out) == OUT_MESSAGE && a->explorer && app_slot(a)->trainer && spec.on == PART_VALID) {
+        weights_unref(w); /* the run itself evaluates; the curve and the numbers follow */
+        return run_post(a, slot, TC_EVAL, 0, NULL, err);
+    }
+    st = run_evaluate(a, w, &spec, &r, err);
+    weights_unref(w);
+    if (st != ST_OK)
+        return st;
+    struct slot *s = &a->slots[slot];
+    bool plain = spec.flag < 0 && full_ranking(&spec) && spec.max_cases == 0;
+    if (plain) {
+        if (spec.on == PART_VALID)
+            s->valid = r;
+        else
+            s->test = r;
+    }
+    a->asked = r;
+    a->asked_slot = slot;
+    struct eval_columns col = {0};
+    if (full_ranking(&spec) && a->ds->world && spec.k == 10 && !spec.exclude_seen)
+        col.ceiling = eval_ceiling(a->split, &spec, &col.c, &a->cancel, NULL) == ST_OK;
+    /* Baselines were scored on the validation questions. */
+    if (plain && spec.on == PART_VALID && spec.k == 10) {
+        app_wait_background(a);
+        col.base = a->base.ready && a->base.pop.exclude_seen == r.exclude_seen;
+    }
+    char title[64], head[200], seen[80] = "", letter[2] = {(char)('A' + slot), '\0'};
+    app_slot_title(a, slot, r.step, title, sizeof title);
+    if (r.seen_target && r.exclude_seen)
+        snprintf(seen, sizeof seen, "; %lld targets repeat an item of their prefix", (long long)r.seen_target);
+    if (spec.flag >= 0)
+        snprintf(head, sizeof head, ", where=%s", world_flag_name((enum world_flag)spec.flag));
+    else
+        head[0] = '\0';
+    char count[FMT_NUM];
+    out_line(out, "%s  %s: %s cases%s, %s, seen %s%s", title, part_choices[spec.on == PART_TEST], fmt_count(count, (double)r.n), head,
+             full_ranking(&spec) ? "full ranking, no sampling"
+             : spec.protocol == PROTO_UNI100 ? "SAMPLED ranking among 100 even draws"
+                                             : "SAMPLED ranking among 100 draws by popularity",
+             r.exclude_seen ? "left out" : "kept", seen);
+    if (col.ceiling || col.base)
+        out_line(out, "%-9s %-9s   %-9s%s%s", "", "model", "95 %", col.ceiling ? " ceiling  " : "", col.base ? " pop       markov" : "");
+    char name[24];
+    const struct baseline_scores *b = &a->base;
+    snprintf(name, sizeof name, "HR@%d", (int)r.k);
+    metric_row(a, &col, out, name, r.hr, r.se_hr, col.c.hr10, b->pop.hr, b->markov.hr);
+    snprintf(name, sizeof name, "NDCG@%d", (int)r.k);
+    metric_row(a, &col, out, name, r.ndcg, r.se_ndcg, col.c.ndcg10, b->pop.ndcg, b->markov.ndcg);
+    metric_row(a, &col, out, "MRR", r.mrr, r.se_mrr, col.c.mrr, b->pop.mrr, b->markov.mrr);
+    if (r.has_logloss)
+        metric_row(a, &col, out, "log loss", r.logloss, r.se_logloss, col.c.logloss, b->pop.logloss, b->markov.logloss);
+    out_text(out, "slot", letter);
+    out_text(out, "model", s->model->name);
+    out_int(out, "step", r.step);
+    out_text(out, "on", part_choices[spec.on == PART_TEST]);
+    out_text(out, "protocol", full_ranking(&spec) ? "full" : protocol_name(spec.protocol));
+    out_text(out, "exclude", r.exclude_seen ? "seen" : "none");
+    if (spec.flag >= 0)
+        out_text(out, "where", world_flag_name((enum world_flag)spec.flag));
+    out_int(out, "n", r.n);
+    json_object_set_new(out_json(out), "metrics", metrics_json(r.k, r.hr, r.ndcg, r.mrr, r.has_logloss ? r.logloss : (double)NAN));
+    json_object_set_new(out_json(out), "interval95",
+                        metrics_json(r.k, 1.96 * r.se_hr, 1.96 * r.se_ndcg, 1.96 * r.se_mrr, r.has_logloss ? 1.96 * r.se_logloss : (double)NAN));
+    json_object_set_new(out_json(out), "ceiling",
+                        col.ceiling ? metrics_json(r.k, col.c.hr10, col.c.ndcg10, col.c.mrr, col.c.logloss) : json_null());
+    json_t *base = json_object();
+    if (col.base) {
+        json_object_set_new(base, "pop", metrics_json(r.k, b->pop.hr, b->pop.ndcg, b->pop.mrr, b->pop.logloss));
+        json_object_set_new(base, "markov", metrics_json(r.k, b->markov.hr, b->markov.ndcg, b->markov.mrr, b->markov.logloss));
+    }
+    json_object_set_new(out_json(out), "baselines", base);
+    return ST_OK;
+}
+
+const struct cmd_arg args_assert[] = {
+    {.name = "CONDITION", .type = ARG_CONDITION, .doc = "hr@10>0.35, loss<3, step=100"},
+    {0},
+};
+
+enum status run_assert(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+{
+    struct condition c;
+    bool holds = false;
+    double value;
+    char num[FMT_NUM];
+    enum status st = condition_parse(&c, call_text(call, "CONDITION", ""), err);
+    if (st == ST_OK)
+        st = run_condition(a, &c, &holds, &value, err);
+    if (st != ST_OK) {
+        call_blame(call, "CONDITION", out);
+        return st;
+    }
+    out_text(out, "condition", c.text);
+    out_num(out, "value", value);
+    if (holds) {
+        out_line(out, "%s holds (%s)", c.text, fmt_num(num, value));
+        return ST_OK;
+    }
+    call_blame(call, "CONDITION", out);
+    err_set(err, ST_STATE, "%s is false: it is %s", c.text, fmt_num(num, value));
+    return err_hint(err, "assert", NULL), ST_STATE;
+}
+
+/* ---- compare ---- */
+
+static const char *const compare_on[] = {"seq", "valid", "test", NULL};
+const struct cmd_arg args_compare[] = {
+    {.name = "SIDE1", .type = ARG_SIDE, .doc = "a slot, or a slot at a time: A@200"},
+    {.name = "SIDE2", .type = ARG_SIDE, .doc = "the other"},
+    {.name = "on", .type = ARG_CHOICE, .option = true, .optional = true, .choices = compare_on, .doc = "default seq, or valid without one"},
+    {.name = "metric", .type = ARG_METRIC, .option = true, .optional = true, .doc = "default hr@10"},
+    {0},
+};
+
+static enum status side(struct app *a, const char *text, int *slot, int64_t *at, struct err *err)
+{
+    *slot = text[0] - 'A';
+    return app_resolve_time(a, *slot, text[1] ? text + 2 : "live", at, err);
+}
+
+static void compare_lists(struct app *a, const struct ranking *p, const struct ranking *q, struct cmd_out *out)
+{
+    char left[64], right[64], num[2][FMT_NUM];
+    app_slot_title(a, p->slot, p->step, left, sizeof left);
+    app_slot_title(a, q->slot, q->step, right, sizeof right);
+    out_line(out, "%-40s %s", left, right);
+    int32_t both = 0;
+    int32_t n = p->n < q->n ? p->n : q->n;
+    for (int32_t i = 0; i < n; i++) {
+        char x[96], y[96], cell[120];
+        app_item_text(a, p->item[i], x, sizeof x);
+        app_item_text(a, q->item[i], y, sizeof y);
+        snprintf(cell, sizeof cell, "%2d %s %s other %d", (int)i + 1, x, fmt_num(num[0], (double)p->prob[p->item[i]]),
+                 (int)ranking_of(q, p->item[i]));
+        out_line(out, "%-40s %2d %s %s other %d", cell, (int)i + 1, y, fmt_num(num[1], (double)q->prob[q->item[i]]),
+                 (int)ranking_of(p, q->item[i]));
+    }
+    double rbo = 0, weight = 1;
+    for (int32_t d = 1; d <= n; d++) { /* rank-biased overlap, persistence 0.9, cut at n and normalised (Webber et al. 2010) */
+        int32_t common = 0;
+        for (int32_t i = 0; i < d; i++)
+            for (int32_t k = 0; k < d; k++)
+                common += p->item[i] == q->item[k];
+        rbo += weight * common / d;
+        weight *= 0.9;
+        both = common;
+    }
+    rbo *= n ? 0.1 / (1 - weight) : 0;
+    double js = 0;
+    for (int32_t i = 1; i <= p->n_items && i <= q->n_items; i++) {
+        double x = (double)p->prob[i], y = (double)q->prob[i], m = (x + y) / 2;
+        js += (x > 0 ? x * log(x / m) : 0) / 2 + (y > 0 ? y * log(y / m) : 0) / 2;
+    }
+    bool agree = n > 0 && p->item[0] == q->item[0];
+    out_line(out, "overlap@%d %d/%d   RBO(.9) %s   top-1 %s   JS divergence %s nats", (int)n, (int)both, (int)n, fmt_num(num[0], rbo),
+             agree ? "agree" : "differ", fmt_num(num[1], js));
+    out_int(out, "overlap", both);
+    out_int(out, "k", n);
+    out_num(out, "rbo", rbo);
+    out_num(out, "js", js);
+    out_bool(out, "top1_agree", agree);
+}
+
+static double case_value(const struct rank_obs *o, const struct quantity *q)
+{
+    if (q->kind == Q_MRR)
+        return o->rank <= 1000 ? 1 / o->rank : 0;
+    if (o->rank > q->k)
+        return 0;
+    return q->kind == Q_HR ? 1 : 1 / log2(o->rank + 1);
+}
+
+static enum status compare_cases(struct app *a, struct weights *const w[2], const char *const title[2], enum split_part on,
+                                 const struct quantity *q, struct cmd_out *out, struct err *err)
+{
+    struct eval_spec spec;
+    eval_defaults(&spec, a->split);
+    spec.on = on;
+    spec.k = q->k;
+    int64_t n = eval_count(a->split, &spec);
+    struct rank_obs *obs = calloc((size_t)(n > 0 ? n : 1) * 2, sizeof *obs);
+    if (!obs)
+        return err_nomem(err, sizeof *obs * 2 * (unsigned long long)n, "ranks");
+    enum status st = ST_OK;
+    struct pool *pool = app_running_slot(a) < 0 ? a->pool : NULL;
+    for (int i = 0; i < 2 && st == ST_OK; i++)
+        st = eval_ranks(w[i], &spec, pool, &a->cancel, obs + i * n, NULL, err);
+    if (st == ST_OK) {
+        int64_t table[2][2] = {{0}};
+        double sum[2] = {0}, sd = 0, sd2 = 0;
+        for (int64_t i = 0; i < n; i++) {
+            double x = case_value(&obs[i], q), y = case_value(&obs[n + i], q);
+            table[obs[i].rank > q->k][obs[n + i].rank > q->k]++;
+            sum[0] += x;
+            sum[1] += y;
+            sd += x - y;
+            sd2 += (x - y) * (x - y);
+        }
+        double mean = n ? sd / (double)n : 0, var = n > 1 ? (sd2 - sd * mean) / (double)(n - 1) : 0, half = n ? 1.96 * sqrt(var / (double)n) : 0;
+        char num[6][FMT_NUM];
+        const char *name = q->kind == Q_HR ? "HR" : q->kind == Q_NDCG ? "NDCG" : "MRR";
+        out_line(out, "%s set: who has the target among the first %d", on == PART_TEST ? "test" : "validation", (int)q->k);
+        out_line(out, "%22s %12s", "second right", "second wrong");
+        out_line(out, "first right %10lld %12lld", (long long)table[0][0], (long long)table[0][1]);
+        out_line(out, "first wrong %10lld %12lld", (long long)table[1][0], (long long)table[1][1]);
+        out_line(out, "%lld cases, full ranking, no sampling", (long long)n);
+        out_line(out, "%s@%d  %s %s   %s %s   difference %s", name, (int)q->k, title[0], fmt_num(num[0], n ? sum[0] / (double)n : 0), title[1],
+                 fmt_num(num[1], n ? sum[1] / (double)n : 0), fmt_signed(num[2], mean));
+        out_line(out, "paired 95 %%: [%s, %s]  %s", fmt_signed(num[3], mean - half), fmt_signed(num[4], mean + half),
+                 mean - half > 0 ? "the first is better" : mean + half < 0 ? "the second is better" : "not decided");
+        out_int(out, "n", n);
+        out_num(out, "first", n ? sum[0] / (double)n : 0);
+        out_num(out, "second", n ? sum[1] / (double)n : 0);
+        out_num(out, "difference", mean);
+        json_object_set_new(out_json(out), "interval95", json_pack("[o,o]", json_num(mean - half), json_num(mean + half)));
+        json_object_set_new(out_json(out), "table",
+                            json_pack("{s:I,s:I,s:I,s:I}", "both", (json_int_t)table[0][0], "first_only", (json_int_t)table[0][1],
+                                      "second_only", (json_int_t)table[1][0], "neither", (json_int_t)table[1][1]));
+    }
+    free(obs);
+    return st;
+}
+
+enum status run_compare(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+{
+    int slot[2];
+    int64_t at[2];
+    static const char *const names[2] = {"SIDE1", "SIDE2"};
+    for (int i = 0; i < 2; i++) {
+        enum status st = side(a, call_text(call, names[i], "A"), &slot[i], &at[i], err);
+        if (st != ST_OK) {
+            call_blame(call, names[i], out);
+            return st;
+        }
+    }
+    int64_t on = call_int(call, "on", a->seq.n ? 0 : 1);
+    struct quantity q;
+    enum status st = quantity_parse(&q, call_text(call, "metric", "hr@10"), err);
+    if (st != ST_OK)
+        return st;
+    if (a->ui && out_form(out) == OUT_MESSAGE)
+        return ui_show(a, "compare", call, err);
+    out_text(out, "on", compare_on[on]);
+    if (on == 0) {
+        struct ranking *r[2] = {NULL, NULL};
+        int32_t k = (int32_t)setting(a, SETTING_K);
+        for (int i = 0; i < 2 && st == ST_OK; i++)
+            st = ranking_new(&r[i], a, slot[i], at[i], &a->seq, k, app_exclude_seen(a), err);
+        if (st == ST_OK)
+            compare_lists(a, r[0], r[1], out);
+        ranking_free(r[0]);
+        ranking_free(r[1]);
+        return st;
+    }
+    struct weights *w[2] = {NULL, NULL};
+    char titles[2][64];
+    const char *title[2] = {titles[0], titles[1]};
+    for (int i = 0; i < 2 && st == ST_OK; i++) {
+        st = app_weights_at(a, slot[i], at[i], &w[i], err);
+        if (st == ST_OK)
+            app_slot_title(a, slot[i], w[i]->step, titles[i], sizeof titles[i]);
+    }
+    if (st == ST_OK)
+        st = compare_cases(a, w, title, on == 2 ? PART_TEST : PART_VALID, &q, out, err);
+    weights_unref(w[0]);
+    weights_unref(w[1]);
+    return st;
+}

@@ -15,10 +15,17 @@ struct ui_select {
     bool rollout;
 };
 enum size_class { SIZE_S, SIZE_M, SIZE_L, SIZE_TINY };
-enum { UI_TABS = 16 };
+enum { UI_TABS = 16, UI_PANES = 10, UI_SIDE = 44 };
+struct ui_pane {
+    int view;                /* index in view_defs */
+    int row, col, rows, cols; /* on the screen, frame included */
+};
+struct keymap;
 struct ui {
     struct app *app;
     int cols, rows;          /* of the screen */
+    enum size_class size;
+    struct keymap *keys;     /* defaults and what `bind` added */
     int tab, tab_before;     /* index in tab_defs */
     int focus[UI_TABS];      /* pane with the focus, by tab */
     int shift[UI_TABS];      /* columns the first divider was moved by */
@@ -29,7 +36,11 @@ struct ui {
     struct ui_select select;
     int n_view;
     struct view *view;       /* one a row of view_defs, in its order */
-    bool sequence_focus;     /* h/l, r, x, i edit the sequence */
+    struct ui_pane pane[UI_PANES]; /* shown now, in order of the layout */
+    int n_pane;
+    uint32_t hidden_runs;    /* bit s: curves of slot s are not drawn */
+    int pinned_run;          /* slot drawn on top, -1: none */
+    int hl_divider;          /* column of the first divider on the screen, -1: none */
     uint64_t generation;     /* grows with each change that is to be drawn */
 };
 
@@ -47,5 +58,15 @@ enum status ui_help(struct app *a, const char *topic, struct err *err);    /* op
 enum status ui_show(struct app *a, const char *view, const struct cmd_call *call, struct err *err);
 struct view *ui_view(struct app *a, const char *name);                     /* NULL = none or no screen */
 struct view *ui_focused(struct app *a);                                    /* pane with the focus, NULL = none */
+
+/* For the screen and screen_snap. */
+void ui_arrange(struct ui *u, int cols, int rows);                         /* panes of the open tab for that size */
+bool ui_tab_applies(const struct app *a, const struct tab_def *t);
+/* Asks what the visible views want to know; with `here` the answers are computed on this thread before it returns, else by the explorer.
+ * true: something was asked or answered. */
+bool ui_ask(struct app *a, bool here);
+bool ui_answers(struct app *a);                                            /* takes answers of the explorer; true = redraw */
+bool ui_update(struct app *a);                                             /* a tick: update() of the visible views; true = redraw */
+bool ui_move(struct app *a, const char *what, int count);                  /* up down left right top bottom home end pgup ... */
 
 #endif

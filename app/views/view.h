@@ -45,6 +45,8 @@ struct view_def {
     void (*draw)(const struct view *v, struct canvas *c);
     /* A key nobody else took (name as in keymap.h) while this pane has focus; true = mine.  Only cursors, zoom, styles. */
     bool (*key)(struct view *v, const char *key);
+    /* Enter (or a double click) on what the cursor is on runs a command, so that the log can replay it: writes it; false = nothing. */
+    bool (*enter)(const struct view *v, char *line, size_t size);
     bool (*click)(struct view *v, int row, int col, bool twice); /* inside the pane; true = mine */
     bool (*command)(struct view *v, const struct cmd_call *call); /* attend layer=2: options of its own; false = not mine */
     bool (*style)(struct view *v, const char *name);         /* "": the next one; false = no such style */
@@ -62,28 +64,25 @@ struct view {
     int x, y, w, h;                                          /* inside of the pane on the screen; 0 when not shown */
     char title[96];                                          /* drawn in the frame; starts as def->title; update() and draw's preparation may write it */
     char note[48];                                           /* right end of the frame's top line */
-    uint64_t asked[VIEW_ASKS];                               /* private to the screen: what was asked last */
+    uint64_t asked[VIEW_ASKS], asked_what[VIEW_ASKS];        /* private to ui_ask(): the last question with and without its step */
     bool waiting[VIEW_ASKS];
 };
 extern const struct view_def *const view_defs[];             /* NULL-terminated */
 const struct view_def *view_find(const char *name);          /* NULL = none */
 
-/* Tabs: rows of tabs.def.  `needs`: enum model_flag the current model must have (0: any). */
-enum { TAB_PANES = 6 };
-struct tab_pane {
-    const char *view;                                        /* NULL ends the list */
-    /* Place as a share of the body in 1/60 for size classes S, M, L: column, row, width, height; width 0 = not shown in that class. */
-    uint8_t place[3][4];
-};
+/* Tabs: rows of tabs.def.  A layout is a line of panes: "curve | numbers:12 / log =30": columns from left to right, parted by '|';
+ * in a column panes from top to bottom, parted by '/'; ":12" or ":40%" is the height of a pane, "=30" or "=45%" the width of its column,
+ * frames included.  What has no size shares the rest. */
 struct tab_def {
-    const char *name, *title;                                /* "train", "Train" */
-    char key;                                                /* '1' */
-    uint32_t needs;
-    const char *coming;                                      /* what opening it says when it does not apply, or has no pane */
-    const char *load;                                        /* command that would make it apply: "model new caser" */
-    struct tab_pane pane[TAB_PANES + 1];
+    const char *name, *title, *brief;                        /* "attention", "Attention", "Attn" */
+    char key;                                                /* '3' */
+    uint32_t needs;                                          /* enum model_flag the current model must have, one of them; 0: none */
+    const char *coming;                                      /* what the tab shows: said when it does not apply or has no pane */
+    const char *load;                                        /* command that makes it apply: "model new caser"; may be NULL */
+    const char *layout[3];                                   /* size classes S, M, L; NULL: no pane */
 };
 extern const struct tab_def tab_defs[];                      /* ends with name == NULL */
+extern const char *const tab_side;                           /* panes of the column that class L adds to every tab */
 const struct tab_def *tab_find(const char *name);            /* name, unique beginning, or key; NULL = none */
 
 #endif

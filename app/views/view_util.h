@@ -1,0 +1,43 @@
+/* What several views need.  Screen thread. */
+#ifndef APP_VIEWS_VIEW_UTIL_H
+#define APP_VIEWS_VIEW_UTIL_H
+
+#include "app/cmd/settings.h"
+#include "app/ui/canvas.h"
+#include "app/ui_state.h"
+
+#include <string.h>
+
+enum { REST = 100000 }; /* a size for canvas_sub: all that is left */
+/* Newest known of a slot: from the running trainer, else what the slot keeps. */
+const struct series *slot_series(const struct app *a, int slot, const char *name);
+const struct learner *slot_learner(const struct app *a, int slot); /* constant facts only; NULL = none */
+const char *slot_state(struct app *a, int slot);                   /* READY RUN PAUSED STEP REPLAY DONE FAILED, "" without a model */
+int64_t slot_step(struct app *a, int slot);
+/* "d=64 L=2 H=2": what tells two models of a kind apart. */
+void slot_brief(const struct app *a, int slot, char *buf, size_t size);
+/* The distribution the model's loss is measured by: its floor on the planted data. */
+enum floor_kind { FLOOR_NONE, FLOOR_SOFTMAX, FLOOR_BCE };
+enum floor_kind slot_floor(const struct app *a, int slot);
+/* Ceiling the screen's numbers are compared with, NULL: none. */
+const struct ceiling *app_ceiling(const struct app *a);
+
+/* Keys of a list: "Up".."HalfDown".  true = *at moved or could have; page: rows shown. */
+bool list_key(const char *key, int *at, int n, int page);
+/* Name without id for narrow places; "" without names. */
+const char *item_name(const struct app *a, int32_t item);
+/* "12 stool" in `width` columns from (row,col), id right-aligned in `id_width`.  Returns columns used. */
+int draw_item(const struct canvas *c, int row, int col, int width, int id_width, enum role role, const struct app *a, int32_t item);
+int item_digits(const struct app *a);                              /* columns of the largest id */
+/* Spearman's rank correlation (mean ranks of ties) of n <= SEQ_MAX values; NaN below 3 values or without spread. */
+double spearman(const double *x, const double *y, int n);
+uint64_t sequence_hash(const struct sequence *s);
+/* A line in the middle of an empty pane: what it would show, and what to do. */
+void draw_empty(const struct canvas *c, const char *what, const char *todo);
+/* sequence before the last edit, NULL = none */
+const struct sequence *sequence_before(const struct app *a);
+bool find_in(const char *hay, const char *needle);                 /* case-insensitive; "" is found nowhere */
+/* Log of the odds-free kind: x ln x with 0 at 0. */
+double entropy_of(const double *p, int32_t n);                     /* nats, p[1..n] */
+
+#endif

@@ -271,7 +271,7 @@ static void open_prompt(struct screen *s, enum mode mode, const char *label, con
 static void open_by_words(struct screen *s, const char *words)
 {
     struct app *a = s->app;
-    char label[96], name[64], fill[200];
+    char label[96], name[64], fill[320];
     if (strcmp(words, "find") == 0) {
         open_prompt(s, MODE_FIND, "/ ", "");
     } else if (strcmp(words, "whatif replace") == 0 || strcmp(words, "whatif insert") == 0) {

@@ -321,8 +321,8 @@ void canvas_spark(const struct canvas *c, int row, int col, int width, enum role
     static const char *const ascii[8] = {"_", ".", ":", "-", "=", "+", "*", "#"};
     size_t first = n > (size_t)(width > 0 ? width : 0) ? n - (size_t)width : 0;
     if (lo >= hi) {
-        lo = INFINITY;
-        hi = -INFINITY;
+        lo = HUGE_VAL;
+        hi = -HUGE_VAL;
         for (size_t i = first; i < n; i++)
             if (isfinite(v[i])) {
                 lo = fmin(lo, v[i]);

@@ -1,5 +1,6 @@
 /* Every op against central differences.  The list of tests is ops.def itself: an op without a function grad_<op> here does
  * not compile.  In the double build the relative tolerance is 1e-6, in the float build 1e-3. */
+#include "engine/train/heads.h"
 #include "tests/support/grad.h"
 
 #include <setjmp.h>
@@ -527,12 +528,28 @@ static void grad_kl(void **state)
     CHECK({"kl_prior", 2, {{"ms", 2, {7, 10}, 0, 0}, {"prior", 2, {7, 10}, 0, 0}}, b_kl_prior, NULL, 0});
 }
 
-/* The output layers have a test of their own beside them: tests/grad/test_grad_heads.c. */
+/* ---- output layers: every loss and choice of columns has its formula in tests/unit/test_heads.c; here the op's path ---- */
+
+BUILD(b_head)
+{
+    UNUSED();
+    static const int32_t target[] = {3, 1, 7, 3}, neg[] = {2, 4, 5, 2, 6, 1, 8, 8}, session[] = {0, 0, 1, 1};
+    static const float weight[] = {0.25f, 0.5f, 0.125f, 1};
+    struct head hd = *(const struct head *)ctx;
+    const struct block b = {.n = 2, .n_query = 4, .n_target = 1, .n_neg = 2, .target = target, .neg = neg, .weight = weight, .query_session = session};
+    hd.table = p[1];
+    hd.bias = p[2];
+    op_head(t, in[0], &hd, &b);
+    return NULL;
+}
 static void grad_head(void **state)
 {
     (void)state;
+    static const struct head heads[] = {{.loss = HEAD_XENT, .cols = COLS_ALL, .n_items = 8}, {.loss = HEAD_SAMPLED, .cols = COLS_SESSION, .n_items = 8},
+                                        {.loss = HEAD_BCE, .cols = COLS_QUERY, .n_items = 8}, {.loss = HEAD_BPR_MAX, .cols = COLS_QUERY, .act = ACT_ELU, .act_a = 0.5f, .bpreg = 1, .n_items = 8}};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        CHECK({"head", 3, {{"h", 2, {4, 5}, 0, 0}, {"E", 2, {9, 5}, PARAM_ROWS | PARAM_ZERO_ROW0, 0}, {"b", 1, {9}, 0, 0}}, b_head, &heads[i], 2});
 }
-
 // clang-format on
 int main(void)
 {

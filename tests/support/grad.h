@@ -17,7 +17,8 @@ struct grad_case {
     const char *name;
     int n_arg;
     struct grad_arg arg[GRAD_MAX_ARG];
-    /* The output, of any shape, from the inputs as tensors (in) or as tables (p). */
+    /* The output, of any shape, from the inputs as tensors (in) or as tables (p).  NULL: the case is the loss terms it
+     * added itself. */
     struct tensor *(*build)(struct tape *t, struct tensor *const *in, const struct param *const *p, const void *ctx);
     const void *ctx;
     float tol; /* factor on the tolerance; 0: 1 */

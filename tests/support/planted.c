@@ -1,0 +1,240 @@
+#include "tests/support/planted.h"
+#include "engine/tensor/gemm.h"
+#include "models/models.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static struct learner *born(const struct model_def *m, const struct hparams *hp, const struct split *sp, uint64_t seed)
+{
+    struct learner *l;
+    struct err err;
+    if (learner_new(&l, m, hp, sp, seed, &err))
+        fail_msg("%s", err.msg);
+    return l;
+}
+
+static struct hparams *settings_of(const struct model_def *m, const char *settings)
+{
+    struct hparams *hp;
+    struct err err;
+    if (hparams_new(&hp, m->hparams, m->name, &err) || hparams_set_all(hp, settings, &err))
+        fail_msg("%s", err.msg);
+    return hp;
+}
+
+void planted_more(struct planted *p, int64_t steps)
+{
+    struct err err;
+    struct step_info info;
+    double began = now_s();
+    for (int64_t i = 0; i < steps; i++) {
+        if (learner_step(p->l, p->pool, NULL, &info, &err))
+            fail_msg("%s", err.msg);
+        p->loss = info.loss;
+    }
+    p->seconds += now_s() - began;
+    weights_unref(p->w);
+    if (weights_of(&p->w, p->l, &err))
+        fail_msg("%s", err.msg);
+}
+
+void planted_train(struct planted *p, const char *world, uint64_t seed, int32_t sessions, const char *model,
+                   const char *settings, int64_t steps)
+{
+    struct err err;
+    const char *note;
+    struct world_opts o = {.items = 240, .sessions = sessions, .noise = -1, .seed = seed};
+    memset(p, 0, sizeof *p);
+    gemm_start(&note);
+    if (world_generate(&p->ds, world, &o, &err) || split_new(&p->sp, p->ds, SPLIT_SESSIONS, &err) ||
+        pool_new(&p->pool, 0, &err) || explore_new(&p->ask, &err))
+        fail_msg("%s", err.msg);
+    const struct model_def *m = model_find(model);
+    assert_non_null(m);
+    p->hp = settings_of(m, settings);
+    p->l = born(m, p->hp, p->sp, seed);
+    planted_more(p, steps);
+}
+
+void planted_free(struct planted *p)
+{
+    explore_free(p->ask);
+    weights_unref(p->w);
+    learner_free(p->l);
+    hparams_free(p->hp);
+    pool_free(p->pool);
+    split_free(p->sp);
+    dataset_free(p->ds);
+    memset(p, 0, sizeof *p);
+}
+
+static struct eval_spec questions(const struct planted *p, int flag, bool in_place)
+{
+    struct eval_spec s;
+    eval_defaults(&s, p->sp);
+    s.on = PART_TEST;
+    s.k = 10;
+    s.flag = flag;
+    s.in_place = in_place;
+    return s;
+}
+
+struct eval_result planted_eval(struct planted *p, int flag, bool in_place)
+{
+    struct eval_spec s = questions(p, flag, in_place);
+    struct eval_result r;
+    struct err err;
+    if (eval_run(p->w, &s, p->pool, NULL, &r, &err))
+        fail_msg("%s", err.msg);
+    return r;
+}
+
+struct eval_result planted_baseline(struct planted *p, const char *model, int flag)
+{
+    const struct model_def *m = model_find(model);
+    assert_non_null(m);
+    struct eval_spec s = questions(p, flag, false);
+    struct hparams *hp = settings_of(m, "");
+    struct learner *l = born(m, hp, p->sp, 1);
+    struct eval_result r;
+    struct weights *w;
+    struct err err;
+    if (weights_of(&w, l, &err) || eval_run(w, &s, p->pool, NULL, &r, &err))
+        fail_msg("%s", err.msg);
+    weights_unref(w);
+    learner_free(l);
+    hparams_free(hp);
+    return r;
+}
+
+struct ceiling planted_ceiling(struct planted *p, int flag)
+{
+    struct eval_spec s = questions(p, flag, false);
+    struct ceiling c;
+    struct err err;
+    if (eval_ceiling(p->sp, &s, &c, NULL, &err))
+        fail_msg("%s", err.msg);
+    return c;
+}
+
+double planted_gap(struct planted *p, double trivial)
+{
+    return (planted_eval(p, -1, false).hr - trivial) / (planted_ceiling(p, -1).oracle_hr10 - trivial);
+}
+
+double planted_excess(struct planted *p, unsigned flags, bool in_place, double *se)
+{
+    struct eval_spec s = questions(p, -1, in_place);
+    size_t n_case = (size_t)eval_count(p->sp, &s), i = 0;
+    struct rank_obs *obs = calloc(n_case, sizeof *obs);
+    double *logp = calloc(n_case, sizeof *logp), *odds = calloc((size_t)p->ds->n_items + 1, sizeof *odds);
+    double sum = 0, sum2 = 0, n = 0;
+    struct arena *mem;
+    struct err err;
+    assert_true(obs && logp && odds);
+    if (arena_new(&mem, 0, &err) || eval_ranks(p->w, &s, p->pool, NULL, obs, logp, &err))
+        fail_msg("%s", err.msg);
+    for (int64_t c = 0; c < p->sp->n_test; c++) {
+        const struct eval_case *k = &p->sp->test[c];
+        if (k->flag == WF_START)
+            continue;
+        assert_true(i < n_case);
+        if (obs[i].rank > 0 && flags >> k->flag & 1u) {
+            assert_int_equal(obs[i].target, k->target);
+            world_odds(p->ds->world, p->ds->item + p->ds->off[k->session], k->n_prefix, odds, mem);
+            double d = log(odds[k->target]) - logp[i];
+            sum += d;
+            sum2 += d * d;
+            n++;
+            arena_reset(mem);
+        }
+        i++;
+    }
+    assert_int_equal(i, n_case);
+    assert_true(n > 1);
+    *se = sqrt((sum2 / n - sum / n * (sum / n)) / n);
+    free(obs);
+    free(logp);
+    free(odds);
+    arena_free(mem);
+    return sum / n;
+}
+
+static double softplus(double x)
+{
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+double planted_bce(struct planted *p, double *floor)
+{
+    int32_t v = p->ds->n_items;
+    double *odds = calloc((size_t)v + 1, sizeof *odds), sum = 0, n = 0;
+    struct arena *mem;
+    assert_non_null(odds);
+    assert_int_equal(arena_new(&mem, 0, NULL), ST_OK);
+    for (int64_t c = 0; c < p->sp->n_test; c++) {
+        const struct eval_case *k = &p->sp->test[c];
+        if (k->flag == WF_START)
+            continue;
+        const int32_t *item = p->ds->item + p->ds->off[k->session];
+        struct question q = {.kind = ASK_SCORE, .n = k->n_prefix, .item = item};
+        const struct answer *a = explore_ask(p->ask, p->w, &q, NULL);
+        if (a->err.code)
+            fail_msg("%s", a->err.msg);
+        world_odds(p->ds->world, item, k->n_prefix, odds, mem);
+        for (int32_t j = 1; j <= v; j++)
+            sum += odds[j] * softplus(-(double)a->score[j]) + softplus((double)a->score[j]) / v;
+        n++;
+        arena_reset(mem);
+    }
+    *floor = planted_ceiling(p, -1).bce_floor;
+    free(odds);
+    arena_free(mem);
+    return sum / n;
+}
+
+int32_t planted_answer(struct planted *p, const int32_t *item, int32_t n)
+{
+    struct question q = {.kind = ASK_SCORE, .n = n, .item = item};
+    const struct answer *a = explore_ask(p->ask, p->w, &q, NULL);
+    int32_t best;
+    float score;
+    if (a->err.code)
+        fail_msg("%s", a->err.msg);
+    assert_int_equal(top_items(a->score, a->n_items, 1, NULL, 0, &best, &score), 1);
+    return best;
+}
+
+int planted_attention(struct planted *p, const int32_t *item, int32_t n, int32_t back, double *by_head)
+{
+    struct question q = {.kind = ASK_PROBES, .n = n, .item = item, .probes = "block*.attn.prob"};
+    const struct answer *a = explore_ask(p->ask, p->w, &q, NULL);
+    int k = 0;
+    if (a->err.code)
+        fail_msg("%s", a->err.msg);
+    assert_true(a->n_probe > 0);
+    for (int i = 0; i < a->n_probe; i++) {
+        const struct probe_copy *c = &a->probe[i];
+        int32_t t = c->d[2];
+        assert_int_equal(c->nd, 3);
+        assert_int_equal(t, a->n);
+        assert_true(back < t);
+        for (int32_t h = 0; h < c->d[0] && k < 64; h++)
+            by_head[k++] = (double)c->x[((size_t)h * (size_t)t + (size_t)(t - 1)) * (size_t)t + (size_t)(t - 1 - back)];
+    }
+    return k;
+}

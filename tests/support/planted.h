@@ -1,0 +1,40 @@
+/* A model trained on a generated world, and the questions that tell whether it found what is planted there.  Errors fail the test. */
+#ifndef TESTS_SUPPORT_PLANTED_H
+#define TESTS_SUPPORT_PLANTED_H
+
+#include "engine/train/eval.h"
+#include "engine/train/explore.h"
+
+struct planted {
+    struct dataset *ds;
+    struct split *sp;
+    struct hparams *hp;
+    struct learner *l;
+    struct pool *pool;
+    struct weights *w;
+    struct explore *ask;
+    double seconds, loss; /* of training; of the last step */
+};
+/* sessions 0: the world's own number.  steps: updates. */
+void planted_train(struct planted *p, const char *world, uint64_t seed, int32_t sessions, const char *model,
+                   const char *settings, int64_t steps);
+void planted_more(struct planted *p, int64_t steps);
+void planted_free(struct planted *p);
+
+/* Test part, ranked in full; flag: -1 = all but the first items. */
+struct eval_result planted_eval(struct planted *p, int flag, bool in_place);
+struct eval_result planted_baseline(struct planted *p, const char *model, int flag);
+struct ceiling planted_ceiling(struct planted *p, int flag);
+/* (model - trivial) / (oracle - trivial) on HR@10, all but the first items. */
+double planted_gap(struct planted *p, double trivial);
+/* Mean of -ln q(target) + ln p(target) over test events with one of the flags (bits 1 << flag): q the model's odds, p the exact
+ * ones.  Its expectation is never negative; a mean some standard errors below zero is a leak. */
+double planted_excess(struct planted *p, unsigned flags, bool in_place, double *se);
+/* bce: softplus(-s) under the exact odds + the mean of softplus(s) over all items, its floor beside it. */
+double planted_bce(struct planted *p, double *floor);
+int32_t planted_answer(struct planted *p, const int32_t *item, int32_t n); /* the best item */
+/* Attention of the last row to the row `back` before it (n - 1: the first), in the best head of any block for this session;
+ * by_head (or NULL): every (block, head) in turn, at most 64.  Returns how many. */
+int planted_attention(struct planted *p, const int32_t *item, int32_t n, int32_t back, double *by_head);
+
+#endif

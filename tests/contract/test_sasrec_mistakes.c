@@ -170,6 +170,77 @@ static void test_equations(void **state)
     }
 }
 
+static double softplus(double x)
+{
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+/* The five losses from the states, by their formulas. */
+static double loss_by_formula(const char *loss, const double *s, double t, const int32_t *target, const int32_t *neg, int32_t k)
+{
+    double sum = 0;
+    for (int q = 0; q < 9; q++) {
+        const double *row = s + (size_t)q * (V + 1);
+        double pos = row[target[q]], all = 0, below = 0;
+        /* ssm: one list a session, the others: one a row */
+        const int32_t *n = strcmp(loss, "ssm") == 0 ? neg : neg + (size_t)q * (size_t)k;
+        for (int32_t j = 0; j < k; j++) {
+            all += softplus(row[n[j]]);
+            below += exp(row[n[j]]);
+        }
+        if (strcmp(loss, "gbce") == 0) {
+            double alpha = k / (V - 1.0), beta = 1 - t * (1 - alpha);
+            sum += (beta * softplus(-pos) + all) / (k + 1);
+        } else if (strcmp(loss, "ssm") == 0) {
+            sum += log(exp(pos) + below) - pos;
+        } else if (strcmp(loss, "ce") == 0) {
+            for (int32_t v = 1; v <= V; v++)
+                below += exp(row[v]);
+            sum += log(below) - pos;
+        } else {
+            sum += softplus(-pos) + all;
+        }
+    }
+    return sum / 9;
+}
+
+static void test_losses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *settings;
+        int32_t neg;
+        double t;
+    } of[] = {{"bce", "loss=bce", 1, 0},         {"bce_k", "loss=bce_k neg=3", 3, 0},
+              {"gbce", "loss=gbce neg=3", 3, 0.75}, {"gbce", "loss=gbce neg=3 gbce.t=0.25", 3, 0.25},
+              {"ce", "loss=ce", 0, 0},           {"ssm", "loss=ssm neg=3", 3, 0}};
+    static const int32_t neg[27] = {5, 6, 4, 9, 2, 14, 23, 18, 4, 11, 13, 15, 16, 19, 20, 21, 24, 26, 27, 28, 29, 2, 4, 5, 6, 7, 10};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        for (int own = 0; own < 2; own++) { /* the input's table, one of its own */
+            struct kit k;
+            struct block b;
+            char settings[160];
+            const int32_t *item = walk, len = 9;
+            static double want[10 * (V + 1)];
+            static real h[16 * D];
+            snprintf(settings, sizeof settings, "d=8 heads=2 maxlen=12 dropout=0 tie_output=%d %s", !own, of[i].settings);
+            kit_new(&k, "sasrec", settings, V, 3);
+            shake(&k);
+            assert_int_equal(k.spec.n_neg, of[i].neg);
+            states(&k, walk, 9, h);
+            for (size_t q = 0; q < 9; q++)
+                for (size_t v = 0; v <= V; v++) {
+                    double *s = &want[q * (V + 1) + v];
+                    *s = 0;
+                    for (size_t j = 0; j < D; j++)
+                        *s += (double)h[q * D + j] * (double)*kit_value(&k, own ? "out.E2" : "item.E", v * D + j);
+                }
+            kit_block(&k, &b, 1, &item, &len, walk + 1, of[i].neg, neg);
+            assert_close1(of[i].settings, kit_loss(&k, &b), loss_by_formula(of[i].name, want, of[i].t, walk + 1, neg, of[i].neg), 1e-5, 0);
+            kit_free(&k);
+        }
+}
+
 /* ---- Training on a small data set ---- */
 
 struct run {
@@ -613,6 +684,7 @@ int main(void)
         cmocka_unit_test(test_no_leak_through_layernorm_and_convolution),
         cmocka_unit_test(test_row_0_stays_zero),
         cmocka_unit_test(test_equations),
+        cmocka_unit_test(test_losses),
         cmocka_unit_test(test_loss_is_a_mean_over_targets),
         cmocka_unit_test(test_negatives),
         cmocka_unit_test(test_positions),

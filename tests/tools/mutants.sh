@@ -1,0 +1,76 @@
+#!/bin/sh
+# Plants known mistakes, one at a time, in a copy of the tree; a test must fail for each.  Closes with `N caught, N survived`.
+#   tests/tools/mutants.sh [part of a name]
+# A line below: mutant NAME FILE SED TEST.  SED must change FILE, and the result must build.
+only=$1
+box=$(mktemp -d) || exit 1
+trap 'rm -rf "$box"' EXIT
+git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$box" || exit 1
+mkdir -p "$box/build"
+[ -d build/release ] && cp -a build/release "$box/build/"
+cd "$box" || exit 1
+export OPENBLAS_NUM_THREADS=1 LC_ALL=C.UTF-8 SEQLAB_HOME="$box/home" TMPDIR="$box"
+caught=0 survived=0
+
+mutant() {
+    case $1 in *"$only"*) ;; *) return ;; esac
+    cp "$2" "$box/kept"
+    sed -i -E "$3" "$2"
+    if cmp -s "$2" "$box/kept"; then
+        echo "STALE     $1: the pattern is no longer in $2"
+        survived=$((survived + 1))
+        return
+    fi
+    if ! make -s "build/release/tests/$4" >"$box/log" 2>&1; then
+        echo "NO BUILD  $1"
+        tail -3 "$box/log"
+        survived=$((survived + 1))
+    elif timeout 120 "build/release/tests/$4" >"$box/log" 2>&1; then
+        echo "SURVIVED  $1  ($4 passed)"
+        survived=$((survived + 1))
+    else
+        echo "caught    $1  ($(grep -m 1 '^\[  FAILED  \] [^0-9]' "$box/log" | sed 's/.*\] //'))"
+        caught=$((caught + 1))
+    fi
+    cp "$box/kept" "$2"
+}
+
+mistakes=contract/test_sasrec_mistakes
+golden=golden/test_sasrec_golden
+# SASRec: what implementations have got wrong
+mutant "1 attention sees the future"          models/sasrec.c 's/m->heads, true, m->dropout/m->heads, false, m->dropout/' $mistakes
+mutant "1 convolution sees the future"        engine/tensor/ops_conv.c 's/^(            kern\(\)->gemm\(GEMM_FULL, m, out, in, x->x \+ \(size_t\))first( \* ldx, ldx, 1, tap)/\1(first + (lag ? 2 * lag < m ? 2 * lag : 0 : 0))\2/' $mistakes
+mutant "2 attention across sessions"          models/sasrec.c 's/op_attention\(t, q, k, v, b->off, b->n,/op_attention(t, q, k, v, (int32_t[]){0, b->off[b->n]}, 1,/' $mistakes
+mutant "3 convolution across sessions"        models/sasrec.c 's/tape_param\(t, p->b\), b->off, b->n, act/tape_param(t, p->b), (int32_t[]){0, b->off[b->n]}, 1, act/' $mistakes
+mutant "4 row 0 drifts: starts like others"   models/sasrec.c 's/PARAM_ROWS \| PARAM_ZERO_ROW0/PARAM_ROWS/' $mistakes
+mutant "5 official: residual from X"          models/sasrec.c 's/w, q_in, x, 0\), q_in\);/w, q_in, x, 0), x);/' $mistakes
+mutant "5 official: K and V from LN(X)"       models/sasrec.c 's/w, q_in, x, 0\), q_in\);/w, q_in, q_in, 0), q_in);/' $golden
+mutant "5 official: second residual from Y"   models/sasrec.c 's/w, f_in\), f_in\) : f_in;/w, f_in), y) : f_in;/' $golden
+mutant "5 pre_ln: residual from LN(X)"        models/sasrec.c 's/w, q_in, q_in, m->dropout\), x\);/w, q_in, q_in, m->dropout), q_in);/' $golden
+mutant "5 post_ln: norm before the residual"  models/sasrec.c 's/op_add\(t, feed\(m, t, b, w, y\), y\)\) : y;/feed(m, t, b, w, y)) : y;/' $mistakes
+mutant "6 scale 1 over sqrt(d)"                   engine/tensor/ops_attention.c 's/1 \/ sqrtf\(\(float\)c->dh\)/1 \/ sqrtf((float)(c->dh * heads))/' $mistakes
+mutant "7 loss over all slots"                engine/data/batch_sessions.c 's/n \/ \(double\)b->n_counted/n \/ ((double)plan->n_session * b->s.max_len)/' $mistakes
+mutant "8 rejection forgotten"                models/sasrec.c 's/m->batch.neg_reject = hp_bool\(hp, "neg.reject"\)/m->batch.neg_reject = false/' $mistakes
+mutant "8 item V is never drawn"              engine/data/negatives.c 's/u \* \(uint32_t\)t->n;/u * (uint32_t)(t->n - 1);/' $mistakes
+mutant "8 id 0 is drawn"                      engine/data/negatives.c 's/return i \+ 1;/return i;/' $mistakes
+mutant "9 positions from the wrong side"      engine/data/batch.c 's/s->max_len - len \+ t : t/t : t/' $mistakes
+mutant "9 the oldest items are kept"          engine/data/block.c 's/item\[len - read \+ t - empty\]/item[t - empty]/' $mistakes
+mutant "10 dropout in answers"                engine/tensor/tape.c 's/return t->env.training;/return true;/' $mistakes
+mutant "11 the validation item trains"        engine/data/split.c 's/len < 3 \? len : len - 2;/len < 3 ? len : len - 1;/' $mistakes
+mutant "12 ties count as won"                 engine/train/eval.c 's/o->rank \+= 0.5 \* o->n_tie;/o->n_tie = 0;/' $mistakes
+mutant "13 id 0 is offered"                   engine/train/heads.c 's/o\[0\] = \(real\)-INFINITY;/o[0] = 0;/' $mistakes
+mutant "13 a repeated target is left out"     engine/train/eval.c 's/if \(i != c->target \&\& !seen\[i\]\)/if (seen[c->target] || (i != c->target \&\& !seen[i]))/' $mistakes
+mutant "14 beta2 .999 in the paper's preset"  models/sasrec.c '/define PAPER/,/batch=128/s/beta2=0.98/beta2=0.999/' $mistakes
+mutant "14 beta2 does not reach Adam"         engine/train/learner_step.c 's/\.beta2 = hp_float\(l->hp, "beta2"\)/.beta2 = 0.999f/' $mistakes
+mutant "15 no gradient through the input"     engine/tensor/ops_rows.c 's/^    tape_rows_grad\(t, c->table, .*c->scale\);/    (void)c->scale;/' $golden
+mutant "15 scale forgotten in the gradient"   engine/tensor/ops_rows.c 's/(tape_rows_grad\(t, c->table, .*)c->scale\);/\11);/' $golden
+mutant "16 softplus overflows"                engine/train/heads.c 's/return \(x > 0 \? x : 0\) \+ log1p\(exp\(-fabs\(x\)\)\);/return log((double)(float)(1 + exp(x)));/' $mistakes
+
+# Beyond the sixteen
+mutant "gbce: beta not applied"               models/sasrec.c 's/m->head.gbce_t = hp_float\(hp, "gbce.t"\);/m->head.gbce_t = 0;/' $mistakes
+mutant "markov: counts without a prior"       models/markov.c 's/double c = m->prior \* m->pop\[v\];/double c = 0;/' contract/test_models
+mutant "lens is not declared"                 models/sasrec.c 's/^    \{"lens\*",/    {"lenz*",/' contract/test_models
+
+echo
+echo "$caught caught, $survived survived"
+[ "$survived" -eq 0 ]

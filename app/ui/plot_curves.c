@@ -13,8 +13,15 @@ struct pen {
     int sx, sy;                 /* dots a cell */
     struct style style;
     char mark;                  /* ASCII set */
-    bool under;                 /* never takes a cell's colour from what is there */
+    color_t behind[2];          /* colours of what lies behind: a cell of those is replaced, not merged with */
 };
+
+static uint32_t cell_code_any(const struct canvas *c, int row, int col, color_t *fg)
+{
+    const struct cell *cell = grid_at(c->g, c->row + row, c->col + col);
+    *fg = cell ? cell->fg : COLOR_NONE;
+    return cell ? cell->ch[0] : 0;
+}
 
 static uint32_t cell_code(const struct canvas *c, int row, int col)
 {
@@ -34,28 +41,23 @@ static void dot(const struct pen *p, int x, int y)
     if (x < 0 || y < 0 || x >= p->area.cols * p->sx || y >= p->area.rows * p->sy)
         return;
     int col = x / p->sx, row = y / p->sy;
-    uint32_t was = cell_code(&p->area, row, col), code;
-    struct style st = p->style;
+    color_t fg;
+    uint32_t was = cell_code_any(&p->area, row, col, &fg), code;
+    /* Curves share a cell by merging dots; faint dots behind give way, or the curve would look thick. */
+    if (fg != COLOR_NONE && fg != p->style.fg && (fg == p->behind[0] || fg == p->behind[1]))
+        was = ' ';
     if (p->sx == 2) {
         bool dots = was > 0x2800 && was <= 0x28ff;
         code = 0x2800u | (dots ? was & 0xffu : 0u) | bits[x % 2][y % 4];
-        if (dots && p->under) {
-            const struct cell *cell = grid_at(p->area.g, p->area.row + row, p->area.col + col);
-            st = (struct style){cell->fg, cell->bg, cell->attrs};
-        }
     } else if (p->sy == 2) {
         bool up = y % 2 == 0;
         code = up ? 0x2580 : 0x2584;
         if (was == 0x2588 || was == (up ? 0x2584u : 0x2580u))
             code = 0x2588;
-        if (p->under && (was == 0x2580 || was == 0x2584 || was == 0x2588))
-            return;
     } else {
         code = (uint32_t)(unsigned char)p->mark;
-        if (p->under && was != ' ' && was != 0)
-            return;
     }
-    put_code(&p->area, row, col, code, st);
+    put_code(&p->area, row, col, code, p->style);
 }
 
 static void vertical(const struct pen *p, int x, int y0, int y1)
@@ -156,7 +158,8 @@ static bool row_free(const struct canvas *c, int row, int col, int width)
     return true;
 }
 
-/* The name stands at the right end, one row off the line where there is room, or on it. */
+/* The name stands at the right end beside its line; where curves are in the way, further left; on the line
+ * itself when there is no free place at all. */
 static void name_level(const struct pen *p, const struct curve_frame *f, const struct curve_level *l)
 {
     double at = curve_place_y(f, l->y);
@@ -164,21 +167,21 @@ static void name_level(const struct pen *p, const struct curve_frame *f, const s
         return;
     char text[64], num[FMT_NUM];
     snprintf(text, sizeof text, "%s %s", l->name, fmt_short(num, l->y));
-    int w = text_width(text), col = p->area.cols - w - 1;
-    int row = dot_y(p, f, l->y) / p->sy;
-    if (col < 1)
+    int w = text_width(text), right = p->area.cols - w - 1, row = dot_y(p, f, l->y) / p->sy;
+    if (right < 1)
         return;
     static const int tries[] = {1, -1, 2, -2};
-    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
-        int r = row + tries[i];
-        if (r >= 0 && r < p->area.rows && row_free(&p->area, r, col - 1, w + 2)) {
-            canvas_text(&p->area, r, col, ROLE_LEVEL, text);
-            return;
+    for (int col = right; col >= 1; col -= 3)
+        for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+            int r = row + tries[i];
+            if ((col == right || i < 2) && r >= 0 && r < p->area.rows && row_free(&p->area, r, col - 1, w + 2)) {
+                canvas_text(&p->area, r, col, ROLE_LEVEL, text);
+                return;
+            }
         }
-    }
     if (row >= 0 && row < p->area.rows) {
-        canvas_text(&p->area, row, col - 1, ROLE_LEVEL, " ");
-        canvas_text(&p->area, row, col, ROLE_LEVEL, text);
+        canvas_text(&p->area, row, right - 1, ROLE_LEVEL, " ");
+        canvas_text(&p->area, row, right, ROLE_LEVEL, text);
     }
 }
 
@@ -210,11 +213,15 @@ static void draw_axis_y(const struct canvas *c, const struct pen *p, const struc
     int top = p->area.row - c->row;
     for (int r = 0; r < p->area.rows; r++)
         canvas_glyph(c, top + r, gutter - 1, ROLE_FRAME_ON, G_VLINE);
+    int before = p->area.rows + 1;
     for (size_t i = 0; i < t->n; i++) {
         int row = dot_y(p, f, t->at[i]) / p->sy;
         if (row < 0 || row >= p->area.rows)
             continue;
         canvas_glyph(c, top + row, gutter - 1, ROLE_FRAME_ON, G_TICK_Y);
+        if (row + 1 >= before) /* labels on touching rows read as one */
+            continue;
+        before = row;
         canvas_right(c, top + row, 0, gutter - 1, ROLE_AXIS, t->text[i]);
     }
 }
@@ -314,7 +321,7 @@ static void draw_legend(const struct canvas *c, const struct curve_chart *ch, co
         const char *sample = s->dots ? "o" : ascii ? mark : t->glyphs == GLYPHS_BRAILLE ? "⠤⠤" : "▄▄";
         bool smooth = cols[i].avg != NULL;
         if (smooth)
-            snprintf(text, sizeof text, "%s smoothed %s", s->name, fmt_short(num, s->smooth));
+            snprintf(text, sizeof text, c->cols < 70 ? "%s ~%s" : "%s smoothed %s", s->name, fmt_short(num, s->smooth));
         else
             snprintf(text, sizeof text, "%s", s->name);
         col = legend_item(c, row, col, sample, canvas_style(c, theme_run(s->run)), text);
@@ -383,7 +390,8 @@ void curves_draw(const struct canvas *c, const struct curve_chart *chart, struct
         ch.n_series = SERIES_MAX;
     const struct theme *t = c->theme;
     struct pen p = {.sx = t->glyphs == GLYPHS_BRAILLE ? 2 : 1,
-                    .sy = t->glyphs == GLYPHS_BRAILLE ? 4 : t->glyphs == GLYPHS_BLOCK ? 2 : 1};
+                    .sy = t->glyphs == GLYPHS_BRAILLE ? 4 : t->glyphs == GLYPHS_BLOCK ? 2 : 1,
+                    .behind = {COLOR_NONE, COLOR_NONE}};
     bool axes = c->rows >= 5 && c->cols >= 20;
     bool legend = ch.legend && c->rows >= 8 && axes;
     int rows = c->rows - (axes ? 2 : 0) - (legend ? 1 : 0);
@@ -419,25 +427,27 @@ void curves_draw(const struct canvas *c, const struct curve_chart *chart, struct
         canvas_centre(&p.area, p.area.rows / 2, 0, p.area.cols, ROLE_DIM, "no points yet");
         goto out;
     }
-    for (size_t i = 0; i < ch.n_levels; i++)
-        draw_level(p, &f, &ch.levels[i]);
     struct pen faint = p;
     faint.style = t->role[ROLE_RAW];
     faint.mark = '.';
     for (size_t i = 0; i < ch.n_series; i++)
         if (cols[i].avg && ch.series[i].raw)
             draw_raw(&faint, &f, cols[i].raw, cols[i].n);
+    p.behind[0] = faint.style.fg;
+    p.behind[1] = t->role[ROLE_LEVEL].fg;
+    for (size_t i = 0; i < ch.n_levels; i++)
+        draw_level(p, &f, &ch.levels[i]);
     for (int pass = 0; pass < 2; pass++) /* what is pinned comes last, on top */
         for (size_t i = 0; i < ch.n_series; i++)
             if (!ch.series[i].hidden && ch.series[i].pinned == (pass == 1))
                 draw_series(p, &f, &ch.series[i], &cols[i]);
+    for (size_t i = 0; i < ch.n_series; i++)
+        draw_letter(&p, &f, &ch.series[i], &cols[i]);
     if (axes) {
         for (size_t i = 0; i < ch.n_levels; i++)
             name_level(&p, &f, &ch.levels[i]);
         draw_events(c, &p, &f, &ch, cols, rows, gutter);
     }
-    for (size_t i = 0; i < ch.n_series; i++)
-        draw_letter(&p, &f, &ch.series[i], &cols[i]);
     if (axes)
         draw_cursor(c, &p, &f, &ch, rows, gutter);
     if (legend)

@@ -150,7 +150,11 @@ static void draw_cell(const struct drawing *d, int row, int col, int y, int x)
         }
     }
     if (is_cursor(d->m, row, col)) {
+        /* on the value's own colour: the cursor must not hide what it points at */
+        color_t own = level >= 0 ? theme_level_color(d->c->theme, level, d->signs) : COLOR_NONE;
         struct style st = canvas_style(d->c, ROLE_CURSOR);
+        if (own != COLOR_NONE)
+            st = (struct style){theme_ink(own), own, ATTR_BOLD};
         for (int i = 0; i < h; i++) {
             canvas_put(d->c, y + i, x, "[", st);
             if (w > 1)
@@ -366,7 +370,7 @@ int heat_scale_line(const struct canvas *c, int row, int col, const struct heatm
     int shown = n > 16 ? 16 : n, wide = signs && t->depth != DEPTH_256 && t->depth != DEPTH_DIRECT ? 2 : 1;
     for (int i = 0; i < shown && col + wide <= c->cols; i++, col += wide)
         canvas_level(c, row, col, wide, shown > 1 ? i * (n - 1) / (shown - 1) : 0, signs, NULL);
-    snprintf(text, sizeof text, " %s", m->scale == HEAT_PER_ROW ? "row's largest" : signs ? fmt_signed(num, info->hi) : fmt_num(num, info->hi));
+    snprintf(text, sizeof text, " %s", m->scale == HEAT_PER_ROW ? "row max" : signs ? fmt_signed(num, info->hi) : fmt_num(num, info->hi));
     col += canvas_text(c, row, col, ROLE_DIM, text);
     return col - began;
 }

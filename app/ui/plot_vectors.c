@@ -304,7 +304,7 @@ static void heat_panel(const struct panel *p, const struct heatmap *m)
     sx += text_room(what, 9.5) + 8;
     for (int i = 0; i < 48; i++)
         p->dev->rect(p->dev->ctx, sx + i * 2.5, sy, 2.7, 9, heat_rgb(p, m, i / 47.0), 1);
-    snprintf(s, sizeof s, "%s", m->scale == HEAT_PER_ROW ? "row's largest" : fmt_short(num, hi));
+    snprintf(s, sizeof s, "%s", m->scale == HEAT_PER_ROW ? "row max" : fmt_short(num, hi));
     text(p, sx + 48 * 2.5 + 6, sy + 8, VEC_START, 9.5, p->look->dim, false, s);
     if (m->row_name && m->col_name) {
         snprintf(s, sizeof s, "rows: %s   columns: %s", m->row_name, m->col_name);

@@ -171,7 +171,7 @@ static void test_numbers(void **state)
         {9.9996, "10.00", "10"}, {99999.5, "100000", "100000"}, {1234.56, "1235", "1235"},
         {0.0005, "0.0005000", "0.0005"}, {1.25e-5, "1.250e-05", "1.25e-05"}, {2.5e7, "2.500e+07", "2.5e+07"},
         {-0.0714, "-0.07140", "-0.0714"}, {1e300, "1.000e+300", "1e+300"}, {5e-324, "4.941e-324", "4.941e-324"},
-        {NAN, "nan", "nan"}, {INFINITY, "inf", "inf"}, {-INFINITY, "-inf", "-inf"},
+        {(double)NAN, "nan", "nan"}, {HUGE_VAL, "inf", "inf"}, {-HUGE_VAL, "-inf", "-inf"},
     };
     // clang-format on
     char out[FMT_NUM];
@@ -218,8 +218,8 @@ static void test_bars(void **state)
     struct canvas c = canvas_of(&g, &theme);
     canvas_bar(&c, 0, 0, 8, ROLE_BAR, 1, 2);
     canvas_bar(&c, 1, 0, 8, ROLE_BAR, 0.0625, 1);
-    canvas_bar(&c, 2, 0, 8, ROLE_BAR, NAN, 1);
-    double v[] = {0, 1, 2, NAN, 7};
+    canvas_bar(&c, 2, 0, 8, ROLE_BAR, (double)NAN, 1);
+    double v[] = {0, 1, 2, (double)NAN, 7};
     canvas_spark(&c, 3, 0, 8, ROLE_BAR, v, 5, 0, 0);
     check_text(&g, "████\n▌\n\n▁▂▃ █\n");
     struct theme ascii;

@@ -34,7 +34,7 @@ static bool has_text(const struct grid *g, const char *want)
 static void test_ema(void **state)
 {
     (void)state;
-    const double y[] = {4, 2, 6, NAN, 1};
+    const double y[] = {4, 2, 6, (double)NAN, 1};
     struct ema e = {0, 0};
     assert_true(ema_push(&e, 0.9, y[0]) == 4); /* start-up correction: the first is itself */
     assert_true(fabs(ema_push(&e, 0.9, y[1]) - (0.9 * 4 + 2) / 1.9) < 1e-12);
@@ -165,7 +165,7 @@ static void test_cache(void **state)
 static void test_odd_values(void **state)
 {
     (void)state;
-    double y[] = {1, -1, 0, NAN, INFINITY, 2, 4};
+    double y[] = {1, -1, 0, (double)NAN, HUGE_VAL, 2, 4};
     struct points p = {7, NULL, y};
     struct curve_series s = {.name = "s", .n = 7, .at = point_at, .ctx = &p};
     struct curve_chart ch = {.series = &s, .n_series = 1, .log_y = true, .legend = true};

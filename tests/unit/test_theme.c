@@ -121,7 +121,7 @@ static void test_levels(void **state)
                 assert_int_equal(theme_level(&t, 1, div), n - 1);
                 assert_int_equal(theme_level(&t, -99, div), 0);
                 assert_int_equal(theme_level(&t, 99, div), n - 1);
-                assert_int_equal(theme_level(&t, NAN, div), 0);
+                assert_int_equal(theme_level(&t, (double)NAN, div), 0);
                 for (double v = lo; v <= 1; v += 0.001) {
                     int level = theme_level(&t, v, div);
                     assert_true(level >= seen && level <= seen + 1);

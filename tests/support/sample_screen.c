@@ -29,7 +29,7 @@ void sample_make(struct sample *s, size_t steps, int side)
             sum += exp(score);
         }
         for (int c = 0; c < side; c++)
-            s->attn[r * side + c] = c <= r ? (float)(s->attn[r * side + c] / sum) : NAN;
+            s->attn[r * side + c] = c <= r ? s->attn[r * side + c] / (float)sum : (float)NAN;
     }
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct head_batch; /* engine/train/heads.h */
 struct block {               /* arrays live in the shard's arena; R = off[n] rows in all; n = 0 is legal */
     int32_t n, n_query, n_target, n_neg;
     int32_t row0;            /* first row of this block within the batch: random numbers count from it */
@@ -31,6 +32,8 @@ struct block {               /* arrays live in the shard's arena; R = off[n] row
     const int32_t *node, *node_off, *alias, *adj_off;  /* session graphs, packed: distinct items, (n+1), (R), (n+1) */
     const float *adj_in, *adj_out;                     /* m x m each, at adj_off[s] */
     int64_t step, epoch_step;                          /* for schedules: beta, learning rate */
+    struct head_batch *head_batch;                     /* set by the learner when the output layer works on the batch, else NULL */
+    int32_t shard;                                     /*   which of its parts this block is */
 };
 
 #endif

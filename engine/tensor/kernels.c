@@ -5,6 +5,7 @@
  * A row is computed by the same operations in the same order wherever it stands, so its bits are its own. */
 #include "engine/tensor/kernels_isa.h"
 #include "engine/tensor/kernels_gemm.h"
+#include "engine/tensor/kernels_head.h"
 #include "engine/tensor/vec.h"
 
 static void transpose(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y, size_t ldy)
@@ -387,12 +388,6 @@ static void layernorm_back(const real *gy, const real *gamma, const real *xhat, 
 
 /* ---- softmax ---- */
 
-#ifdef SEQLAB_DOUBLE
-#define LOWEST ((real)-1e300)
-#else
-#define LOWEST ((real)-3.0e38f)
-#endif
-
 /* Largest of columns 0..n-1; NaN are passed over here and come out of the exponentials. */
 INLINE real row_max(const real *x, int32_t n)
 {
@@ -577,4 +572,12 @@ const struct kernels NAME(KERNEL_ISA) = {
     .colsum = colsum,
     .adam = adam,
     .adagrad = adagrad,
+    .pick_dot = pick_dot,
+    .pick_back = pick_back,
+    .col_stats = col_stats,
+    .col_exp = col_exp,
+    .softplus_sum = softplus_sum,
+    .rank_loss = rank_loss,
+    .score_act = score_act,
+    .score_act_back = score_act_back,
 };

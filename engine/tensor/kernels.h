@@ -48,6 +48,10 @@ struct dropout {
     struct rng_key key;
 };
 
+/* Losses of one row of scores against its own column; Hidasi et al. 2016, Hidasi & Karatzoglou 2018, in the form of
+ * the authors' code (sums run over the own column too). */
+enum rank_kind { RANK_XENT, RANK_TOP1, RANK_BPR, RANK_TOP1_MAX, RANK_BPR_MAX };
+
 struct kernels {
     const char *name; /* "avx512", "avx2", "baseline" */
 
@@ -111,6 +115,25 @@ struct kernels {
     /* d = clip g + l2 x;  acc += d^2;  vel = momentum vel - lr d / sqrt(acc + eps);  x += vel. */
     void (*adagrad)(real *x, const real *g, real *acc, real *vel, size_t n, float lr, float eps, float momentum, float clip,
                     float l2);
+
+    /* Output layers.  Rows of scores have room for row_ld(n) numbers; gradients c are written that far, filler zero. */
+    /* out[k] = h . row[k] of the table, over row_ld(d) columns. */
+    void (*pick_dot)(const real *h, const real *table, size_t ld, const int32_t *row, int32_t n, int32_t d, real *out);
+    /* gh += sum_k c[k] table[row[k]];  gtable[row[k]] += c[k] h, in this order.  gh, gtable may be NULL. */
+    void (*pick_back)(const real *c, const real *table, size_t ld, const int32_t *row, int32_t n, int32_t d,
+                      const real *h, real *gh, real *gtable);
+    /* Softmax down the columns of a (rows,n) piece of a taller matrix.  x += bias[row] (NULL: none); top, sum
+     * (row_ld(n)) go on over pieces: largest value so far, sum of exp(x - top); begin with top = -3e38, sum = 0. */
+    void (*col_stats)(real *x, const real *bias, int32_t rows, int32_t n, size_t ld, real *top, real *sum);
+    void (*col_exp)(real *x, int32_t rows, int32_t n, size_t ld, const real *shift); /* x = exp(x - shift[column]) */
+    /* Sum over k of softplus(sign s[k]); c[k] = its slope. */
+    double (*softplus_sum)(const real *s, int32_t n, real sign, real *c);
+    /* Loss and its slope c by every score.  x: label smoothing of RANK_XENT, bpreg of RANK_BPR_MAX.  A column of
+     * -INFINITY is left out. */
+    double (*rank_loss)(enum rank_kind kind, const real *s, int32_t n, int32_t own, float x, real *c);
+    /* Activation of scores before a ranking loss: ACT_TANH; ACT_ELU with factor a; ACT_RELU with slope a below 0. */
+    void (*score_act)(real *s, int32_t n, enum act act, float a);
+    void (*score_act_back)(const real *s, int32_t n, enum act act, float a, real *c); /* c *= slope; s: after score_act */
 };
 
 const struct kernels *kern(void); /* chosen at the first call or by kernels_choose */

@@ -133,6 +133,12 @@ INLINE vr vsqrt(vr x)
 #endif
 }
 
+#ifdef SEQLAB_DOUBLE
+#define LOWEST ((real)-1e300)
+#else
+#define LOWEST ((real)-3.0e38f)
+#endif /* where a maximum begins */
+
 /* Sums and maxima over lanes by halving: one order at every call. */
 #if VEC_X86
 INLINE __m128 half128(vr v, const int what) /* the vector folded to four lanes; what: 0 sum, 1 maximum */

@@ -1,8 +1,8 @@
 /* Output layers: scores of items for query rows, and the loss on them.
  *
- * Small tables (rows * d < HEAD_SHARD_FLOATS) or columns per query or session: op_head computes loss and gradient on the
- * shard's tape, query rows in chunks, item-major tiles, never a (R, items) matrix.  The batch-wide form for large tables is
- * prepared by the learner (heads.h's `head_batch_*`, later). */
+ * On the shard (small tables, rows * d < HEAD_SHARD_FLOATS, or columns of a query or session): op_head computes loss and gradients
+ * on the shard's tape at once, query rows in chunks, never a (R, items) matrix.  On the batch (large tables): op_head hands its
+ * states to a `head_batch`, and the pool works over fixed ranges of items; see the end of this header. */
 #ifndef ENGINE_TRAIN_HEADS_H
 #define ENGINE_TRAIN_HEADS_H
 
@@ -10,7 +10,7 @@
 #include "engine/tensor/tape.h"
 
 enum head_loss {
-    HEAD_XENT,     /* full softmax */
+    HEAD_XENT,     /* softmax over the columns */
     HEAD_SAMPLED,  /* softmax over target and draws, - log q when `logq` */
     HEAD_BCE,      /* softplus(-s+) + sum softplus(s-) */
     HEAD_GBCE,     /* (beta softplus(-s+) + sum softplus(s-)) / (k + 1), beta = 1 - t(1 - alpha), alpha = k/(V-1) */
@@ -31,6 +31,7 @@ struct head { /* scores = act(h table^T + bias) over items 1..n_items */
     int32_t n_items;                  /* V */
     float act_a, smooth, logq, bpreg, gbce_t, w_pos, w_neg;
     bool mask_dup;
+    bool neg_only;                    /* TOP1, BPR: the paper's mean over the true negatives, not the authors' sums */
 };
 
 /* Adds the term "rec": sum over queries of weight * loss (block.weight already divides by what the loss averages over), and
@@ -38,11 +39,14 @@ struct head { /* scores = act(h table^T + bias) over items 1..n_items */
  *
  * Columns of a query's scores: its targets, then its negatives.
  *   COLS_ALL      all items; several targets share the mass: loss = -(1/n) sum over targets of log p (multinomial)
- *   COLS_QUERY    block.neg (n_query,n_neg)
+ *   COLS_QUERY    block.neg (n_query,n_neg); several targets: BCE sums over them, the others take the mean over targets
  *   COLS_SESSION  block.neg (n,n_neg), by block.query_session
- *   COLS_BATCH    block.neg (n_neg), for all queries.  In-batch negatives (GRU4Rec): the list begins with the targets of all lanes
- *                 of the batch, and query q's own is column block.row0 + q.
- * HEAD_BCE: w_pos * sum over targets of softplus(-s) + w_neg * sum over negatives of softplus(s); 0 counts as 1. */
+ *   COLS_BATCH    block.neg (n_neg), for all queries; or, where the batch has in-batch columns (block.col, GRU4Rec), those:
+ *                 all targets of the batch, then the draws; query q's own is column query_col[q]
+ * HEAD_BCE: w_pos * sum over targets of softplus(-s) + w_neg * sum over negatives of softplus(s); 0 counts as 1.
+ * logq (softmax over columns): scores less logq * log of the odds, block.logq for draws and targets of their own,
+ * block.logpop for in-batch targets.  smooth: label smoothing of the softmax.  mask_dup: columns with the same item as a query's
+ * own are left out.  act, act_a: activation of scores before the ranking losses (RELU leaky by act_a, TANH, ELU times act_a). */
 void op_head(struct tape *t, struct tensor *h, const struct head *hd, const struct block *b);
 /* (n_query, n_items+1), column = item id; column 0 is -INFINITY.  No gradient. */
 struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct head *hd);
@@ -61,8 +65,26 @@ struct head_job {
 };
 /* Weighted loss of the block.  Double sums.  *ok false: out of scratch memory. */
 double head_compute(const struct head_job *j, bool *ok);
-/* Loss of one row of n scores whose positive is column p (TOP1, BPR and the -max forms of GRU4Rec, cross-entropy over the columns);
- * c: its gradient.  own: the positive also stands among the negatives at its own column (the official sums). */
+/* Loss of one row of n scores whose positive is column p, and its slopes c; both with room for row_ld(n) numbers. */
 double head_row_loss(const struct head *hd, const real *s, int32_t n, int32_t p, real *c);
+
+/* ---- The batch-wide form ----
+ * For one step, with a workspace (tape, block) a shard:
+ *   head_batch_begin(hb, hd, x, g)         one thread; x: block of values, g: gradient block that takes table and bias
+ *   each shard: block.head_batch = hb, block.shard = its number; forward.  op_head hands its states over (any thread).
+ *   head_batch_run(hb, pool, err)          loss and gradients; afterwards every shard's loss term holds its share
+ *   each shard: tape_backward              op_head's part copies the gradient of the states
+ * One block a shard.  Work is cut into 8 fixed ranges, summed in their order: bits do not depend on threads.  Tapes and blocks must
+ * live until their backward is done; g must be zero where the table and bias lie (they are added to). */
+enum { HEAD_RANGES = 8, HEAD_PARTS = 8 };
+/* Is this output layer worked on the batch?  Depends on shapes alone. */
+bool head_wants_batch(const struct head *hd);
+MUST_CHECK enum status head_batch_new(struct head_batch **out, struct err *err);
+void head_batch_free(struct head_batch *hb); /* accepts NULL */
+void head_batch_begin(struct head_batch *hb, const struct head *hd, const real *x, real *g);
+struct pool;
+MUST_CHECK enum status head_batch_run(struct head_batch *hb, struct pool *p, struct err *err);
+/* After head_batch_run: rows of the table whose gradient was written, in no order and with repeats; *n -1: all items. */
+const int32_t *head_batch_rows(const struct head_batch *hb, int32_t *n);
 
 #endif

@@ -43,12 +43,12 @@ awk '
             best = 0
             for (t = 1; t <= 2; t++) if (n["torch " s " " t]) {
                 p = median("torch " s " " t)
-                printf "%-10s PyTorch, %d thread%s %10.2f ms a step\n", s, t, t > 1 ? "s" : " ", p
+                printf "%-10s PyTorch, %d thread%s %10.2f ms a step\n", s, t, (t > 1 ? "s" : " "), p
                 if (!best || p < best) best = p
             }
             for (t = 1; t <= 2; t++) {
                 o = median("seqlab " s " " t)
-                printf "%-10s seqlab,  %d thread%s %10.2f ms a step", s, t, t > 1 ? "s" : " ", o
+                printf "%-10s seqlab,  %d thread%s %10.2f ms a step", s, t, (t > 1 ? "s" : " "), o
                 if (best) printf "   %.1f times as fast as the best PyTorch", best / o
                 print ""
             }

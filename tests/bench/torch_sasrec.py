@@ -109,18 +109,20 @@ def main():
         opt.step()
         return loss.item()
 
-    ms, end, i, loss = [], None, 0, 0.0
+    ms, end, i, loss, cpu = [], None, 0, 0.0, 0.0
     while i < 9 or time.perf_counter() < end:
         b = prepare()
-        t = time.perf_counter()
+        t, c = time.perf_counter(), time.process_time()
         loss = step(*b)
-        t = time.perf_counter() - t
+        t, c = time.perf_counter() - t, time.process_time() - c
         i += 1
         if i == 4:
             end = time.perf_counter() + seconds
         if i > 4:
             ms.append(1e3 * t)
-    print("%s %d %.3f ms (%d steps, best %.3f, loss %.4f)" % (shape, threads, statistics.median(ms), len(ms), min(ms), loss))
+            cpu += 1e3 * c
+    print("%s %d %.3f ms (%d steps, best %.3f, cpu %.3f, loss %.4f)"
+          % (shape, threads, statistics.median(ms), len(ms), min(ms), cpu / len(ms), loss))
 
 
 main()

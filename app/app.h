@@ -95,6 +95,7 @@ struct app {
     char dir[512];                 /* folder of the script being run: its relative files are looked for there too; may be "" */
     struct eval_result asked;      /* what `eval` answered last, for `assert`; n == 0: nothing */
     int asked_slot;
+    bool error_shown;              /* the script that failed has shown its line already */
     volatile bool cancel;          /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */
     struct background *background;
     unsigned data_generation;      /* grows with each app_set_data */

@@ -300,7 +300,8 @@ enum status cmd_run_line(struct app *a, const char *line, bool strict, struct cm
     if (st != ST_OK)
         return st;
     a->line_mem = mem;
-    a->cmd_depth++;
+    if (a->cmd_depth++ == 0)
+        a->error_shown = false;
     st = lex_line(line, false, mem, &lx, &col, &len, err);
     if (st != ST_OK) {
         char word[32];

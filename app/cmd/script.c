@@ -207,7 +207,11 @@ static enum status run_lines(struct app *a, struct script *s, bool (*on_line)(vo
         if (st == ST_OK && stamp_of(s->line) >= 0 && !a->quit)
             st = go_on(a, adjacent, out, err);
         if (st != ST_OK) {
-            cmd_error_show(out, s->line, err, show, out);
+            if (!a->error_shown) { /* else a script inside has said it */
+                cmd_error_show(out, s->line, err, show, out);
+                out_note(out, "at %s:%lld", s->name, (long long)s->first);
+            }
+            a->error_shown = true;
             out_place(out, 0, 0);
             err_context(err, "%.80s:%lld", s->name, (long long)s->first);
             return st;

@@ -136,16 +136,13 @@ int headless_run(const struct headless *h)
         if (h->echo && !h->json)
             echo_line(NULL, h->command[i]);
         st = cmd_run_line(a, h->command[i], true, out, &err);
-        if (st != ST_OK) {
+        if (st != ST_OK && !a->error_shown)
             cmd_error_show(out, h->command[i], &err, to_stderr, NULL);
-            shown = true;
-        }
+        shown = st != ST_OK;
     }
     if (st == ST_OK && h->batch && !a->quit) {
         st = script_run(a, h->batch, h->echo && !h->json ? echo_line : NULL, NULL, out, &err);
-        shown = st != ST_OK && strncmp(err.msg, "cannot read", 11) != 0;
-        if (shown) /* the line was shown; now where it stands */
-            fprintf(stderr, "at %.*s\n", (int)(strcspn(err.msg, " ") > 0 ? strcspn(err.msg, " ") - 1 : 0), err.msg);
+        shown = a->error_shown;
     }
     if (st == ST_OK && h->rows > 0)
         st = snap(h, &err);
@@ -174,7 +171,7 @@ static void run_typed(struct app *a, const char *line, bool strict, struct cmd_o
 {
     struct err err = {0};
     a->cancel = false;
-    if (cmd_run_line(a, line, strict, out, &err) != ST_OK)
+    if (cmd_run_line(a, line, strict, out, &err) != ST_OK && !a->error_shown)
         cmd_error_show(out, line, &err, to_stderr, NULL);
     app_poll(a);
 }

@@ -2,15 +2,18 @@
  * validation, the rest training) and by session number (80 % training, 10 % validation, 10 % test; every next item of the
  * held-out sessions is asked from its prefix alone).
  *
- * By session number an event whose item never occurs in training is not asked (counted in n_unseen), as the session protocols
- * have it.  Cases flagged WF_START are in the list, for who wants them; the default questions (eval.h) pass over them. */
+ * An event whose item never occurs in training is not asked (counted in n_unseen), as these protocols have it; leave-one-out asks it.  Cases flagged WF_START are in the list, for who wants them; the default questions (eval.h) pass over them. */
 #ifndef ENGINE_DATA_SPLIT_H
 #define ENGINE_DATA_SPLIT_H
 
 #include "engine/data/dataset.h"
 #include "engine/data/world.h"
 
-enum split_kind { SPLIT_LEAVE_ONE_OUT, SPLIT_SESSIONS };
+/* Two more for comparing with published numbers.  SPLIT_RATIO (Caser): of each user the first 70 % train, the next 10 % are validation,
+ * the last 20 % test; all of them are asked from where training (for test: validation) ends.  SPLIT_USERS (SVAE): a tenth of the users
+ * is test, a tenth validation, chosen by a fixed shuffle; the first 80 % of a held-out user's items are given, the rest is asked;
+ * held-out users under 5 items are not asked. */
+enum split_kind { SPLIT_LEAVE_ONE_OUT, SPLIT_SESSIONS, SPLIT_RATIO, SPLIT_USERS };
 enum split_part { PART_TRAIN, PART_VALID, PART_TEST };
 
 struct eval_case {     /* "after the first n_prefix items of session, what is next?" */
@@ -24,9 +27,10 @@ struct split {
     int32_t n_train;            /* sessions with train_len >= 2 */
     int64_t n_train_events;
     int64_t n_valid, n_test;
-    int64_t n_unseen;           /* held-out events not asked: their item is not in training */
+    int64_t n_unseen;           /* held-out events not asked: their item is not in training (leave-one-out: 0) */
     struct eval_case *valid, *test;
     int64_t *train_pop;         /* [0..n_items] events of each item in training */
+    uint8_t *part;              /* (n_sessions) enum split_part of each session; leave-one-out and ratio: all PART_TRAIN */
 };
 MUST_CHECK enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind, struct err *err);
 void split_free(struct split *s);

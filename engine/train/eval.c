@@ -22,7 +22,7 @@ void eval_defaults(struct eval_spec *s, const struct split *sp)
 {
     *s = (struct eval_spec){.on = PART_VALID, .ties = TIES_HALF, .k = 10, .flag = -1};
     s->protocol = sp->kind == SPLIT_SESSIONS ? PROTO_EVENTS : PROTO_FULL;
-    s->exclude_seen = sp->kind == SPLIT_LEAVE_ONE_OUT;
+    s->exclude_seen = sp->kind != SPLIT_SESSIONS;
 }
 
 /* ---- Which cases are asked ---- */

@@ -85,6 +85,66 @@ static void test_unseen_items(void **state)
     split_free(sp);
 }
 
+static struct dataset users(int64_t *off, int32_t *item, int n, int len)
+{
+    for (int s = 0; s <= n; s++)
+        off[s] = (int64_t)s * len;
+    for (int i = 0; i < n * len; i++)
+        item[i] = 1 + i % 7;
+    return (struct dataset){.name = "hand", .n_items = 7, .n_sessions = n, .n_events = (int64_t)n * len, .off = off, .item = item, .by_user = true};
+}
+
+static void test_ratio(void **state)
+{
+    (void)state;
+    int64_t off[8];
+    int32_t item[100];
+    struct dataset ds = users(off, item, 3, 10);
+    struct split *sp = NULL;
+    assert_int_equal(split_new(&sp, &ds, SPLIT_RATIO, NULL), ST_OK);
+    assert_int_equal(sp->n_valid, 3);
+    assert_int_equal(sp->n_test, 6);
+    assert_int_equal(sp->train_len[2], 7);
+    assert_int_equal(sp->valid[0].n_prefix, 7);
+    assert_int_equal(sp->valid[0].target, item[7]);
+    assert_int_equal(sp->test[1].n_prefix, 8); /* one list a user, from where validation ends */
+    assert_int_equal(sp->test[1].target, item[9]);
+    split_free(sp);
+    ds = users(off, item, 3, 2); /* too short: all trains */
+    assert_int_equal(split_new(&sp, &ds, SPLIT_RATIO, NULL), ST_OK);
+    assert_int_equal(sp->n_test, 0);
+    assert_int_equal(sp->n_train, 3);
+    split_free(sp);
+}
+
+static void test_held_out_users(void **state)
+{
+    (void)state;
+    int64_t off[51];
+    int32_t item[600], held = 0, moved = 0;
+    struct dataset ds = users(off, item, 50, 11);
+    struct split *sp = NULL;
+    assert_int_equal(split_new(&sp, &ds, SPLIT_USERS, NULL), ST_OK);
+    for (int s = 0; s < 50; s++) {
+        assert_int_equal(sp->train_len[s], sp->part[s] == PART_TRAIN ? 11 : 0);
+        held += sp->part[s] != PART_TRAIN;
+        moved += sp->part[s] != PART_TRAIN && s < 40;
+    }
+    assert_int_equal(held, 10);
+    assert_true(moved > 3); /* not simply the last ones */
+    assert_int_equal(sp->n_test, 5 * 3);
+    for (int64_t i = 0; i < sp->n_test; i++) {
+        assert_int_equal(sp->part[sp->test[i].session], PART_TEST);
+        assert_int_equal(sp->test[i].n_prefix, 8); /* floor(.8 * 11), the earliest ones */
+        assert_int_equal(sp->test[i].target, item[off[sp->test[i].session] + 8 + i % 3]);
+    }
+    split_free(sp);
+    ds = users(off, item, 50, 4);
+    assert_int_equal(split_new(&sp, &ds, SPLIT_USERS, NULL), ST_OK);
+    assert_int_equal(sp->n_test, 0);
+    split_free(sp);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -95,6 +155,7 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_leave_one_out), cmocka_unit_test(test_by_session),
-                                       cmocka_unit_test(test_unseen_items), cmocka_unit_test(test_names)};
+                                       cmocka_unit_test(test_unseen_items), cmocka_unit_test(test_ratio),
+                                       cmocka_unit_test(test_held_out_users), cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,9 @@ const struct cmd_arg args_data_load[] = {
     {.name = "gap", .type = ARG_INT, .option = true, .optional = true, .min = 0, .max = 1e9, .doc = "seconds of pause that end a session"},
     {.name = "minitem", .type = ARG_INT, .option = true, .optional = true, .min = 0, .max = 1e9, .doc = "leave out items with fewer events"},
     {.name = "minlen", .type = ARG_INT, .option = true, .optional = true, .min = 0, .max = 1e9, .doc = "leave out shorter sessions"},
+    {.name = "item", .type = ARG_WORD, .option = true, .optional = true, .doc = "tables: the column of items"},
+    {.name = "user", .type = ARG_WORD, .option = true, .optional = true, .doc = "tables: the column of users or sessions"},
+    {.name = "time", .type = ARG_WORD, .option = true, .optional = true, .doc = "tables: the column of times"},
     {0},
 };
 
@@ -100,6 +103,18 @@ static bool load_progress(void *ctx, int64_t done, int64_t total)
 {
     (void)done, (void)total;
     return !((const struct app *)ctx)->cancel;
+}
+
+/* What was left out or mended on the way, where there is something to say. */
+static void load_notes(const struct import_report *r, struct cmd_out *out)
+{
+    if (r->blank + r->no_key + r->repaired > 0)
+        out_line(out, "%lld empty lines and %lld rows without user or item left out; %lld texts made harmless", (long long)r->blank,
+                 (long long)r->no_key, (long long)r->repaired);
+    if (r->names_from[0])
+        out_line(out, "names of %d items from %s", (int)r->named, r->names_from);
+    else if (r->names_problem[0])
+        out_line(out, "no names: %s", r->names_problem);
 }
 
 enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
@@ -130,6 +145,9 @@ enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd
         .min_item = (int32_t)call_int(call, "minitem", 0),
         .min_len = (int32_t)call_int(call, "minlen", 0),
         .max_errors = 5,
+        .item_col = call_text(call, "item", NULL),
+        .user_col = call_text(call, "user", NULL),
+        .time_col = call_text(call, "time", NULL),
     };
     struct import_report rep = {0};
     struct dataset *ds = NULL;
@@ -153,6 +171,7 @@ enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd
     out_line(out, "read %lld lines, %lld events; kept %lld (%lld repeats, %lld of rare items, %lld of short sessions left out)",
              (long long)rep.lines, (long long)rep.events_in, (long long)rep.events_out, (long long)rep.dup, (long long)rep.dropped_rare,
              (long long)rep.dropped_short);
+    load_notes(&rep, out);
     json_object_set_new(out_json(out), "report",
                         json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "lines", (json_int_t)rep.lines, "events_in", (json_int_t)rep.events_in,
                                   "events_out", (json_int_t)rep.events_out, "duplicates", (json_int_t)rep.dup, "dropped_rare",
@@ -253,7 +272,7 @@ enum status run_data_show(struct app *a, const struct cmd_call *call, struct cmd
     (void)err;
     const struct dataset *ds = a->ds;
     int32_t s = (int32_t)call_int(call, "SESSION", 0), n = dataset_len(ds, s);
-    const char *part = a->split->kind == SPLIT_LEAVE_ONE_OUT ? "" : a->split->train_len[s] > 0 ? ", training" : ", held out";
+    const char *part = a->split->part[s] != PART_TRAIN ? ", held out" : a->split->kind == SPLIT_SESSIONS ? ", training" : "";
     json_t *items = json_array();
     out_line(out, "s:%d  %d items%s", (int)s + 1, (int)n, part);
     for (int32_t i = 0; i < n; i++) {
@@ -276,7 +295,7 @@ enum status run_data_show(struct app *a, const struct cmd_call *call, struct cmd
     return ST_OK;
 }
 
-static const char *const split_choices[] = {"leave-one-out", "sessions", NULL};
+static const char *const split_choices[] = {"leave-one-out", "sessions", "ratio", "users", NULL}; /* order of enum split_kind */
 const struct cmd_arg args_data_split[] = {
     {.name = "KIND", .type = ARG_CHOICE, .choices = split_choices, .doc = "how questions are held out"},
     {0},
@@ -284,7 +303,7 @@ const struct cmd_arg args_data_split[] = {
 
 enum status run_data_split(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
 {
-    enum status st = app_set_split(a, call_int(call, "KIND", 0) == 0 ? SPLIT_LEAVE_ONE_OUT : SPLIT_SESSIONS, err);
+    enum status st = app_set_split(a, (enum split_kind)call_int(call, "KIND", 0), err);
     if (st != ST_OK)
         return st;
     out_line(out, "split %s: %d training sessions, %lld validation and %lld test questions", split_name(a->split->kind),

@@ -12,7 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { ASKERS = 32 };
+enum { ASKERS = 128 };
 enum job_kind { JOB_NONE, JOB_ASK, JOB_EVAL };
 
 struct asked {                  /* a question with its own memory */

@@ -617,8 +617,11 @@ bool ui_answers(struct app *a)
             if (!v->waiting[k])
                 continue;
             const struct answer *r = explorer_answer(a->explorer, v->id + (uint64_t)k);
-            if (!r)
+            if (!r || r == v->taken[k])
                 continue;
+            v->taken[k] = r;
+            if (r->err.code == ST_CANCELLED)
+                continue; /* a newer question is on its way */
             v->waiting[k] = false;
             if (v->def->answer && v->def->answer(v, k, r))
                 v->dirty = redraw = true;

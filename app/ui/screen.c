@@ -59,7 +59,7 @@ static void clear_result(struct screen *s)
 
 static void say(struct screen *s, bool error, const char *text)
 {
-    snprintf(s->app->message, sizeof s->app->message, "%s", text);
+    snprintf(s->app->message, sizeof s->app->message, "%.*s", (int)sizeof s->app->message - 1, text);
     s->app->message_is_error = error;
 }
 
@@ -101,7 +101,7 @@ static void run(struct screen *s, const char *line)
     enum status st = cmd_run_line(a, line, false, out, &err);
     cmd_out_free(out);
     if (st != ST_OK) {
-        char text[320];
+        char text[400];
         if (err.hint[0])
             snprintf(text, sizeof text, "%s: %s. %s", err.kind[0] ? err.kind : status_name(err.code), err.msg, err.hint);
         else
@@ -443,8 +443,6 @@ static void key_command(struct screen *s, const char *line)
         ui_show(a, "why", NULL, NULL);
     } else if (strcmp(line, "help") == 0) {
         ui_help(a, "", NULL);
-    } else if (strcmp(word, "set") == 0 && strncmp(rest, "truth ", 6) == 0) {
-        a->truth_shown = !a->truth_shown; /* never in the log: an answer looked at is the reader's own affair */
     } else if (strcmp(word, "find") == 0 && (!*rest || strcmp(rest, "prev") == 0)) {
         struct err err = {0};
         if (ui_find(a, "", *rest ? -1 : 1, &err) != ST_OK)
@@ -529,7 +527,7 @@ static void key_event(struct screen *s, const struct term_event *ev)
     case KEYS_NONE:
         if (!before.keys[0] && !before.counting) {
             if (strcmp(ev->name, "T") == 0)
-                a->truth_shown = !a->truth_shown;
+                run(s, "set truth toggle");
             else if (v && v->def->key)
                 v->def->key(v, ev->name);
         }
@@ -770,6 +768,11 @@ static void loop(struct screen *s)
         if (a->background && (timeout < 0 || timeout > 100))
             timeout = 100;
         term_wait(s->term, timeout, fd, n);
+        for (int i = 0; i < n; i++) { /* event descriptors count; what they announce is taken in below */
+            uint64_t sum;
+            ssize_t got = read(fd[i], &sum, sizeof sum);
+            (void)got;
+        }
         while (!a->quit && term_read(s->term, &ev))
             handle(s, &ev);
         if (a->quit)
@@ -826,6 +829,7 @@ int screen_run(struct app *a, const struct screen_options *o)
         st = prompt_new(&s->prompt, &popt, &err);
     if (st != ST_OK)
         goto out;
+    (void)setting_set(a, SETTING_TRUTH, "off", NULL); /* the answer stays hidden until asked for */
     take_looks(s);
     show(s); /* the frame first; data, model and ceilings come behind it */
     if (!a->explorer)
@@ -835,6 +839,7 @@ int screen_run(struct app *a, const struct screen_options *o)
         run(s, o->start[i]);
         if (a->message_is_error && a->message[0])
             break;
+        a->message[0] = '\0'; /* the hints come first */
         show(s);
     }
     s->dirty_key = true;

@@ -67,7 +67,8 @@ static void status_line(struct app *a, const struct canvas *c)
         snprintf(t, sizeof t, "%.16s", a->ds->name);
         at += status_text(c, at, ROLE_STATUS, t);
     } else {
-        snprintf(t, sizeof t, "%.40s V=%s seed %llu", a->ds->name, fmt_count(b1, a->ds->n_items), (unsigned long long)a->seed);
+        const struct learner *l = slot_learner(a, a->slot);
+        snprintf(t, sizeof t, "%.40s V=%s seed %llu", a->ds->name, fmt_count(b1, a->ds->n_items), (unsigned long long)(l ? l->seed : a->seed));
         at += status_text(c, at, ROLE_STATUS, t);
     }
     if (!s->model || (s->model->flags & MODEL_BASELINE))

@@ -66,6 +66,7 @@ struct view {
     char note[48];                                           /* right end of the frame's top line */
     uint64_t asked[VIEW_ASKS], asked_what[VIEW_ASKS];        /* private to ui_ask(): the last question with and without its step */
     bool waiting[VIEW_ASKS];
+    const struct answer *taken[VIEW_ASKS];                   /* the answer handed over last: a newer one lies elsewhere */
 };
 extern const struct view_def *const view_defs[];             /* NULL-terminated */
 const struct view_def *view_find(const char *name);          /* NULL = none */

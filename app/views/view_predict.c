@@ -280,6 +280,7 @@ static void value_text(const struct predict_state *st, int32_t item, char out[FM
 
 struct columns {
     int rank, id, item, value, bar, pin, odds, odds_bar;
+    bool seen;
 };
 
 static void lay_columns(struct columns *k, int width, const struct app *a, bool pin, bool odds, bool bars)
@@ -296,6 +297,9 @@ static void lay_columns(struct columns *k, int width, const struct app *a, bool 
     if (k->item > left)
         k->item = left > k->id ? left : k->id;
     left -= k->item + 1;
+    k->seen = !pin && left > 14; /* a word behind the bars */
+    if (k->seen)
+        left -= 5;
     if (bars && left > 3)
         k->bar = left > 30 + (odds ? 31 : 0) ? 30 : odds ? (left - 1) / 2 : left;
     if (odds && bars && left - k->bar - 1 > 3)
@@ -332,7 +336,8 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
         int at = 1 + canvas_printf(c, row, 1, ROLE_DIM, "entropy ");
         at += canvas_printf(c, row, at, ROLE_TEXT, "%s nats", fmt_num(b1, h));
         if (st->pin.ready)
-            canvas_printf(c, row, at, ROLE_DIM, " (%s %s)   KL(seq|%s) %s", a->has_pin ? "pin" : "before", fmt_num(b1, hp), a->has_pin ? "pin" : "before", fmt_num(b2, kl));
+            canvas_printf(c, row, at, ROLE_DIM, c->cols >= 62 ? " (%s %s)   KL(seq|%s) %s" : " (%s %s)   KL %.0s%s", a->has_pin ? "pin" : "before", fmt_num(b1, hp),
+                          a->has_pin ? "pin" : "before", fmt_num(b2, kl));
         row++;
     } else {
         canvas_text(c, row++, 1, ROLE_DIM, "scores, not probabilities: this model ranks");
@@ -471,7 +476,7 @@ static void predict_draw(const struct view *v, struct canvas *c)
             canvas_left(c, y, col, k.pin < 5 ? k.pin : 4, role, sign);
             if (k.pin >= 12 && now != was)
                 canvas_printf(c, y, col + 5, ROLE_DIM, "was %d", (int)was);
-        } else if (was_seen && k.bar > 6) {
+        } else if (was_seen && k.seen) {
             canvas_right(c, y, c->cols - 5, 4, ROLE_DIM, "seen");
         }
         if (on && (v->focus || v->ui->select.item))

@@ -343,6 +343,10 @@ static int32_t *number_items(struct build *b, int32_t *n_out)
         for (int32_t i = 0; i < n; i++)
             b->item_rank[by_rank[i]] = i;
     }
+    if (!left) {
+        free(by_rank);
+        by_rank = NULL;
+    }
     free(left);
     *n_out = n;
     return by_rank;

@@ -189,6 +189,7 @@ static void loss(const void *self, struct tape *t, const struct block *b)
     for (int32_t q = 0; q < b->n_query; q++)
         target[q] = b->target[q] + 1;
     shifted.target = target;
+    shifted.head_batch = NULL; /* that one is made for the head of the items */
     op_head(t, h, &m->head_rows, &shifted);
 }
 

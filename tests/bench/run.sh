@@ -54,3 +54,7 @@ awk '
             }
         }
     }' "$out"
+
+# The screen: start, keys while training, bytes, idle.
+[ -z "$PYTHON" ] && PYTHON=python3
+"$PYTHON" "$here/screen.py" "${SEQLAB:-build/seqlab}"

@@ -40,15 +40,7 @@ static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
     }
 }
 
-static double log_odds(const struct world *w, const int32_t *s, int32_t n)
-{
-    double sum = 0;
-    for (int32_t k = 0; k < STALLS; k++)
-        sum += exp(stall[k]->log_odds(w, s, n)) / STALLS;
-    return log(sum);
-}
-
-const struct world_fns fns_bazaar = {session, odds, NULL, log_odds};
+const struct world_fns fns_bazaar = {session, odds, NULL, NULL}; /* no world is made of it: nobody asks how likely a session is */
 
 const struct world_def world_bazaar = {
     .name = "bazaar",

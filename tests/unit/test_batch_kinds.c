@@ -136,6 +136,38 @@ static void test_cloze(void **state)
     hand_free(h);
 }
 
+struct other {
+    int64_t hidden, kept, replaced;
+    const struct dataset *ds;
+};
+
+static void count_other(const struct block *b, void *ctx)
+{
+    struct other *o = ctx;
+    for (int32_t q = 0; q < b->n_query; q++) {
+        int32_t item = b->item[b->query[q]];
+        o->hidden += item == 99;
+        o->kept += item == b->target[q];
+        o->replaced += item != 99 && item != b->target[q];
+        assert_in_range(b->target[q], 1, 10);
+    }
+}
+
+/* Chosen but not hidden: half keep their item, half read another; all of them are asked. */
+static void test_cloze_not_hidden(void **state)
+{
+    (void)state;
+    struct batch_spec s = {.kind = BATCH_CLOZE, .size = 1, .max_len = 20, .rho = .5f, .mask_item = 99, .mask_other = .4f};
+    struct hand *h = hand_batch(10, "1 2 3 4 5 6 7 8 9 10", &s);
+    struct other o = {.ds = &h->ds};
+    for (int e = 0; e < 2000; e++)
+        each_block(h->b, e, h->mem, count_other, &o);
+    assert_int_equal(o.hidden + o.kept + o.replaced, 10000);
+    assert_in_range(o.hidden, 5800, 6200);
+    assert_in_range(o.replaced, 1650, 1950); /* a tenth of the draws is the item itself */
+    hand_free(h);
+}
+
 struct starts {
     int32_t hit[128];
 };
@@ -368,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_cloze),
+        cmocka_unit_test(test_cloze_not_hidden),
         cmocka_unit_test(test_cloze_windows),
         cmocka_unit_test(test_graph),
         cmocka_unit_test(test_prefix_alone),

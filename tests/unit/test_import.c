@@ -219,6 +219,12 @@ static void test_names_of_other_data(void **state)
 }
 
 /* ---- malformed ---- */
+static size_t sprintf_at(char *p, const char *text)
+{
+    memcpy(p, text, strlen(text));
+    return strlen(text);
+}
+
 static void refuse(const char *path, const char *importer, const char *label, const char *part)
 {
     struct dataset *ds = NULL;
@@ -400,6 +406,13 @@ static const struct bad {
     {"csv", "1,a\"b,3", "quote"},
     {"csv", "1,\"a\"b,3", "quote"},
     {"csv", "1,\"2,3", "quote opened"},
+    {"csv", "1,2,2020-01-01 10", "2020-01-01 10"},
+    {"csv", "1,2,2020-01-01 10:00:61", "10:00:61"},
+    {"csv", "1,2,2020-01-01 10:00:00+1", "10:00:00+1"},
+    {"csv", "1,2,2020-01-01 10:00:00.x", "10:00:00.x"},
+    {"csv", "1,2,2020-01-01X10:00", "X10:00"},
+    {"csv", "1,2,2020/01/01", "2020/01/01"},
+    {"ratings.dat", "1::2::3::4::5::6::7::8", "found 8"},
 };
 
 static void test_malformed_lines(void **state)
@@ -423,6 +436,58 @@ static void test_malformed_lines(void **state)
     }
     for (int k = 0; k < FORMS; k++)
         assert_true(count[k] + 14 >= 20); /* with those of test_malformed_anywhere */
+}
+
+/* What does not fit into a line of the table above. */
+static void test_long_fields(void **state)
+{
+    (void)state;
+    size_t size = 2500000;
+    char *text = malloc(size), *p = text;
+    p += sprintf_at(p, "user,item,title\n1,2,\"");
+    memset(p, 'x', 20000); /* one row of many kilobytes is fine */
+    p += 20000;
+    p += sprintf_at(p, "\"\n\n1,3,y\n");
+    struct dataset *ds = import_as(tmp_write(&dir, "long.csv", text, (size_t)(p - text)), NULL, NULL, NULL);
+    assert_int_equal(ds->n_items, 2);
+    assert_in_range(strlen(ds->item_name[1]), 400, 520); /* a name is cut */
+    dataset_free(ds);
+    p = text + sprintf_at(text, "user,item\n1,\"");
+    for (int i = 0; i < 300000; i++) /* a quote that swallows the rest of the file is told after 1 MiB */
+        p += sprintf_at(p, "2\n3,4\n");
+    refuse(tmp_write(&dir, "long.csv", text, (size_t)(p - text)), "csv", "open quote", "the quote opened on line 2 is not closed within 1 MiB");
+    p = text + sprintf_at(text, "user,item\n1,");
+    memset(p, 'i', 500);
+    p[500] = '\n';
+    refuse(tmp_write(&dir, "long.csv", text, (size_t)(p + 501 - text)), "csv", "long id", "long.csv:2: an id is longer than 400 bytes");
+    p = text + sprintf_at(text, "a;b\nc;");
+    memset(p, 'i', 500);
+    p[500] = '\n';
+    refuse(tmp_write(&dir, "long.txt", text, (size_t)(p + 501 - text)), "sessions", "long name", "long.txt:2: an item's name");
+    refuse(tmp_write(&dir, "empty.txt", "a;b\nc;;d\n", 9), "sessions", "empty item", "empty.txt:2: an empty item");
+    p = text;
+    for (int i = 0; i < 400; i++)
+        p += sprintf_at(p, "1::");
+    refuse(tmp_write(&dir, "many.dat", text, (size_t)(p - text)), "ratings.dat", "columns", "found over 256");
+    refuse(tmp_write(&dir, "same.csv", "x,y\n1,2\n", 8), "csv", "header", "no column");
+    free(text);
+}
+
+static void test_columns_said(void **state)
+{
+    (void)state;
+    struct dataset *ds = NULL;
+    struct err err = {0};
+    struct import_opts o = {.item_col = "x", .user_col = "x"};
+    const char *t = " x , y \n1,2\n", *path = tmp_write(&dir, "said.csv", t, strlen(t));
+    assert_int_equal(dataset_import(&ds, path, "csv", &o, NULL, NULL, NULL, &err), ST_FORMAT);
+    assert_non_null(strstr(err.msg, "the same column"));
+    o = (struct import_opts){.item_col = "x", .user_col = "y", .time_col = "when"};
+    assert_int_equal(dataset_import(&ds, path, "csv", &o, NULL, NULL, NULL, &err), ST_FORMAT);
+    assert_non_null(strstr(err.msg, "no column is called \"when\""));
+    o = (struct import_opts){.item_col = "x", .user_col = "nobody"};
+    assert_int_equal(dataset_import(&ds, path, "csv", &o, NULL, NULL, NULL, &err), ST_FORMAT);
+    assert_non_null(strstr(err.msg, "nobody"));
 }
 
 static void test_bad_headers(void **state)
@@ -615,6 +680,8 @@ int main(void)
         cmocka_unit_test(test_names_of_other_data),
         cmocka_unit_test(test_malformed_anywhere),
         cmocka_unit_test(test_malformed_lines),
+        cmocka_unit_test(test_long_fields),
+        cmocka_unit_test(test_columns_said),
         cmocka_unit_test(test_bad_headers),
         cmocka_unit_test(test_many_bad_lines),
         cmocka_unit_test(test_guessing),

@@ -4,10 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define VIEW(name) extern const struct view_def view_##name;
-#include "app/views/views.def"
-#undef VIEW
-
 const struct view_def *const view_defs[] = {
 #define VIEW(name) &view_##name,
 #include "app/views/views.def"

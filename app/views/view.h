@@ -68,6 +68,9 @@ struct view {
     bool waiting[VIEW_ASKS];
     const struct answer *taken[VIEW_ASKS];                   /* the answer handed over last: a newer one lies elsewhere */
 };
+#define VIEW(name) extern const struct view_def view_##name;
+#include "app/views/views.def"
+#undef VIEW
 extern const struct view_def *const view_defs[];             /* NULL-terminated */
 const struct view_def *view_find(const char *name);          /* NULL = none */
 

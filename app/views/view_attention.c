@@ -603,7 +603,6 @@ static void map_plot(const struct view *v, struct plot *p)
         describe(st, &panel->heat, &d, &v->ui->select);
 }
 
-extern const struct view_def view_attention, view_cell, view_heads;
 static const char *const map_keys[] = {"hjkl", "cell", "v", "style", NULL};
 const struct view_def view_attention = {
     .name = "attention", .title = "attention",

@@ -454,7 +454,6 @@ static bool sessions_command(struct view *v, const struct cmd_call *call)
     return true;
 }
 
-extern const struct view_def view_facts, view_planted, view_popularity, view_sessions;
 const struct view_def view_facts = {
     .name = "facts", .title = "data set", .help = "Sizes, split, hash, ceiling and baselines of the data.", .flags = VIEW_NEEDS_DATA,
     .min_rows = 3, .min_cols = 20, .state_size = sizeof(struct facts_state), .update = facts_update, .draw = facts_draw,

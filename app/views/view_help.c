@@ -199,7 +199,6 @@ static bool help_enter(const struct view *v, char *line, size_t size)
 }
 
 static const char *const help_keys[] = {"type", "to search", "Enter", "runs the entry", "Tab", "all / this tab", "Esc", "close", NULL};
-extern const struct view_def view_help;
 const struct view_def view_help = {
     .name = "help", .title = "help", .help = "All keys and commands.", .flags = 0, .min_rows = 4, .min_cols = 30,
     .state_size = sizeof(struct help_state), .keys = help_keys, .update = help_update, .draw = help_draw, .key = help_key, .enter = help_enter,

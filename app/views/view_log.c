@@ -79,7 +79,6 @@ static bool log_find(struct view *v, const char *text, int dir)
     return false;
 }
 
-extern const struct view_def view_log;
 const struct view_def view_log = {
     .name = "log", .title = "log", .help = "Commands and events with the step at which they took effect; it can be replayed.",
     .flags = VIEW_LIVE, .min_rows = 2, .min_cols = 12, .state_size = sizeof(struct log_state),

@@ -561,7 +561,6 @@ static void predict_plot(const struct view *v, struct plot *p)
 }
 
 static const char *const predict_keys[] = {"j/k", "list", "h/l", "item", "T", "truth", "v", "form", NULL};
-extern const struct view_def view_predict;
 const struct view_def view_predict = {
     .name = "predict", .title = "next item",
     .help = "The next items: softmax over all items, their change against the pin, the planted odds (T). j/k choose the item that `why` explains.",

@@ -285,7 +285,6 @@ static const char *const curve_keys[] = {"h/l", "read", "v", "loss hr lr", NULL}
                                        .min_rows = 5, .min_cols = 20, .state_size = sizeof(struct curve_state),            \
                                        .keys = curve_keys, .open = curve_open, .close = curve_close, .update = curve_update, \
                                        .draw = curve_draw, .key = curve_key, .style = curve_style, .plot = curve_plot}
-extern const struct view_def view_curve, view_metric, view_loss;
 CURVE(curve, "loss", "Curves of the runs: smoothed and raw training loss, validation, floor, baselines. h/l read a step.");
 CURVE(metric, "HR", "Validation metrics by step against the ceiling and the baselines.");
 CURVE(loss, "loss", "The training loss, small.");
@@ -490,7 +489,6 @@ static bool numbers_style(struct view *v, const char *name)
 }
 
 static const char *const numbers_keys[] = {"v", "runs", NULL};
-extern const struct view_def view_numbers;
 const struct view_def view_numbers = {
     .name = "numbers", .title = "run", .help = "The numbers of the run, with their ceilings on planted data; style runs: the list of runs.",
     .flags = VIEW_LIVE, .min_rows = 4, .min_cols = 16, .state_size = sizeof(struct numbers_state), .keys = numbers_keys,

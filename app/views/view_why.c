@@ -316,7 +316,6 @@ static void why_plot(const struct view *v, struct plot *p)
     }
 }
 
-extern const struct view_def view_why;
 static const char *const why_keys[] = {"h/l", "item", "x", "drop", NULL};
 const struct view_def view_why = {
     .name = "why", .title = "why",

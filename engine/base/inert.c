@@ -7,7 +7,11 @@ uint32_t text_decode(const char *s, size_t n, size_t *bytes)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char c = (unsigned char)s[0];
-    size_t len = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    size_t len = c < 0x80                ? 1
+                 : c >= 0xc2 && c < 0xe0 ? 2
+                 : c >= 0xe0 && c < 0xf0 ? 3
+                 : c >= 0xf0 && c < 0xf5 ? 4
+                                         : 0;
     *bytes = 1;
     if (len == 1)
         return c;
@@ -30,9 +34,21 @@ static bool harmful(uint32_t u)
     static const struct {
         uint32_t from, to;
     } bad[] = {
-        {0, 0x1f},         {0x7f, 0x9f},      {0xad, 0xad},       {0x61c, 0x61c},     {0x180e, 0x180e}, {0x200b, 0x200f},
-        {0x2028, 0x202e},  {0x2060, 0x206f},  {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xfff9, 0xfffb}, {0xfffe, 0xffff},
-        {0x1fffe, 0x1ffff}, {0xe0000, 0xe0fff}, {0xf0000, 0x10ffff},
+        {0,       0x1f    },
+        {0x7f,    0x9f    },
+        {0xad,    0xad    },
+        {0x61c,   0x61c   },
+        {0x180e,  0x180e  },
+        {0x200b,  0x200f  },
+        {0x2028,  0x202e  },
+        {0x2060,  0x206f  },
+        {0xfdd0,  0xfdef  },
+        {0xfeff,  0xfeff  },
+        {0xfff9,  0xfffb  },
+        {0xfffe,  0xffff  },
+        {0x1fffe, 0x1ffff },
+        {0xe0000, 0xe0fff },
+        {0xf0000, 0x10ffff},
     };
     if (u >= 0x20 && u < 0x7f)
         return false;

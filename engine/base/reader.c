@@ -20,12 +20,13 @@ struct reader {
     gzFile gz;
     char *path;
     int64_t lineno, total;
-    char *buf;             /* MAX_LINE + READ bytes and one for a NUL */
-    size_t at, end;        /* unread bytes */
-    bool eof, started;     /* started: the first line was looked at */
+    char *buf;         /* MAX_LINE + READ bytes and one for a NUL */
+    size_t at, end;    /* unread bytes */
+    bool eof, started; /* started: the first line was looked at */
 };
 
-enum status reader_err(const struct reader *r, enum status code, struct err *err, const char *fmt, ...)
+enum status reader_err(const struct reader *r, enum status code, struct err *err,
+                       const char *fmt, ...)
 {
     char text[200], path[sizeof text], line[24] = "", clean[256];
     va_list ap;
@@ -33,7 +34,8 @@ enum status reader_err(const struct reader *r, enum status code, struct err *err
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     size_t n = strlen(r->path), most = 70; /* of a long path the end tells more */
-    snprintf(path, sizeof path, "%s%s", n > most ? "..." : "", n > most ? r->path + n - most : r->path);
+    snprintf(path, sizeof path, "%s%s", n > most ? "..." : "",
+             n > most ? r->path + n - most : r->path);
     if (r->lineno > 0)
         snprintf(line, sizeof line, ":%lld", (long long)r->lineno);
     char all[sizeof text + sizeof path + sizeof line + 8];
@@ -83,7 +85,8 @@ static enum status fill(struct reader *r, struct err *err)
         if (code == Z_ERRNO)
             return reader_err(r, ST_IO, err, "%s", strerror(errno));
         if (code != Z_OK && code != Z_STREAM_END)
-            return reader_err(r, ST_FORMAT, err, "damaged gzip data (%s)", msg && *msg ? msg : "zlib");
+            return reader_err(r, ST_FORMAT, err, "damaged gzip data (%s)",
+                              msg && *msg ? msg : "zlib");
         r->eof = n <= 0;
     }
     return ST_OK;
@@ -138,13 +141,15 @@ void reader_close(struct reader *r)
 
 static enum status check_line(struct reader *r, const char *s, size_t n, struct err *err)
 {
-    if (!r->started && n >= 2 && (memcmp(s, "\xff\xfe", 2) == 0 || memcmp(s, "\xfe\xff", 2) == 0))
+    if (!r->started && n >= 2 &&
+        (memcmp(s, "\xff\xfe", 2) == 0 || memcmp(s, "\xfe\xff", 2) == 0))
         return reader_err(r, ST_FORMAT, err, "the file is UTF-16; save it as UTF-8");
     r->started = true;
     if (memchr(s, '\0', n))
         return reader_err(r, ST_FORMAT, err, "a NUL byte: not a text file");
     if (memchr(s, '\r', n))
-        return reader_err(r, ST_FORMAT, err, "a lone carriage return; lines must end with LF or CR LF");
+        return reader_err(r, ST_FORMAT, err,
+                          "a lone carriage return; lines must end with LF or CR LF");
     return ST_OK;
 }
 

@@ -66,7 +66,8 @@ static size_t probe(const struct strtab *t, const char *s, size_t len, uint64_t 
     size_t i = h & t->mask;
     for (; t->slot[i].id >= 0; i = (i + 1) & t->mask) {
         int32_t id = t->slot[i].id;
-        if (t->slot[i].hash == (uint32_t)(h >> 32) && strtab_len(t, id) == len && memcmp(t->text + t->at[id], s, len) == 0)
+        if (t->slot[i].hash == (uint32_t)(h >> 32) && strtab_len(t, id) == len &&
+            memcmp(t->text + t->at[id], s, len) == 0)
             break;
     }
     return i;

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COST_ROW = 128 }; /* a row's matrix products against one pair of rows in attention, roughly */
+/* A row's matrix products against one pair of rows in attention, roughly */
+enum { COST_ROW = 128 };
 
 static const struct batch_ops *const kinds[] = {
     [BATCH_SESSIONS] = &ops_sessions, [BATCH_WINDOWS] = &ops_windows,   [BATCH_PARALLEL] = NULL,
@@ -14,7 +15,9 @@ static const struct batch_ops *const kinds[] = {
 
 int32_t spec_targets(const struct batch_spec *s)
 {
-    return s->n_target == 0 || s->kind == BATCH_PREFIXES || s->kind == BATCH_CLOZE ? 1 : s->n_target;
+    return s->n_target == 0 || s->kind == BATCH_PREFIXES || s->kind == BATCH_CLOZE
+               ? 1
+               : s->n_target;
 }
 
 int32_t place_of(const struct batch_spec *s, int32_t t, int32_t len)
@@ -28,7 +31,9 @@ static enum status find_sessions(struct batcher *b, struct err *err)
 {
     const struct split *sp = b->sp;
     if (sp->n_train == 0)
-        return err_set(err, ST_ARG, "nothing to train on: no session of \"%.60s\" has two training items", sp->ds->name);
+        return err_set(err, ST_ARG,
+                       "nothing to train on: no session of \"%.60s\" has two training items",
+                       sp->ds->name);
     b->who = calloc((size_t)sp->n_train, sizeof *b->who);
     b->first = calloc((size_t)sp->n_train + 1, sizeof *b->first);
     if (!b->who || !b->first)
@@ -39,7 +44,8 @@ static enum status find_sessions(struct batcher *b, struct err *err)
     return ST_OK;
 }
 
-enum status batcher_new(struct batcher **out, const struct split *sp, const struct batch_spec *s, uint64_t seed, struct err *err)
+enum status batcher_new(struct batcher **out, const struct split *sp,
+                        const struct batch_spec *s, uint64_t seed, struct err *err)
 {
     *out = NULL;
     struct batcher *b = calloc(1, sizeof *b);
@@ -101,7 +107,8 @@ enum status batcher_restore(struct batcher *b, const void *state, size_t size, s
 {
     (void)b;
     (void)state;
-    return size == 0 ? ST_OK : err_set(err, ST_FORMAT, "batch state of %zu bytes, expected none", size);
+    return size == 0 ? ST_OK
+                     : err_set(err, ST_FORMAT, "batch state of %zu bytes, expected none", size);
 }
 
 /* ---- what a spec needs ---- */
@@ -119,15 +126,18 @@ static enum status make_room(struct batcher *b, int32_t n, struct err *err)
     if (n <= b->cap)
         return ST_OK;
     size_t k = (size_t)n;
-    if (!grow((void **)&b->piece, k, sizeof *b->piece) || !grow((void **)&b->sorted, k, sizeof *b->sorted) ||
-        !grow((void **)&b->shard_of, k, sizeof *b->shard_of) || !grow((void **)&b->part_at, k + 1, sizeof *b->part_at) ||
+    if (!grow((void **)&b->piece, k, sizeof *b->piece) ||
+        !grow((void **)&b->sorted, k, sizeof *b->sorted) ||
+        !grow((void **)&b->shard_of, k, sizeof *b->shard_of) ||
+        !grow((void **)&b->part_at, k + 1, sizeof *b->part_at) ||
         !grow((void **)&b->part_row, k + 1, sizeof *b->part_row))
         return err_nomem(err, k * sizeof *b->piece * 2, "a batch");
     b->cap = n;
     return ST_OK;
 }
 
-static enum status check_spec(const struct batch_spec *s, const struct dataset *ds, struct err *err)
+static enum status check_spec(const struct batch_spec *s, const struct dataset *ds,
+                              struct err *err)
 {
     if (s->size < 1)
         return err_set(err, ST_ARG, "a batch must have 1 or more samples, got %d", s->size);
@@ -147,9 +157,11 @@ static enum status count_samples(struct batcher *b, struct err *err)
         b->first[i + 1] = b->first[i] + ops->samples(b, b->who[i]);
     int64_t n = b->first[b->n_who];
     if (n < 1)
-        return err_set(err, ST_ARG, "nothing to train on: \"%.60s\" gives no training sample", b->sp->ds->name);
+        return err_set(err, ST_ARG, "nothing to train on: \"%.60s\" gives no training sample",
+                       b->sp->ds->name);
     if (n > INT32_MAX)
-        return err_set(err, ST_ARG, "%lld training samples are more than an epoch can have", (long long)n);
+        return err_set(err, ST_ARG, "%lld training samples are more than an epoch can have",
+                       (long long)n);
     if (n > b->order_cap) {
         if (!grow((void **)&b->order, (size_t)n, sizeof *b->order))
             return err_nomem(err, (size_t)n * sizeof *b->order, "the order of an epoch");
@@ -172,13 +184,16 @@ static enum status prepare(struct batcher *b, struct err *err)
     if (b->s.kind == BATCH_PARALLEL)
         columns += (int64_t)b->s.size * (b->s.bptt > 1 ? b->s.bptt : 1);
     if (b->s.neg_cols == NEG_BATCH && columns > b->shared_cap) {
-        if (columns > INT32_MAX || !grow((void **)&b->shared, (size_t)columns, sizeof *b->shared))
-            return err_nomem(err, (unsigned long long)columns * sizeof *b->shared, "shared negatives");
+        if (columns > INT32_MAX ||
+            !grow((void **)&b->shared, (size_t)columns, sizeof *b->shared))
+            return err_nomem(err, (unsigned long long)columns * sizeof *b->shared,
+                             "shared negatives");
         b->shared_cap = (int32_t)columns;
     }
     if (b->s.kind != BATCH_PARALLEL)
         return count_samples(b, err);
-    int64_t pieces = columns < INT32_MAX ? (int64_t)b->s.size * (b->s.bptt > 1 ? b->s.bptt : 1) : INT32_MAX;
+    int64_t pieces =
+        columns < INT32_MAX ? (int64_t)b->s.size * (b->s.bptt > 1 ? b->s.bptt : 1) : INT32_MAX;
     st = make_room(b, (int32_t)pieces, err);
     return st == ST_OK ? parallel_prepare(b, err) : st;
 }
@@ -301,7 +316,8 @@ static void draw_shared(struct batcher *b)
     b->n_shared = 0;
     if (b->s.neg_cols != NEG_BATCH || b->s.n_neg == 0)
         return;
-    negatives_fill(b->table, rng_key(b->seed, b->plan.step, rng_site("batch.shared")), 0, b->s.n_neg, NULL, NULL, b->shared);
+    negatives_fill(b->table, rng_key(b->seed, b->plan.step, rng_site("batch.shared")), 0,
+                   b->s.n_neg, NULL, NULL, b->shared);
     b->n_shared = b->s.n_neg;
 }
 
@@ -331,7 +347,8 @@ enum status batcher_plan(struct batcher *b, int64_t step, struct batch *out, str
     int64_t epoch = step / b->per_epoch;
     if (step < 0 || epoch > INT32_MAX)
         return err_set(err, ST_ARG, "there is no batch number %lld", (long long)step);
-    b->plan = (struct batch){.step = step, .epoch_step = step % b->per_epoch, .epoch = (int32_t)epoch};
+    b->plan = (struct batch){
+        .step = step, .epoch_step = step % b->per_epoch, .epoch = (int32_t)epoch};
     b->n_counted = 0;
     if (b->s.kind == BATCH_PARALLEL) {
         enum status st = parallel_plan(b, step, err);
@@ -356,8 +373,8 @@ static void *room(struct arena *mem, bool *ok, int32_t n, size_t size)
     return p;
 }
 
-bool block_alloc(struct block *out, struct arrays *a, int32_t n, int32_t rows, int32_t n_query, int32_t n_target,
-                 struct arena *mem)
+bool block_alloc(struct block *out, struct arrays *a, int32_t n, int32_t rows, int32_t n_query,
+                 int32_t n_target, struct arena *mem)
 {
     bool ok = true;
     size_t id = sizeof(int32_t);
@@ -422,8 +439,8 @@ static void forget(uint64_t *set, const int32_t *item, int32_t n)
 
 /* Own draws of each query, or of each session.  A session is one key, so that who fills it does not matter; the same session
  * with another window is another key. */
-static bool draw_negatives(const struct batcher *b, const struct batch *plan, const struct piece *p, struct block *out,
-                           struct arena *mem)
+static bool draw_negatives(const struct batcher *b, const struct batch *plan,
+                           const struct piece *p, struct block *out, struct arena *mem)
 {
     int32_t k = b->s.n_neg, lists = b->s.neg_cols == NEG_QUERY ? out->n_query : out->n;
     size_t words = (size_t)(b->sp->ds->n_items / 64) + 1;
@@ -434,13 +451,15 @@ static bool draw_negatives(const struct batcher *b, const struct batch *plan, co
         return false;
     int32_t *list = neg, q = 0;
     for (int32_t i = 0; i < out->n; i++) {
-        uint64_t which = rng_mix64((uint64_t)p[i].session << 32 | (uint32_t)(p[i].from + p[i].len));
+        uint64_t which =
+            rng_mix64((uint64_t)p[i].session << 32 | (uint32_t)(p[i].from + p[i].len));
         struct rng_key key = rng_key(b->seed, plan->step, rng_site("batch.neg") ^ which);
         if (avoid)
             mark_session(b->sp, p[i].session, avoid, true);
         int32_t here = b->s.neg_cols == NEG_QUERY ? p[i].n_query : 1;
         for (int32_t j = 0; j < here; j++, q++, list += k) {
-            negatives_fill(b->table, key, (uint32_t)j * (uint32_t)k * 64, k, avoid, taken, list);
+            negatives_fill(b->table, key, (uint32_t)j * (uint32_t)k * 64, k, avoid, taken,
+                           list);
             if (taken)
                 forget(taken, list, k);
         }
@@ -452,8 +471,8 @@ static bool draw_negatives(const struct batcher *b, const struct batch *plan, co
     return true;
 }
 
-static bool fill_samples(const struct batcher *b, const struct batch *plan, const struct piece *p, int32_t n,
-                         struct arena *mem, struct block *out)
+static bool fill_samples(const struct batcher *b, const struct batch *plan,
+                         const struct piece *p, int32_t n, struct arena *mem, struct block *out)
 {
     const struct batch_ops *ops = kinds[b->s.kind];
     const struct dataset *ds = b->sp->ds;
@@ -485,11 +504,13 @@ static bool fill_samples(const struct batcher *b, const struct batch *plan, cons
     return b->s.n_neg == 0 || draw_negatives(b, plan, p, out, mem);
 }
 
-void batch_fill(const struct batcher *b, const struct batch *plan, int shard, int part, struct arena *mem, struct block *out)
+void batch_fill(const struct batcher *b, const struct batch *plan, int shard, int part,
+                struct arena *mem, struct block *out)
 {
     int32_t at = b->part_first[shard] + part;
     int32_t from = b->part_at[at];
-    int32_t to = at + 1 < b->part_first[shard + 1] ? b->part_at[at + 1] : b->shard_first[shard + 1];
+    int32_t to =
+        at + 1 < b->part_first[shard + 1] ? b->part_at[at + 1] : b->shard_first[shard + 1];
     if (b->s.kind == BATCH_PARALLEL)
         parallel_fill(b, plan, b->sorted + from, to - from, shard, part, mem, out);
     else if (!fill_samples(b, plan, b->sorted + from, to - from, mem, out))

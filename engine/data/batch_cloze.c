@@ -18,7 +18,8 @@ static int32_t samples(const struct batcher *b, int32_t session)
 
 static struct rng_key key_of(const struct batcher *b, int32_t epoch, int32_t session)
 {
-    return rng_key(b->seed, epoch, rng_site("batch.cloze") ^ rng_mix64((uint64_t)(uint32_t)session + 1));
+    return rng_key(b->seed, epoch,
+                   rng_site("batch.cloze") ^ rng_mix64((uint64_t)(uint32_t)session + 1));
 }
 
 /* Windows start at len-N, len-N-step, ... and always also at 0. */
@@ -29,7 +30,8 @@ static int32_t window_start(const struct batch_spec *s, int32_t len, struct rng_
         return 0;
     int32_t step = (int32_t)((s->window_prop > 0 ? s->window_prop : 0.5f) * (float)s->max_len);
     step = step < 1 ? 1 : step;
-    int32_t starts = (extra + step - 1) / step + 1, k = (int32_t)rng_below(key, DRAW_START, (uint32_t)starts);
+    int32_t starts = (extra + step - 1) / step + 1,
+            k = (int32_t)rng_below(key, DRAW_START, (uint32_t)starts);
     int32_t at = extra - k * step;
     return at > 0 ? at : 0;
 }
@@ -55,8 +57,10 @@ static void piece(const struct batcher *b, int32_t epoch, int32_t k, struct piec
         p->aux = AUX_LAST;
         p->n_query = 1;
     } else if (u < s->p_last + s->p_tail) {
-        int32_t most = s->k_max > 0 ? s->k_max : 1, K = 1 + (int32_t)rng_below(key, DRAW_TAIL, (uint32_t)most);
-        p->aux = p->n_query = K < p->len ? K : p->len > 1 ? p->len - 1 : 1; /* something must stay to be read */
+        int32_t most = s->k_max > 0 ? s->k_max : 1,
+                K = 1 + (int32_t)rng_below(key, DRAW_TAIL, (uint32_t)most);
+        /* Something must stay to be read */
+        p->aux = p->n_query = K < p->len ? K : p->len > 1 ? p->len - 1 : 1;
     } else {
         p->aux = AUX_CLOZE;
         p->n_query = cloze_count(s, p->len);
@@ -72,7 +76,8 @@ static bool chosen(const struct piece *p, struct rng_key key, int32_t t, int32_t
     return (int32_t)rng_below(key, DRAW_PLACES + (uint32_t)t, (uint32_t)(p->len - t)) < still;
 }
 
-static int32_t hide(const struct batcher *b, const struct piece *p, struct rng_key key, int32_t t, int32_t item)
+static int32_t hide(const struct batcher *b, const struct piece *p, struct rng_key key,
+                    int32_t t, int32_t item)
 {
     if (b->s.mask_other <= 0 || p->aux != AUX_CLOZE)
         return b->s.mask_item;
@@ -84,8 +89,8 @@ static int32_t hide(const struct batcher *b, const struct piece *p, struct rng_k
     return 1 + (int32_t)rng_below(key, place + 2, (uint32_t)b->sp->ds->n_items);
 }
 
-static void fill(const struct batcher *b, const struct batch *plan, const struct piece *p, struct block *out,
-                 const struct arrays *a)
+static void fill(const struct batcher *b, const struct batch *plan, const struct piece *p,
+                 struct block *out, const struct arrays *a)
 {
     const struct dataset *ds = b->sp->ds;
     for (int32_t i = 0, r = 0, q = 0; i < out->n; i++) {

@@ -42,9 +42,12 @@ static enum status sort_by_time(struct batcher *b, struct err *err)
     memcpy(a, b->who, n * sizeof *a);
     for (size_t w = 1; w < n; w *= 2) {
         for (size_t lo = 0; lo < n; lo += 2 * w) {
-            size_t mid = lo + w < n ? lo + w : n, hi = lo + 2 * w < n ? lo + 2 * w : n, i = lo, j = mid;
+            size_t mid = lo + w < n ? lo + w : n, hi = lo + 2 * w < n ? lo + 2 * w : n, i = lo,
+                   j = mid;
             for (size_t k = lo; k < hi; k++)
-                c[k] = j >= hi || (i < mid && start_time(b, a[i]) <= start_time(b, a[j])) ? a[i++] : a[j++];
+                c[k] = j >= hi || (i < mid && start_time(b, a[i]) <= start_time(b, a[j]))
+                           ? a[i++]
+                           : a[j++];
         }
         int32_t *swap = a;
         a = c;
@@ -129,7 +132,9 @@ enum status parallel_prepare(struct batcher *b, struct err *err)
     b->after.step = 0;
     b->lanes.step = -1;
     if (over(b, &b->after))
-        return err_set(err, ST_ARG, "with other lanes' targets as the only negatives, two sessions and a batch of 2 or more are needed");
+        return err_set(err, ST_ARG,
+                       "with other lanes' targets as the only negatives, two sessions and a "
+                       "batch of 2 or more are needed");
     int64_t steps = 0;
     for (struct lanes *l = &b->after; !over(b, l); steps++)
         for (int32_t t = 0; t < clicks(&b->s) && !over(b, l); t++)
@@ -158,7 +163,8 @@ static void walk_to(struct batcher *b, int64_t step)
 /* Pieces of the batch: for each lane, runs of clicks of one session.  aux: its lane. */
 static int32_t cut_pieces(struct batcher *b)
 {
-    int32_t n = 0, *latest = b->shard_of; /* the lane's latest piece; that array is free in this kind */
+    /* The lane's latest piece; that array is free in this kind */
+    int32_t n = 0, *latest = b->shard_of;
     copy_lanes(b, &b->after, &b->lanes);
     for (int32_t i = 0; i < b->s.size; i++)
         latest[i] = -1;
@@ -173,7 +179,8 @@ static int32_t cut_pieces(struct batcher *b)
                 continue;
             }
             latest[i] = n;
-            b->piece[n++] = (struct piece){.session = order_at(b, x.k), .from = x.at, .len = 1, .aux = i};
+            b->piece[n++] =
+                (struct piece){.session = order_at(b, x.k), .from = x.at, .len = 1, .aux = i};
         }
         advance(b, &b->after);
     }
@@ -245,8 +252,8 @@ static void list_columns(struct batcher *b, int64_t step)
         for (int32_t t = 0; t < p->len; t++)
             b->shared[b->n_shared++] = ds->item[ds->off[p->session] + p->from + t + 1];
     }
-    negatives_fill(b->table, rng_key(b->seed, step, rng_site("batch.shared")), 0, b->s.n_neg, NULL, NULL,
-                   b->shared + b->n_shared);
+    negatives_fill(b->table, rng_key(b->seed, step, rng_site("batch.shared")), 0, b->s.n_neg,
+                   NULL, NULL, b->shared + b->n_shared);
     b->n_shared += b->s.n_neg;
 }
 
@@ -259,15 +266,16 @@ enum status parallel_plan(struct batcher *b, int64_t step, struct err *err)
     return ST_OK;
 }
 
-void parallel_fill(const struct batcher *b, const struct batch *plan, const struct piece *p, int32_t n, int shard, int part,
-                   struct arena *mem, struct block *out)
+void parallel_fill(const struct batcher *b, const struct batch *plan, const struct piece *p,
+                   int32_t n, int shard, int part, struct arena *mem, struct block *out)
 {
     const struct dataset *ds = b->sp->ds;
     int32_t rows = 0, r = 0;
     for (int32_t i = 0; i < n; i++)
         rows += p[i].rows;
     struct arrays a;
-    int32_t *lane = arena_raw(mem, (size_t)n * sizeof *lane), *own = arena_raw(mem, (size_t)rows * sizeof *own);
+    int32_t *lane = arena_raw(mem, (size_t)n * sizeof *lane),
+            *own = arena_raw(mem, (size_t)rows * sizeof *own);
     uint8_t *fresh = arena_raw(mem, (size_t)n);
     if (!lane || !fresh || !own || !block_alloc(out, &a, n, rows, rows, 1, mem)) {
         memset(out, 0, sizeof *out);

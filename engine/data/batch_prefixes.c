@@ -19,8 +19,8 @@ static void piece(const struct batcher *b, int32_t epoch, int32_t k, struct piec
     p->n_query = p->n_target = 1;
 }
 
-static void fill(const struct batcher *b, const struct batch *plan, const struct piece *p, struct block *out,
-                 const struct arrays *a)
+static void fill(const struct batcher *b, const struct batch *plan, const struct piece *p,
+                 struct block *out, const struct arrays *a)
 {
     (void)plan;
     const struct dataset *ds = b->sp->ds;
@@ -68,7 +68,8 @@ static int32_t find(const int32_t *node, int32_t m, int32_t item)
 
 /* out[a][b]: share of a's outgoing edges that go to b.  Binary: an edge counts once, in[a][b] is the share of a's
  * incoming edges that come from b.  Counted: in is out read the other way round, as the paper prints it. */
-static void adjacency(const struct batch_spec *s, const int32_t *alias, int32_t n, int32_t m, float *in, float *out)
+static void adjacency(const struct batch_spec *s, const int32_t *alias, int32_t n, int32_t m,
+                      float *in, float *out)
 {
     memset(in, 0, (size_t)m * (size_t)m * sizeof *in);
     memset(out, 0, (size_t)m * (size_t)m * sizeof *out);
@@ -98,7 +99,8 @@ static void adjacency(const struct batch_spec *s, const int32_t *alias, int32_t 
 bool graph_build(const struct batch_spec *s, struct block *out, struct arena *mem)
 {
     int32_t rows = out->off[out->n], n = out->n;
-    int32_t *node = arena_raw(mem, (size_t)rows * sizeof *node), *alias = arena_raw(mem, (size_t)rows * sizeof *alias);
+    int32_t *node = arena_raw(mem, (size_t)rows * sizeof *node),
+            *alias = arena_raw(mem, (size_t)rows * sizeof *alias);
     int32_t *node_off = arena_raw(mem, ((size_t)n + 1) * sizeof *node_off);
     int32_t *adj_off = arena_raw(mem, ((size_t)n + 1) * sizeof *adj_off);
     if (!node || !alias || !node_off || !adj_off)
@@ -115,7 +117,8 @@ bool graph_build(const struct batch_spec *s, struct block *out, struct arena *me
         for (int32_t t = out->off[i]; t < out->off[i + 1]; t++)
             alias[t] = node_off[i] + find(node + node_off[i], m, out->item[t]);
     }
-    float *in = arena_raw(mem, (size_t)adj_off[n] * sizeof *in), *to = arena_raw(mem, (size_t)adj_off[n] * sizeof *to);
+    float *in = arena_raw(mem, (size_t)adj_off[n] * sizeof *in),
+          *to = arena_raw(mem, (size_t)adj_off[n] * sizeof *to);
     int32_t *local = arena_raw(mem, (size_t)rows * sizeof *local);
     if (!in || !to || !local)
         return false;
@@ -123,7 +126,8 @@ bool graph_build(const struct batch_spec *s, struct block *out, struct arena *me
         int32_t len = out->off[i + 1] - out->off[i];
         for (int32_t t = 0; t < len; t++)
             local[t] = alias[out->off[i] + t] - node_off[i];
-        adjacency(s, local, len, node_off[i + 1] - node_off[i], in + adj_off[i], to + adj_off[i]);
+        adjacency(s, local, len, node_off[i + 1] - node_off[i], in + adj_off[i],
+                  to + adj_off[i]);
     }
     out->node = node;
     out->node_off = node_off;

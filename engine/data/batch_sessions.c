@@ -19,7 +19,8 @@ static int32_t count_targets(const struct batcher *b, const struct piece *p)
     const int32_t *item = b->sp->ds->item + b->sp->ds->off[p->session] + p->from;
     for (int32_t t = 0; t < p->rows; t++) {
         int32_t left = p->rows - t;
-        if (k < 0 || k > 64) /* so many that repeats are left uncounted: a divisor, the same for all queries */
+        /* So many that repeats are left uncounted: a divisor, the same for all queries */
+        if (k < 0 || k > 64)
             n += k < 0 || left < k ? left : k;
         else
             n += distinct_items(item + t + 1, left < k ? left : k, set, k);
@@ -40,7 +41,8 @@ static void piece(const struct batcher *b, int32_t epoch, int32_t k, struct piec
 
 /* Targets of all rows of one session, width items a row.  All later items: row t's set is row t+1's with the item
  * that comes next in front. */
-static void put_targets(int32_t n_target, const int32_t *next, int32_t rows, int32_t *target, int32_t width)
+static void put_targets(int32_t n_target, const int32_t *next, int32_t rows, int32_t *target,
+                        int32_t width)
 {
     for (int32_t t = rows - 1; t >= 0; t--) {
         int32_t *row = target + (size_t)t * (size_t)width, left = rows - t;
@@ -67,7 +69,8 @@ static int32_t set_size(const int32_t *target, int32_t width)
     return m;
 }
 
-static float weight(const struct batcher *b, const struct batch *plan, int32_t rows, int32_t here, int32_t at_first)
+static float weight(const struct batcher *b, const struct batch *plan, int32_t rows,
+                    int32_t here, int32_t at_first)
 {
     double n = here;
     switch (b->s.weight) {
@@ -81,8 +84,8 @@ static float weight(const struct batcher *b, const struct batch *plan, int32_t r
     return (float)(n / (double)b->n_counted);
 }
 
-static void fill(const struct batcher *b, const struct batch *plan, const struct piece *p, struct block *out,
-                 const struct arrays *a)
+static void fill(const struct batcher *b, const struct batch *plan, const struct piece *p,
+                 struct block *out, const struct arrays *a)
 {
     const struct dataset *ds = b->sp->ds;
     int32_t width = out->n_target;
@@ -96,7 +99,9 @@ static void fill(const struct batcher *b, const struct batch *plan, const struct
             a->pos[q] = place_of(&b->s, t, p[i].rows);
             a->query[q] = q;
             a->query_session[q] = i;
-            a->weight[q] = weight(b, plan, p[i].rows, set_size(target + (size_t)t * (size_t)width, width), at_first);
+            a->weight[q] =
+                weight(b, plan, p[i].rows, set_size(target + (size_t)t * (size_t)width, width),
+                       at_first);
         }
     }
 }

@@ -18,15 +18,17 @@ static void piece(const struct batcher *b, int32_t epoch, int32_t k, struct piec
     else if (n >= b->s.max_len + T)
         p->from = b->s.max_len + k;
     else
-        p->from = n > T ? n - T : 0; /* shorter than a window: its last T items are the targets */
+        /* Shorter than a window: its last T items are the targets */
+        p->from = n > T ? n - T : 0;
     p->len = n - p->from < T ? n - p->from : T;
     p->rows = b->s.max_len;
     p->n_query = 1;
-    p->n_target = p->len; /* a repeat among the T counts here and in the weight, so the mean stays one over B T */
+    /* A repeat among the T counts here and in the weight, so the mean stays one over B T */
+    p->n_target = p->len;
 }
 
-static void fill(const struct batcher *b, const struct batch *plan, const struct piece *p, struct block *out,
-                 const struct arrays *a)
+static void fill(const struct batcher *b, const struct batch *plan, const struct piece *p,
+                 struct block *out, const struct arrays *a)
 {
     (void)plan;
     const struct dataset *ds = b->sp->ds;
@@ -40,7 +42,8 @@ static void fill(const struct batcher *b, const struct batch *plan, const struct
         }
         a->query[i] = r - 1;
         a->query_session[i] = i;
-        distinct_items(item + p[i].from, p[i].len, a->target + (size_t)i * (size_t)width, width);
+        distinct_items(item + p[i].from, p[i].len, a->target + (size_t)i * (size_t)width,
+                       width);
         a->weight[i] = (float)((double)p[i].n_target / (double)b->n_counted);
     }
 }

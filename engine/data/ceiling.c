@@ -75,12 +75,15 @@ static struct case_best achieved(const double *p, int32_t n, int32_t target)
     return b;
 }
 
-enum status world_ceiling(const struct dataset *ds, const struct eval_case *c, int64_t n, struct ceiling *out,
-                          const volatile bool *cancel, struct err *err)
+enum status world_ceiling(const struct dataset *ds, const struct eval_case *c, int64_t n,
+                          struct ceiling *out, const volatile bool *cancel, struct err *err)
 {
     memset(out, 0, sizeof *out);
     if (!ds->world)
-        return err_set(err, ST_UNSUPPORTED, "the odds of \"%.60s\" are not known: only generated worlds have a ceiling", ds->name);
+        return err_set(
+            err, ST_UNSUPPORTED,
+            "the odds of \"%.60s\" are not known: only generated worlds have a ceiling",
+            ds->name);
     struct arena *mem = NULL;
     enum status st = arena_new(&mem, 0, err);
     if (st != ST_OK)
@@ -96,7 +99,8 @@ enum status world_ceiling(const struct dataset *ds, const struct eval_case *c, i
             break;
         }
         world_odds(ds->world, ds->item + ds->off[c[i].session], c[i].n_prefix, p, mem);
-        struct case_best e = expected(p, ds->n_items), o = achieved(p, ds->n_items, c[i].target);
+        struct case_best e = expected(p, ds->n_items),
+                         o = achieved(p, ds->n_items, c[i].target);
         out->hr1 += e.hr1;
         out->hr10 += e.hr10;
         out->ndcg10 += e.ndcg10;
@@ -115,8 +119,9 @@ enum status world_ceiling(const struct dataset *ds, const struct eval_case *c, i
     if (st != ST_OK || n == 0)
         return st;
     double k = 1.0 / (double)n;
-    double *const mean[] = {&out->hr1,        &out->hr10,        &out->ndcg10,        &out->mrr,        &out->logloss,
-                            &out->bce_floor,  &out->oracle_hr1,  &out->oracle_hr10,   &out->oracle_ndcg10,
+    double *const mean[] = {&out->hr1,        &out->hr10,          &out->ndcg10,
+                            &out->mrr,        &out->logloss,       &out->bce_floor,
+                            &out->oracle_hr1, &out->oracle_hr10,   &out->oracle_ndcg10,
                             &out->oracle_mrr, &out->oracle_logloss};
     for (size_t i = 0; i < sizeof mean / sizeof *mean; i++)
         *mean[i] *= k;

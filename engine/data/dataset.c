@@ -12,7 +12,8 @@ struct dataset_own {
     struct arena *mem;
 };
 
-enum status dataset_new(struct dataset **out, size_t reserve, struct arena **mem, struct err *err)
+enum status dataset_new(struct dataset **out, size_t reserve, struct arena **mem,
+                        struct err *err)
 {
     *out = NULL;
     enum status st = arena_new(mem, reserve, err);
@@ -65,7 +66,8 @@ enum status dataset_seal(struct dataset *ds, struct arena *mem, struct err *err)
 }
 
 /* What an item may be called: its name, the id in the file, else its number. */
-static bool matches(const struct dataset *ds, int32_t i, const char *name, int (*same)(const char *, const char *))
+static bool matches(const struct dataset *ds, int32_t i, const char *name,
+                    int (*same)(const char *, const char *))
 {
     char number[16];
     if (ds->item_name && same(ds->item_name[i], name) == 0)

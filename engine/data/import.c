@@ -17,7 +17,8 @@ const struct importer_def *const importer_defs[] = {
     NULL,
 };
 
-static enum status choose(struct reader *in, const char *name, const struct importer_def **out, struct err *err)
+static enum status choose(struct reader *in, const char *name, const struct importer_def **out,
+                          struct err *err)
 {
     int best = 0;
     size_t len;
@@ -26,7 +27,8 @@ static enum status choose(struct reader *in, const char *name, const struct impo
     if (len == 0)
         return reader_err(in, ST_FORMAT, err, "the file is empty");
     for (int i = 0; importer_defs[i]; i++) {
-        int sure = name ? 100 * (strcmp(importer_defs[i]->name, name) == 0) : importer_defs[i]->sniff(head, len, reader_path(in));
+        int sure = name ? 100 * (strcmp(importer_defs[i]->name, name) == 0)
+                        : importer_defs[i]->sniff(head, len, reader_path(in));
         if (sure > best) {
             best = sure;
             *out = importer_defs[i];
@@ -39,13 +41,16 @@ static enum status choose(struct reader *in, const char *name, const struct impo
         char list[96] = "";
         size_t at = 0;
         for (int i = 0; importer_defs[i] && at + 1 < sizeof list; i++)
-            at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "", importer_defs[i]->name);
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "",
+                                   importer_defs[i]->name);
         err_hint(err, NULL, "Formats: %.80s", list);
         return ST_ARG;
     }
     if (memchr(head, '\0', len) || !text_is_utf8(head, len > 1024 ? 1024 : len))
         return reader_err(in, ST_FORMAT, err, "not a text file in a form that is known");
-    return reader_err(in, ST_FORMAT, err, "none of the known forms: user item; a session a line; ratings; CSV or .inter with a header");
+    return reader_err(in, ST_FORMAT, err,
+                      "none of the known forms: user item; a session a line; ratings; CSV or "
+                      ".inter with a header");
 }
 
 /* The last two parts of the path, without .gz: "ml-100k/u.data". */
@@ -62,8 +67,9 @@ static void short_name(const char *path, char *out, size_t size)
     text_inert(path + from, n - from, out, size);
 }
 
-enum status dataset_import(struct dataset **out, const char *path, const char *importer, const struct import_opts *o,
-                           struct import_report *rep, bool (*progress)(void *ctx, int64_t done, int64_t total), void *ctx,
+enum status dataset_import(struct dataset **out, const char *path, const char *importer,
+                           const struct import_opts *o, struct import_report *rep,
+                           bool (*progress)(void *ctx, int64_t done, int64_t total), void *ctx,
                            struct err *err)
 {
     static const struct import_opts none;
@@ -94,7 +100,8 @@ enum status dataset_import(struct dataset **out, const char *path, const char *i
     if (st == ST_OK) {
         short_name(path, name, sizeof name);
         st = dataset_build(out, s, name, def->by_user, o, NULL, e);
-        if (st == ST_FORMAT || st == ST_UNSUPPORTED) /* the builder does not know which file */
+        /* The builder does not know which file */
+        if (st == ST_FORMAT || st == ST_UNSUPPORTED)
             err_context(e, "%s", name);
     }
     if (rep)

@@ -13,11 +13,11 @@ enum { MAX_ROW = 1024 * 1024 };
 struct csv_import {
     struct line_ctx c;
     struct table t;
-    char *text;                /* fields of the present row, one after another */
+    char *text; /* fields of the present row, one after another */
     size_t used, room;
     size_t from[MAX_FIELDS], len[MAX_FIELDS];
     int n;
-    int rows;                  /* ended since the last line was fed */
+    int rows; /* ended since the last line was fed */
     enum status st;
     struct err *err;
 };
@@ -53,7 +53,8 @@ static void on_row(int c, void *ctx)
     for (int i = 0; i < m->n && i < MAX_FIELDS; i++)
         f[i] = (struct field){m->text + m->from[i], m->len[i]};
     if (m->st == ST_OK)
-        m->st = m->t.n_cols == 0 ? table_header(&m->t, &m->c, f, m->n, m->err) : table_row(&m->t, &m->c, f, m->n, m->err);
+        m->st = m->t.n_cols == 0 ? table_header(&m->t, &m->c, f, m->n, m->err)
+                                 : table_row(&m->t, &m->c, f, m->n, m->err);
     m->n = 0;
     m->used = 0;
     m->rows++;
@@ -93,22 +94,28 @@ static int sniff(const char *head, size_t len, const char *path)
 }
 
 /* One line of the file; a row ends with it unless a quote is open. */
-static enum status feed(struct csv_import *m, struct csv_parser *p, const char *s, size_t n, size_t *open, int64_t *first)
+static enum status feed(struct csv_import *m, struct csv_parser *p, const char *s, size_t n,
+                        size_t *open, int64_t *first)
 {
     m->rows = 0;
-    if (csv_parse(p, s, n, on_field, on_row, m) != n || csv_parse(p, "\n", 1, on_field, on_row, m) != 1) {
+    if (csv_parse(p, s, n, on_field, on_row, m) != n ||
+        csv_parse(p, "\n", 1, on_field, on_row, m) != 1) {
         if (csv_error(p) == CSV_ENOMEM || csv_error(p) == CSV_ETOOBIG)
             return err_nomem(m->err, n, "a row");
-        csv_fini(p, NULL, NULL, NULL); /* what stands half read is forgotten, the next line begins anew */
+        /* What stands half read is forgotten, the next line begins anew */
+        csv_fini(p, NULL, NULL, NULL);
         m->n = 0;
         m->used = 0;
         *open = 0;
-        return reader_err(m->c.in, ST_FORMAT, m->err, "a quote in the middle of a field; write \"\" for a quote inside quotes");
+        return reader_err(
+            m->c.in, ST_FORMAT, m->err,
+            "a quote in the middle of a field; write \"\" for a quote inside quotes");
     }
     *open = m->rows ? 0 : *open + n + 1;
     *first = m->rows || *open > n + 1 ? *first : reader_lineno(m->c.in);
     if (*open > MAX_ROW)
-        return reader_err(m->c.in, ST_UNSUPPORTED, m->err, "the quote opened on line %lld is not closed within 1 MiB",
+        return reader_err(m->c.in, ST_UNSUPPORTED, m->err,
+                          "the quote opened on line %lld is not closed within 1 MiB",
                           (long long)*first);
     return m->st;
 }
@@ -132,7 +139,8 @@ static enum status read_rows(struct csv_import *m, struct csv_parser *p)
             continue;
         }
         if (!begun)
-            csv_set_delim(p, (unsigned char)(m->c.o->delim ? m->c.o->delim : guess_separator(s, n)));
+            csv_set_delim(
+                p, (unsigned char)(m->c.o->delim ? m->c.o->delim : guess_separator(s, n)));
         begun = true;
         st = feed(m, p, s, n, &open, &first);
         if (st == ST_OK)
@@ -145,14 +153,19 @@ static enum status read_rows(struct csv_import *m, struct csv_parser *p)
             return st;
     }
     if (open > 0 && m->c.out->rep.n_bad == 0)
-        return reader_err(m->c.in, ST_FORMAT, m->err, "the quote opened on line %lld is never closed", (long long)first);
+        return reader_err(m->c.in, ST_FORMAT, m->err,
+                          "the quote opened on line %lld is never closed", (long long)first);
     return sink_end(m->c.out, m->err);
 }
 
-static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o, struct err *err)
+static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o,
+                        struct err *err)
 {
     struct err own = {0};
-    struct csv_import m = {.c = {in, out, o, NULL}, .err = err ? err : &own, .room = 4096};
+    struct csv_import m = {
+        .c = {in, out, o, NULL},
+          .err = err ? err : &own, .room = 4096
+    };
     struct csv_parser p;
     m.text = malloc(m.room);
     if (!m.text || csv_init(&p, CSV_STRICT) != 0) {
@@ -170,7 +183,8 @@ static const char *const ext[] = {".csv", ".tsv", NULL};
 const struct importer_def importer_csv = {
     .name = "csv",
     .title = "CSV with a header",
-    .doc = "Columns are found by their names (userId, session_id, itemId, timestamp, ...) or said: item=COLUMN user=COLUMN.",
+    .doc = "Columns are found by their names (userId, session_id, itemId, timestamp, ...) or "
+           "said: item=COLUMN user=COLUMN.",
     .ext = ext,
     .by_user = true,
     .sniff = sniff,

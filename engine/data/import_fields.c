@@ -74,13 +74,16 @@ bool is_number(struct field f)
     return digits > 0 && points <= 1;
 }
 
-static enum status bad_value(const struct reader *in, const char *what, struct field f, const char *expected, struct err *err)
+static enum status bad_value(const struct reader *in, const char *what, struct field f,
+                             const char *expected, struct err *err)
 {
     int n = f.n < 40 ? (int)f.n : 40;
-    return reader_err(in, ST_FORMAT, err, "%s \"%.*s%s\" is not %s", what, n, f.s, f.n > 40 ? "..." : "", expected);
+    return reader_err(in, ST_FORMAT, err, "%s \"%.*s%s\" is not %s", what, n, f.s,
+                      f.n > 40 ? "..." : "", expected);
 }
 
-enum status parse_id(const struct reader *in, const char *what, struct field *f, struct err *err)
+enum status parse_id(const struct reader *in, const char *what, struct field *f,
+                     struct err *err)
 {
     struct field digits = *f;
     int64_t x = 0;
@@ -109,7 +112,8 @@ static int64_t days(int64_t y, int m, int d)
 {
     y -= m <= 2;
     int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1, doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1,
+            doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
     return era * 146097 + doe - 719468;
 }
 
@@ -132,13 +136,16 @@ static bool parse_date(struct field f, int64_t *out)
     int y, mo, d, h = 0, mi = 0, s = 0;
     if (f.n > 0 && f.s[f.n - 1] == 'Z')
         f.n--;
-    if (!digits_at(f, 0, 4, &y) || !digits_at(f, 5, 2, &mo) || !digits_at(f, 8, 2, &d) || f.s[4] != '-' || f.s[7] != '-')
+    if (!digits_at(f, 0, 4, &y) || !digits_at(f, 5, 2, &mo) || !digits_at(f, 8, 2, &d) ||
+        f.s[4] != '-' || f.s[7] != '-')
         return false;
     if (f.n > 10) {
         bool seconds = f.n > 16;
-        if ((f.s[10] != ' ' && f.s[10] != 'T') || !digits_at(f, 11, 2, &h) || !digits_at(f, 14, 2, &mi) || f.s[13] != ':')
+        if ((f.s[10] != ' ' && f.s[10] != 'T') || !digits_at(f, 11, 2, &h) ||
+            !digits_at(f, 14, 2, &mi) || f.s[13] != ':')
             return false;
-        if (seconds && (f.s[16] != ':' || !digits_at(f, 17, 2, &s) || (f.n > 19 && f.s[19] != '.')))
+        if (seconds &&
+            (f.s[16] != ':' || !digits_at(f, 17, 2, &s) || (f.n > 19 && f.s[19] != '.')))
             return false;
         for (size_t i = 20; i < f.n; i++) /* a fraction of a second is cut */
             if (f.s[i] < '0' || f.s[i] > '9')
@@ -150,7 +157,8 @@ static bool parse_date(struct field f, int64_t *out)
     return true;
 }
 
-enum status parse_time(const struct reader *in, const char *what, struct field f, int64_t *out, struct err *err)
+enum status parse_time(const struct reader *in, const char *what, struct field f, int64_t *out,
+                       struct err *err)
 {
     if (parse_date(f, out))
         return ST_OK;
@@ -168,11 +176,13 @@ enum status parse_time(const struct reader *in, const char *what, struct field f
     return ST_OK;
 }
 
-enum status expect_fields(const struct reader *in, int found, int want, const char *names, struct err *err)
+enum status expect_fields(const struct reader *in, int found, int want, const char *names,
+                          struct err *err)
 {
     if (found == want)
         return ST_OK;
-    return reader_err(in, ST_FORMAT, err, "expected %d columns (%s), found %s%d", want, names, found > MAX_FIELDS ? "over " : "",
+    return reader_err(in, ST_FORMAT, err, "expected %d columns (%s), found %s%d", want, names,
+                      found > MAX_FIELDS ? "over " : "",
                       found > MAX_FIELDS ? MAX_FIELDS : found);
 }
 
@@ -213,7 +223,9 @@ bool path_ends(const char *path, const char *end)
     return n >= m && strncasecmp(path + n - m, end, m) == 0;
 }
 
-enum status each_line(struct line_ctx *c, enum status (*line)(struct line_ctx *c, const char *s, size_t n, struct err *err),
+enum status each_line(struct line_ctx *c,
+                      enum status (*line)(struct line_ctx *c, const char *s, size_t n,
+                                          struct err *err),
                       struct err *err)
 {
     struct err own = {0}; /* gathering bad lines needs their message, asked for or not */

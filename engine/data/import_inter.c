@@ -23,13 +23,15 @@ static enum status line(struct line_ctx *c, const char *s, size_t n, struct err 
     for (int i = 0; i < k && i < MAX_FIELDS; i++) {
         const char *colon = memchr(f[i].s, ':', f[i].n);
         if (!colon)
-            return reader_err(c->in, ST_FORMAT, err, "header field %d has no type; expected name:type", i + 1);
+            return reader_err(c->in, ST_FORMAT, err,
+                              "header field %d has no type; expected name:type", i + 1);
         f[i].n = (size_t)(colon - f[i].s);
     }
     return table_header(t, c, f, k, err);
 }
 
-static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o, struct err *err)
+static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o,
+                        struct err *err)
 {
     struct table t = {0};
     struct line_ctx c = {in, out, o, &t};
@@ -38,7 +40,8 @@ static enum status read(struct reader *in, struct event_sink *out, const struct 
     size_t n;
     enum status st = reader_line(in, &s, &n, e);
     if (st == ST_OK && s)
-        st = line(&c, s, n, e); /* a bad header is told alone: without it no row means anything */
+        /* A bad header is told alone: without it no row means anything */
+        st = line(&c, s, n, e);
     out->rep.lines += s != NULL;
     return st == ST_OK ? each_line(&c, line, e) : st;
 }
@@ -48,7 +51,8 @@ static const char *const ext[] = {".inter", NULL};
 const struct importer_def importer_inter = {
     .name = "inter",
     .title = "RecBole .inter",
-    .doc = "A header of name:type, then rows divided by TAB; titles from the .item file beside it.",
+    .doc = "A header of name:type, then rows divided by TAB; titles from the .item file beside "
+           "it.",
     .ext = ext,
     .by_user = true,
     .sniff = sniff,

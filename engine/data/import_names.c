@@ -11,15 +11,18 @@
 #include <sys/stat.h>
 
 struct name_file {
-    const char *file;         /* "*.item": the data file's name with another ending */
-    char sep;                 /* ':' stands for "::" */
+    const char *file; /* "*.item": the data file's name with another ending */
+    char sep;         /* ':' stands for "::" */
     bool header;
 };
 static const struct name_file candidates[] = {
-    {"items.tsv", '\t', true}, {"*.item", '\t', true},    {"u.item", '|', false},
-    {"movies.dat", ':', false}, {"movies.csv", ',', true},
+    {"items.tsv",  '\t', true },
+    {"*.item",     '\t', true },
+    {"u.item",     '|',  false},
+    {"movies.dat", ':',  false},
+    {"movies.csv", ',',  true },
 };
-enum { NAMED_ENOUGH = 95 };   /* per cent */
+enum { NAMED_ENOUGH = 95 }; /* per cent */
 
 /* Fields of a line of CSV, quotes undone in place; enough for a list of titles. */
 static int split_quoted(char *s, size_t n, struct field *f, int max)
@@ -57,7 +60,8 @@ static int split(const struct name_file *nf, char *s, size_t n, struct field *f)
 /* The column of titles: one so called, else -1 = all columns after the id, joined. */
 static int title_column(const struct field *f, int n)
 {
-    static const char *const words[] = {"title", "name", "movie_title", "item_name", "product_name", "description"};
+    static const char *const words[] = {"title",     "name",         "movie_title",
+                                        "item_name", "product_name", "description"};
     for (size_t w = 0; w < sizeof words / sizeof *words; w++)
         for (int i = 1; i < n; i++) {
             const char *colon = memchr(f[i].s, ':', f[i].n);
@@ -68,7 +72,8 @@ static int title_column(const struct field *f, int n)
     return -1;
 }
 
-static enum status add(struct event_sink *s, const struct field *f, int n, int title, struct err *err)
+static enum status add(struct event_sink *s, const struct field *f, int n, int title,
+                       struct err *err)
 {
     char text[600], utf8[1200];
     size_t at = 0;
@@ -79,7 +84,8 @@ static enum status add(struct event_sink *s, const struct field *f, int n, int t
         int len = f[i].n < 200 ? (int)f[i].n : 200;
         if (at + (size_t)len + 3 > sizeof text)
             break;
-        at += (size_t)snprintf(text + at, sizeof text - at, "%.*s%s", len, f[i].s, more ? ", " : "");
+        at += (size_t)snprintf(text + at, sizeof text - at, "%.*s%s", len, f[i].s,
+                               more ? ", " : "");
     }
     if (text_is_utf8(text, at))
         return sink_item_name(s, f[0].s, f[0].n, text, at, err);
@@ -87,7 +93,8 @@ static enum status add(struct event_sink *s, const struct field *f, int n, int t
     return sink_item_name(s, f[0].s, f[0].n, utf8, m, err);
 }
 
-static enum status read_names(struct event_sink *s, const struct name_file *nf, const char *path, struct err *err)
+static enum status read_names(struct event_sink *s, const struct name_file *nf,
+                              const char *path, struct err *err)
 {
     struct reader *r = NULL;
     enum status st = reader_open(&r, path, err);
@@ -119,7 +126,8 @@ static char *beside(const char *path, const char *file)
     if (file[0] == '*') {
         size_t n = strlen(path);
         if (path_ends(path, ".inter"))
-            stem = n - strlen(".inter") - (n > 3 && strcasecmp(path + n - 3, ".gz") == 0 ? 3 : 0) - dir;
+            stem = n - strlen(".inter") -
+                   (n > 3 && strcasecmp(path + n - 3, ".gz") == 0 ? 3 : 0) - dir;
         file++;
         if (stem == 0)
             return NULL;
@@ -147,7 +155,8 @@ enum status import_names(struct event_sink *s, const char *path, struct err *err
         int64_t repaired = s->rep.repaired;
         enum status st = read_names(s, &candidates[i], p, &own);
         const char *name = strrchr(p, '/') ? strrchr(p, '/') + 1 : p;
-        bool enough = st == ST_OK && (int64_t)s->n_named * 100 >= (int64_t)strtab_count(s->items) * NAMED_ENOUGH;
+        bool enough = st == ST_OK && (int64_t)s->n_named * 100 >=
+                                         (int64_t)strtab_count(s->items) * NAMED_ENOUGH;
         if (enough)
             text_inert(name, strlen(name), s->rep.names_from, sizeof s->rep.names_from);
         else {
@@ -155,8 +164,9 @@ enum status import_names(struct event_sink *s, const char *path, struct err *err
             if (st != ST_OK)
                 snprintf(why, sizeof why, "%.120s", own.msg);
             else
-                snprintf(why, sizeof why, "%.40s names %d of %d items: it belongs to other data", name, s->n_named,
-                         strtab_count(s->items));
+                snprintf(why, sizeof why,
+                         "%.40s names %d of %d items: it belongs to other data", name,
+                         s->n_named, strtab_count(s->items));
             text_inert(why, strlen(why), s->rep.names_problem, sizeof s->rep.names_problem);
             sink_forget_names(s);
             s->rep.repaired = repaired;

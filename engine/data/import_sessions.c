@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct form {
-    char sep;     /* ' ': any run of blanks */
+    char sep; /* ' ': any run of blanks */
     bool numbers;
 };
 
@@ -53,7 +53,8 @@ static bool fits_names(const char *line, size_t n)
 static int sniff(const char *head, size_t len, const char *path)
 {
     (void)path;
-    int numbers = sniff_lines(head, len, fits_numbers), names = sniff_lines(head, len, fits_names);
+    int numbers = sniff_lines(head, len, fits_numbers),
+        names = sniff_lines(head, len, fits_names);
     return numbers >= 50 ? 40 + numbers / 5 : names >= 50 ? 20 + names / 5 : 0;
 }
 
@@ -79,7 +80,8 @@ static enum status line(struct line_ctx *c, const char *s, size_t n, struct err 
     return st;
 }
 
-static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o, struct err *err)
+static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o,
+                        struct err *err)
 {
     struct form form = {0};
     return each_line(&(struct line_ctx){in, out, o, &form}, line, err);

@@ -32,13 +32,15 @@ static enum status line(struct line_ctx *c, const char *s, size_t n, struct err 
         f = two[0];
         if (is(f, "-2")) {
             if (got > 1)
-                return reader_err(c->in, ST_FORMAT, err, "something follows -2, the end of the session");
+                return reader_err(c->in, ST_FORMAT, err,
+                                  "something follows -2, the end of the session");
             return ST_OK;
         }
         st = parse_id(c->in, "item", &f, err);
         mark = got > 1 ? two[1] : (struct field){"", 0};
         if (st == ST_OK && !is(mark, "-1"))
-            st = reader_err(c->in, ST_FORMAT, err, "item %.*s is not followed by -1", (int)f.n, f.s);
+            st = reader_err(c->in, ST_FORMAT, err, "item %.*s is not followed by -1", (int)f.n,
+                            f.s);
         if (st == ST_OK && c->out->rep.n_bad == 0)
             st = sink_event(c->out, NULL, 0, f.s, f.n, NO_TIME, err);
         if (st == ST_OK)
@@ -47,7 +49,8 @@ static enum status line(struct line_ctx *c, const char *s, size_t n, struct err 
     return st;
 }
 
-static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o, struct err *err)
+static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o,
+                        struct err *err)
 {
     return each_line(&(struct line_ctx){in, out, o, NULL}, line, err);
 }

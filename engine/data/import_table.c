@@ -47,19 +47,23 @@ static int find_any(const struct field *f, int n, const char *const *names)
     return -1;
 }
 
-static enum status no_column(const struct line_ctx *c, const struct field *f, int n, const char *what, const char *asked,
-                             struct err *err)
+static enum status no_column(const struct line_ctx *c, const struct field *f, int n,
+                             const char *what, const char *asked, struct err *err)
 {
     char list[140] = "";
     size_t at = 0;
     for (int i = 0; i < n && at + 24 < sizeof list; i++)
-        at += (size_t)snprintf(list + at, sizeof list - at, "%s%.*s", i ? ", " : "", f[i].n < 20 ? (int)f[i].n : 20, f[i].s);
+        at += (size_t)snprintf(list + at, sizeof list - at, "%s%.*s", i ? ", " : "",
+                               f[i].n < 20 ? (int)f[i].n : 20, f[i].s);
     if (asked)
-        return reader_err(c->in, ST_FORMAT, err, "no column is called \"%.40s\"; there are: %s", asked, list);
-    return reader_err(c->in, ST_FORMAT, err, "no column is named like %s; say which: %s", what, list);
+        return reader_err(c->in, ST_FORMAT, err, "no column is called \"%.40s\"; there are: %s",
+                          asked, list);
+    return reader_err(c->in, ST_FORMAT, err, "no column is named like %s; say which: %s", what,
+                      list);
 }
 
-enum status table_header(struct table *t, const struct line_ctx *c, const struct field *f, int n, struct err *err)
+enum status table_header(struct table *t, const struct line_ctx *c, const struct field *f,
+                         int n, struct err *err)
 {
     const struct import_opts *o = c->o;
     if (n > MAX_FIELDS)
@@ -84,10 +88,12 @@ enum status table_header(struct table *t, const struct line_ctx *c, const struct
     return ST_OK;
 }
 
-enum status table_row(const struct table *t, const struct line_ctx *c, const struct field *f, int n, struct err *err)
+enum status table_row(const struct table *t, const struct line_ctx *c, const struct field *f,
+                      int n, struct err *err)
 {
     if (n != t->n_cols)
-        return reader_err(c->in, ST_FORMAT, err, "%d columns where the header has %d", n, t->n_cols);
+        return reader_err(c->in, ST_FORMAT, err, "%d columns where the header has %d", n,
+                          t->n_cols);
     struct field user = f[t->user], item = f[t->item];
     int64_t ts = NO_TIME;
     if (user.n > 400 || item.n > 400)

@@ -4,7 +4,8 @@
 static bool fits(const char *line, size_t n)
 {
     struct field f[4];
-    return split_char(line, n, '\t', f, 4) == 4 && is_number(f[0]) && is_number(f[1]) && is_number(f[2]) && is_number(f[3]);
+    return split_char(line, n, '\t', f, 4) == 4 && is_number(f[0]) && is_number(f[1]) &&
+           is_number(f[2]) && is_number(f[3]);
 }
 
 static int sniff(const char *head, size_t len, const char *path)
@@ -17,7 +18,8 @@ static enum status line(struct line_ctx *c, const char *s, size_t n, struct err 
 {
     struct field f[MAX_FIELDS];
     int64_t ts = 0;
-    enum status st = expect_fields(c->in, split_char(s, n, '\t', f, MAX_FIELDS), 4, "user, item, rating, time, by TAB", err);
+    enum status st = expect_fields(c->in, split_char(s, n, '\t', f, MAX_FIELDS), 4,
+                                   "user, item, rating, time, by TAB", err);
     if (st == ST_OK)
         st = parse_id(c->in, "user", &f[0], err);
     if (st == ST_OK)
@@ -31,7 +33,8 @@ static enum status line(struct line_ctx *c, const char *s, size_t n, struct err 
     return st;
 }
 
-static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o, struct err *err)
+static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o,
+                        struct err *err)
 {
     return each_line(&(struct line_ctx){in, out, o, NULL}, line, err);
 }
@@ -41,7 +44,8 @@ static const char *const ext[] = {".data", NULL};
 const struct importer_def importer_udata = {
     .name = "u.data",
     .title = "MovieLens 100K",
-    .doc = "user TAB item TAB rating TAB time; sorted by user and time here, ties in the file's order; titles from u.item.",
+    .doc = "user TAB item TAB rating TAB time; sorted by user and time here, ties in the "
+           "file's order; titles from u.item.",
     .ext = ext,
     .by_user = true,
     .sniff = sniff,

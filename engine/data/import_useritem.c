@@ -38,7 +38,8 @@ static int sniff(const char *head, size_t len, const char *path)
 static enum status line(struct line_ctx *c, const char *s, size_t n, struct err *err)
 {
     struct field f[MAX_FIELDS];
-    enum status st = expect_fields(c->in, split_blank(s, n, f, MAX_FIELDS), 2, "user item", err);
+    enum status st =
+        expect_fields(c->in, split_blank(s, n, f, MAX_FIELDS), 2, "user item", err);
     if (st == ST_OK)
         st = parse_id(c->in, "user", &f[0], err);
     if (st == ST_OK)
@@ -48,7 +49,8 @@ static enum status line(struct line_ctx *c, const char *s, size_t n, struct err 
     return st;
 }
 
-static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o, struct err *err)
+static enum status read(struct reader *in, struct event_sink *out, const struct import_opts *o,
+                        struct err *err)
 {
     return each_line(&(struct line_ctx){in, out, o, NULL}, line, err);
 }

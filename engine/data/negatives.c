@@ -9,14 +9,16 @@ struct negatives {
     bool even;
     const int64_t *pop;
     float alpha;
-    uint32_t *cut;            /* (n) a draw below it keeps the cell's own item */
-    int32_t *other;           /* (n) */
-    int32_t *stack;           /* (n) cells under the mean from the front, over it from the back */
+    uint32_t *cut;  /* (n) a draw below it keeps the cell's own item */
+    int32_t *other; /* (n) */
+    /* (n) cells under the mean from the front, over it from the back */
+    int32_t *stack;
     double *weight;
     float *logq, *logpop;
 };
 
-enum status negatives_new(struct negatives **out, const int64_t *pop, int32_t n_items, struct err *err)
+enum status negatives_new(struct negatives **out, const int64_t *pop, int32_t n_items,
+                          struct err *err)
 {
     *out = NULL;
     struct negatives *t = calloc(1, sizeof *t);
@@ -108,8 +110,8 @@ int32_t negatives_draw(const struct negatives *t, uint32_t u)
     return i + 1;
 }
 
-void negatives_fill(const struct negatives *t, struct rng_key key, uint32_t element, int32_t k, const uint64_t *avoid,
-                    uint64_t *taken, int32_t *out)
+void negatives_fill(const struct negatives *t, struct rng_key key, uint32_t element, int32_t k,
+                    const uint64_t *avoid, uint64_t *taken, int32_t *out)
 {
     for (int32_t j = 0; j < k; j++) {
         int32_t item = 0;

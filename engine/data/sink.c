@@ -93,8 +93,8 @@ static enum status begin_times(struct event_sink *s, struct err *err)
     return ST_OK;
 }
 
-enum status sink_event(struct event_sink *s, const char *user, size_t user_len, const char *item, size_t item_len, int64_t ts,
-                       struct err *err)
+enum status sink_event(struct event_sink *s, const char *user, size_t user_len,
+                       const char *item, size_t item_len, int64_t ts, struct err *err)
 {
     enum status st = ST_OK;
     if (s->n % TICK == 0)
@@ -130,8 +130,8 @@ void sink_by_user(struct event_sink *s, bool by_user)
 }
 
 /* Only items that occur are named; the first name stands. */
-enum status sink_item_name(struct event_sink *s, const char *item, size_t item_len, const char *name, size_t name_len,
-                           struct err *err)
+enum status sink_item_name(struct event_sink *s, const char *item, size_t item_len,
+                           const char *name, size_t name_len, struct err *err)
 {
     int32_t i = strtab_find(s->items, item, item_len);
     if (i < 0 || name_len == 0)
@@ -188,7 +188,8 @@ enum status sink_end(struct event_sink *s, struct err *err)
         char list[80] = "";
         size_t at = 0;
         for (int32_t i = 1; i < s->rep.n_bad && i < MAX_BAD && at < sizeof list - 24; i++)
-            at += (size_t)snprintf(list + at, sizeof list - at, "%s%lld", i > 1 ? ", " : "", (long long)s->rep.bad_line[i]);
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%lld", i > 1 ? ", " : "",
+                                   (long long)s->rep.bad_line[i]);
         err_hint(err, NULL, "Also bad: line%s %s%s", s->rep.n_bad > 2 ? "s" : "", list,
                  s->rep.n_bad >= s->max_errors ? "; stopped there" : "");
     }

@@ -16,8 +16,9 @@ struct build {
     int32_t *user_rank, *item_rank; /* id of the table -> number, from 0 */
     int64_t *off;                   /* (n_keys+1) */
     int32_t n_keys;                 /* sessions, as they become */
-    int32_t *key_user;              /* (n_keys) user of the session, when users have several */
-    int32_t *item;                  /* (n) */
+    /* (n_keys) user of the session, when users have several */
+    int32_t *key_user;
+    int32_t *item; /* (n) */
     int64_t *ts;
     int64_t n;
 };
@@ -60,7 +61,8 @@ static enum status rank_ids(const struct strtab *t, int32_t **rank, struct err *
     }
     bool all = true;
     for (size_t i = 0; i < n; i++) {
-        a[i] = (struct numbered){number_of(strtab_text(t, (int32_t)i), strtab_len(t, (int32_t)i)), (int32_t)i};
+        a[i] = (struct numbered){
+            number_of(strtab_text(t, (int32_t)i), strtab_len(t, (int32_t)i)), (int32_t)i};
         all = all && a[i].number > 0;
     }
     if (all)
@@ -83,7 +85,8 @@ static enum status group_by_user(struct build *b, struct err *err)
     b->ts = s->ts ? malloc(n * sizeof *b->ts) : NULL;
     if (!b->off || !b->item || (s->ts && !b->ts))
         return err_nomem(err, n * 12 + k * 8, "events in order");
-    int64_t *at = b->off + 1; /* becomes the end of each user, which is the start of the next */
+    /* Becomes the end of each user, which is the start of the next */
+    int64_t *at = b->off + 1;
     for (size_t i = 0; i < n; i++) {
         s->user[i] = b->user_rank ? b->user_rank[s->user[i]] : s->user[i];
         at[s->user[i] + 1]++;
@@ -117,7 +120,8 @@ static void sort_user(int32_t *item, int64_t *ts, int64_t n, int32_t *item2, int
         return;
     for (int64_t w = 1; w < n; w *= 2) {
         for (int64_t lo = 0; lo < n; lo += 2 * w) {
-            int64_t mid = lo + w < n ? lo + w : n, hi = lo + 2 * w < n ? lo + 2 * w : n, x = lo, y = mid;
+            int64_t mid = lo + w < n ? lo + w : n, hi = lo + 2 * w < n ? lo + 2 * w : n, x = lo,
+                    y = mid;
             for (int64_t k = lo; k < hi; k++) {
                 int64_t from = y >= hi || (x < mid && ts[x] <= ts[y]) ? x++ : y++;
                 item2[k] = item[from];
@@ -188,7 +192,8 @@ static void drop_duplicates(struct build *b)
 
 static bool begins(const struct build *b, int32_t u, int64_t i)
 {
-    return i == b->off[u] || (b->ts[i - 1] != INT64_MIN && b->ts[i] - b->ts[i - 1] > b->o->session_gap_s);
+    return i == b->off[u] ||
+           (b->ts[i - 1] != INT64_MIN && b->ts[i] - b->ts[i - 1] > b->o->session_gap_s);
 }
 
 /* Cuts every user's history where a pause is longer than the gap. */
@@ -229,7 +234,8 @@ struct start {
 static int by_start(const void *a, const void *b)
 {
     const struct start *x = a, *y = b;
-    return x->ts != y->ts ? (x->ts > y->ts) - (x->ts < y->ts) : (x->key > y->key) - (x->key < y->key);
+    return x->ts != y->ts ? (x->ts > y->ts) - (x->ts < y->ts)
+                          : (x->key > y->key) - (x->key < y->key);
 }
 
 /* Sessions in the order of their first event, since training, validation and test are cut by session number. */
@@ -243,7 +249,8 @@ static enum status order_sessions(struct build *b, struct err *err)
         return ST_OK;
     struct start *a = malloc((k + 1) * sizeof *a);
     int64_t *off = malloc((k + 1) * sizeof *off), *ts = malloc((n + 1) * sizeof *ts);
-    int32_t *item = malloc((n + 1) * sizeof *item), *user = b->key_user ? malloc((k + 1) * sizeof *user) : NULL;
+    int32_t *item = malloc((n + 1) * sizeof *item),
+            *user = b->key_user ? malloc((k + 1) * sizeof *user) : NULL;
     if (!a || !off || !ts || !item || (b->key_user && !user)) {
         free(a);
         free(off);
@@ -253,7 +260,8 @@ static enum status order_sessions(struct build *b, struct err *err)
         return err_nomem(err, n * 12 + k * 24, "sessions in order");
     }
     for (size_t i = 0; i < k; i++)
-        a[i] = (struct start){b->off[i] < b->off[i + 1] ? b->ts[b->off[i]] : INT64_MAX, (int32_t)i};
+        a[i] = (struct start){b->off[i] < b->off[i + 1] ? b->ts[b->off[i]] : INT64_MAX,
+                              (int32_t)i};
     qsort(a, k, sizeof *a, by_start);
     int64_t w = 0;
     for (size_t i = 0; i < k; i++) {
@@ -320,8 +328,11 @@ static enum status filter(struct build *b, struct err *err)
         b->n_keys = k;
     }
     free(pop);
-    return b->n > 0 ? ST_OK : err_set(err, ST_FORMAT, "no events are left: no session has %d or more items that occur %d times or more",
-                                      min_len, min_item > 1 ? min_item : 1);
+    return b->n > 0 ? ST_OK
+                    : err_set(err, ST_FORMAT,
+                              "no events are left: no session has %d or more items that occur "
+                              "%d times or more",
+                              min_len, min_item > 1 ? min_item : 1);
 }
 
 /* ---- the object ---- */
@@ -364,12 +375,14 @@ static const char *clean_id(struct build *b, struct arena *mem, int32_t id)
     return arena_strdup(mem, clean);
 }
 
-static enum status put_names(struct build *b, struct dataset *ds, struct arena *mem, const int32_t *by_rank, struct err *err)
+static enum status put_names(struct build *b, struct dataset *ds, struct arena *mem,
+                             const int32_t *by_rank, struct err *err)
 {
     const struct event_sink *s = b->s;
     bool numbers = true, same = true, ok = true;
     for (int32_t i = 0; i < ds->n_items; i++) {
-        int32_t x = number_of(strtab_text(s->items, by_rank[i]), strtab_len(s->items, by_rank[i]));
+        int32_t x =
+            number_of(strtab_text(s->items, by_rank[i]), strtab_len(s->items, by_rank[i]));
         numbers = numbers && x > 0;
         same = same && x == i + 1;
     }
@@ -396,12 +409,14 @@ static enum status put_names(struct build *b, struct dataset *ds, struct arena *
 }
 
 /* Users in the order of their first session, from 1. */
-static enum status put_users(struct build *b, struct dataset *ds, struct arena *mem, struct err *err)
+static enum status put_users(struct build *b, struct dataset *ds, struct arena *mem,
+                             struct err *err)
 {
     ds->n_users = ds->n_sessions;
     if (!b->key_user)
         return ST_OK;
-    int32_t *user = arena_raw(mem, (size_t)ds->n_sessions * sizeof *user), *number = calloc((size_t)b->n_users + 1, sizeof *number);
+    int32_t *user = arena_raw(mem, (size_t)ds->n_sessions * sizeof *user),
+            *number = calloc((size_t)b->n_users + 1, sizeof *number);
     if (!user || !number) {
         free(number);
         return err_nomem(err, (size_t)b->n_users * 8, "users");
@@ -417,7 +432,8 @@ static enum status put_users(struct build *b, struct dataset *ds, struct arena *
     return ST_OK;
 }
 
-static enum status make(struct build *b, const char *name, struct dataset **out, struct err *err)
+static enum status make(struct build *b, const char *name, struct dataset **out,
+                        struct err *err)
 {
     int32_t n_items, *by_rank = number_items(b, &n_items);
     if (!by_rank)
@@ -434,7 +450,8 @@ static enum status make(struct build *b, const char *name, struct dataset **out,
         return st;
     }
     int32_t *item = arena_raw(mem, n * sizeof *item);
-    int64_t *off = arena_raw(mem, (k + 1) * sizeof *off), *ts = b->ts ? arena_raw(mem, n * sizeof *ts) : NULL;
+    int64_t *off = arena_raw(mem, (k + 1) * sizeof *off),
+            *ts = b->ts ? arena_raw(mem, n * sizeof *ts) : NULL;
     ds->name = arena_strdup(mem, name);
     if (!item || !off || (b->ts && !ts) || !ds->name) {
         st = err_nomem(err, reserve, "a data set");
@@ -466,11 +483,13 @@ out:
     return st;
 }
 
-enum status dataset_build(struct dataset **out, struct event_sink *s, const char *name, bool by_user, const struct import_opts *o,
-                          struct import_report *rep, struct err *err)
+enum status dataset_build(struct dataset **out, struct event_sink *s, const char *name,
+                          bool by_user, const struct import_opts *o, struct import_report *rep,
+                          struct err *err)
 {
     static const struct import_opts none;
-    struct build b = {.s = s, .o = o ? o : &none, .by_user = s->by_user < 0 ? by_user : s->by_user != 0};
+    struct build b = {
+        .s = s, .o = o ? o : &none, .by_user = s->by_user < 0 ? by_user : s->by_user != 0};
     enum status st = ST_OK;
     *out = NULL;
     s->rep.events_in = s->n;
@@ -492,7 +511,8 @@ enum status dataset_build(struct dataset **out, struct event_sink *s, const char
         if (b.ts)
             st = cut_by_gap(&b, err);
         else
-            st = err_set(err, ST_ARG, "sessions cannot be cut by pauses: the file has no times");
+            st =
+                err_set(err, ST_ARG, "sessions cannot be cut by pauses: the file has no times");
     }
     if (st == ST_OK && b.ts && !b.by_user)
         st = order_sessions(&b, err);

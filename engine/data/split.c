@@ -19,7 +19,8 @@ const char *split_name(enum split_kind k)
 
 enum { ENOUGH = 3, ENOUGH_HELD_OUT = 5 }; /* items that make a user worth asking */
 
-static struct eval_case case_at(const struct dataset *ds, int32_t session, int32_t n_prefix, int32_t at)
+static struct eval_case case_at(const struct dataset *ds, int32_t session, int32_t n_prefix,
+                                int32_t at)
 {
     int64_t i = ds->off[session] + at;
     return (struct eval_case){session, n_prefix, ds->item[i], ds->flag ? ds->flag[i] : WF_NONE};
@@ -27,7 +28,8 @@ static struct eval_case case_at(const struct dataset *ds, int32_t session, int32
 
 /* Cases on items from..to-1 of a session into `out` (NULL: only counted).  given: how many items are shown before each; -1: all that
  * came before it. */
-static int64_t put_cases(struct split *sp, int32_t s, int32_t from, int32_t to, int32_t given, struct eval_case *out)
+static int64_t put_cases(struct split *sp, int32_t s, int32_t from, int32_t to, int32_t given,
+                         struct eval_case *out)
 {
     int64_t n = 0;
     for (int32_t at = from; at < to; at++) {
@@ -49,24 +51,29 @@ static int32_t percent(int32_t n, int share)
 }
 
 /* Cases of a session for one part. */
-static int64_t session_cases(struct split *sp, int32_t s, enum split_part part, struct eval_case *out)
+static int64_t session_cases(struct split *sp, int32_t s, enum split_part part,
+                             struct eval_case *out)
 {
     int32_t n = dataset_len(sp->ds, s), seventy = percent(n, 70), eighty = percent(n, 80);
     switch (sp->kind) {
     case SPLIT_SESSIONS:
         return sp->part[s] == part ? put_cases(sp, s, 1, n, -1, out) : 0;
     case SPLIT_USERS:
-        return sp->part[s] == part && n >= ENOUGH_HELD_OUT ? put_cases(sp, s, eighty, n, eighty, out) : 0;
+        return sp->part[s] == part && n >= ENOUGH_HELD_OUT
+                   ? put_cases(sp, s, eighty, n, eighty, out)
+                   : 0;
     case SPLIT_RATIO:
         if (n < ENOUGH)
             return 0;
-        return part == PART_VALID ? put_cases(sp, s, seventy, eighty, seventy, out) : put_cases(sp, s, eighty, n, eighty, out);
+        return part == PART_VALID ? put_cases(sp, s, seventy, eighty, seventy, out)
+                                  : put_cases(sp, s, eighty, n, eighty, out);
     case SPLIT_LEAVE_ONE_OUT:
         break;
     }
     if (n < ENOUGH)
         return 0;
-    int32_t at = part == PART_VALID ? n - 2 : n - 1; /* at test the validation item is part of the prefix */
+    /* At test the validation item is part of the prefix */
+    int32_t at = part == PART_VALID ? n - 2 : n - 1;
     return put_cases(sp, s, at, at + 1, -1, out);
 }
 
@@ -102,7 +109,9 @@ static int32_t train_length(const struct split *sp, int32_t s)
         return 0;
     if (n < ENOUGH) /* too short for targets: all of it trains, as the authors' code has it */
         return n;
-    return sp->kind == SPLIT_LEAVE_ONE_OUT ? n - 2 : sp->kind == SPLIT_RATIO ? percent(n, 70) : n;
+    return sp->kind == SPLIT_LEAVE_ONE_OUT ? n - 2
+           : sp->kind == SPLIT_RATIO       ? percent(n, 70)
+                                           : n;
 }
 
 static void count_training(struct split *sp)
@@ -117,7 +126,8 @@ static void count_training(struct split *sp)
     }
 }
 
-enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind, struct err *err)
+enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind,
+                      struct err *err)
 {
     *out = NULL;
     struct split *sp = calloc(1, sizeof *sp);
@@ -148,7 +158,8 @@ enum status split_new(struct split **out, const struct dataset *ds, enum split_k
     *out = sp;
     return ST_OK;
 fail:
-    err_nomem(err, n * 5 + (unsigned long long)(sp->n_valid + sp->n_test) * sizeof *sp->test, "split");
+    err_nomem(err, n * 5 + (unsigned long long)(sp->n_valid + sp->n_test) * sizeof *sp->test,
+              "split");
     split_free(sp);
     return ST_NOMEM;
 }

@@ -22,11 +22,13 @@ const struct world_def *const world_defs[] = {
 };
 
 static const char *const flag_names[WORLD_FLAGS] = {
-    [WF_NONE] = "none",     [WF_START] = "start",     [WF_STEP] = "step",     [WF_NOISE] = "noise",
-    [WF_OPENER] = "opener", [WF_BROWSE] = "browse",   [WF_WRAP] = "wrap",     [WF_PRESENT] = "present",
-    [WF_SNACK] = "snack",   [WF_FIRST] = "first",     [WF_SECOND] = "second", [WF_TIN] = "tin",
-    [WF_BREAD] = "bread",   [WF_FILLING] = "filling", [WF_SAUCE] = "sauce",   [WF_BEFORE] = "before",
-    [WF_AFTER] = "after",   [WF_LATER] = "later",     [WF_AFTER_ODD] = "after-odd",
+    [WF_NONE] = "none",           [WF_START] = "start",     [WF_STEP] = "step",
+    [WF_NOISE] = "noise",         [WF_OPENER] = "opener",   [WF_BROWSE] = "browse",
+    [WF_WRAP] = "wrap",           [WF_PRESENT] = "present", [WF_SNACK] = "snack",
+    [WF_FIRST] = "first",         [WF_SECOND] = "second",   [WF_TIN] = "tin",
+    [WF_BREAD] = "bread",         [WF_FILLING] = "filling", [WF_SAUCE] = "sauce",
+    [WF_BEFORE] = "before",       [WF_AFTER] = "after",     [WF_LATER] = "later",
+    [WF_AFTER_ODD] = "after-odd",
 };
 
 const char *world_flag_name(enum world_flag f)
@@ -201,7 +203,9 @@ void odds_even(const struct world *w, double *p)
 
 double odds_left(int32_t n, int32_t shortest, int32_t longest)
 {
-    return n < shortest ? 1 : n >= longest ? 0 : (double)(longest - n) / (longest - shortest + 1);
+    return n < shortest   ? 1
+           : n >= longest ? 0
+                          : (double)(longest - n) / (longest - shortest + 1);
 }
 
 /* ---- tables ---- */
@@ -217,7 +221,8 @@ static bool is_new(const int32_t *succ, int32_t n, int32_t item, int32_t x)
 static void draw_successors(struct world *w, struct xoshiro *r, int32_t item)
 {
     int32_t P = w->P, a = item / P, j = item % P, *succ = w->succ + item * SUCCESSORS;
-    const int32_t lo[SUCCESSORS] = {0, a * P, (a + 5) % DEPARTMENTS * P, 0}, n[SUCCESSORS] = {0, P, P, w->N};
+    const int32_t lo[SUCCESSORS] = {0, a * P, (a + 5) % DEPARTMENTS * P, 0},
+                  n[SUCCESSORS] = {0, P, P, w->N};
     succ[0] = a * P + (j + 1) % P;
     for (int32_t k = 1; k < SUCCESSORS; k++) {
         do
@@ -253,7 +258,8 @@ static void fill_tables(struct world *w, int32_t *perm)
         draw_successors(w, &r, i);
 }
 
-static struct world *world_tables(struct arena *mem, const struct world_def *def, const struct world_opts *o)
+static struct world *world_tables(struct arena *mem, const struct world_def *def,
+                                  const struct world_opts *o)
 {
     struct world *w = arena_alloc(mem, sizeof *w);
     if (!w)
@@ -302,7 +308,8 @@ static const char *const *item_names(const struct world *w, struct arena *mem)
 
 /* ---- a data set ---- */
 
-static enum status check_options(const struct world_def *def, struct world_opts *o, struct err *err)
+static enum status check_options(const struct world_def *def, struct world_opts *o,
+                                 struct err *err)
 {
     if (o->items == 0)
         o->items = 240;
@@ -319,7 +326,8 @@ static enum status check_options(const struct world_def *def, struct world_opts 
     return ST_OK;
 }
 
-static enum status copy_events(struct dataset *ds, struct arena *mem, const struct world_gen *g, struct err *err)
+static enum status copy_events(struct dataset *ds, struct arena *mem, const struct world_gen *g,
+                               struct err *err)
 {
     size_t n = (size_t)g->n;
     int32_t *item = arena_raw(mem, n * sizeof *item);
@@ -338,7 +346,8 @@ static enum status copy_events(struct dataset *ds, struct arena *mem, const stru
     return ST_OK;
 }
 
-enum status world_generate(struct dataset **out, const char *name, const struct world_opts *opts, struct err *err)
+enum status world_generate(struct dataset **out, const char *name,
+                           const struct world_opts *opts, struct err *err)
 {
     *out = NULL;
     const struct world_def *def = NULL;
@@ -416,7 +425,8 @@ int32_t world_department(const struct world *w, int32_t item)
 }
 
 /* Items that are not of this world are passed over, so that a typed sequence cannot lead outside the tables. */
-static int32_t *own_items(const struct world *w, const int32_t *item, int32_t n, int32_t *n_out, struct arena *mem)
+static int32_t *own_items(const struct world *w, const int32_t *item, int32_t n, int32_t *n_out,
+                          struct arena *mem)
 {
     int32_t *s = arena_raw(mem, ((size_t)n + 1) * sizeof *s), m = 0;
     for (int32_t i = 0; s && i < n; i++)
@@ -426,7 +436,8 @@ static int32_t *own_items(const struct world *w, const int32_t *item, int32_t n,
     return s;
 }
 
-void world_odds(const struct world *w, const int32_t *item, int32_t n, double *p, struct arena *mem)
+void world_odds(const struct world *w, const int32_t *item, int32_t n, double *p,
+                struct arena *mem)
 {
     struct arena_mark mark = arena_save(mem);
     int32_t m, *s = own_items(w, item, n, &m, mem);
@@ -438,7 +449,8 @@ void world_odds(const struct world *w, const int32_t *item, int32_t n, double *p
     arena_restore(mem, mark);
 }
 
-void world_odds_at(const struct world *w, const int32_t *item, int32_t n, int32_t at, double *p, struct arena *mem)
+void world_odds_at(const struct world *w, const int32_t *item, int32_t n, int32_t at, double *p,
+                   struct arena *mem)
 {
     if (!w->def->fn->odds_at || at < 0 || at >= n) {
         world_odds(w, item, at < 0 ? 0 : at < n ? at : n, p, mem);

@@ -27,7 +27,8 @@ static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
         best = l[k] > best ? l[k] : best;
     }
     for (int32_t k = 0; k < STALLS; k++) {
-        l[k] = isfinite(best) ? exp(l[k] - best) : 1; /* no world does this: all seven alike */
+        /* No world does this: all seven alike */
+        l[k] = isfinite(best) ? exp(l[k] - best) : 1;
         sum += l[k];
     }
     for (int32_t k = 0; k < STALLS; k++) {
@@ -40,12 +41,14 @@ static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
     }
 }
 
-const struct world_fns fns_bazaar = {session, odds, NULL, NULL}; /* no world is made of it: nobody asks how likely a session is */
+/* No world is made of it: nobody asks how likely a session is */
+const struct world_fns fns_bazaar = {session, odds, NULL, NULL};
 
 const struct world_def world_bazaar = {
     .name = "bazaar",
     .title = "all at once",
-    .doc = "Each session is of one of seven worlds: chain, twins, pairs, opener, gap, drift, tastes.",
+    .doc = "Each session is of one of seven worlds: chain, twins, pairs, opener, gap, drift, "
+           "tastes.",
     .sessions = 8000,
     .noise = 100,
     .planted = "seven patterns side by side",

@@ -38,7 +38,8 @@ const struct world_fns fns_chain = {session, odds, NULL, log_odds};
 const struct world_def world_chain = {
     .name = "chain",
     .title = "what goes with what",
-    .doc = "Each item has four likely successors (.50 .25 .15 .10); one click in ten is drawn by popularity.",
+    .doc = "Each item has four likely successors (.50 .25 .15 .10); one click in ten is drawn "
+           "by popularity.",
     .sessions = 8000,
     .noise = 100,
     .planted = "four likely next items with known odds, given by the last item alone",

@@ -17,13 +17,13 @@ static void session(struct world_gen *g)
         bool after_odd = odd;
         odd = gen_chance(g);
         int32_t item = odd ? gen_popular(g) : gen_product(g, z);
-        enum world_flag f = t == 0      ? WF_START
-                            : odd       ? WF_NOISE
-                            : t == 1    ? WF_STEP
-                            : after_odd ? WF_AFTER_ODD
-                            : t < tau   ? WF_BEFORE
-                                        : t < tau + 2 ? WF_AFTER
-                                                      : WF_LATER;
+        enum world_flag f = t == 0        ? WF_START
+                            : odd         ? WF_NOISE
+                            : t == 1      ? WF_STEP
+                            : after_odd   ? WF_AFTER_ODD
+                            : t < tau     ? WF_BEFORE
+                            : t < tau + 2 ? WF_AFTER
+                                          : WF_LATER;
         gen_emit(g, item, f, z);
     }
 }
@@ -31,7 +31,8 @@ static void session(struct world_gen *g)
 /* The exact filter over A, B and the switch.  ratio[t][z]: odds of item t under interest z, divided by their
  * sum over z so that long products stay in range.  weight[z]: odds that the next item is of interest z.
  * Returns ln of the odds of the items. */
-static double filter(const struct world *w, const int32_t *s, int32_t n, double weight[DEPARTMENTS])
+static double filter(const struct world *w, const int32_t *s, int32_t n,
+                     double weight[DEPARTMENTS])
 {
     if (n > WINDOW) { /* longer than any session of this world: the last items tell */
         s += n - WINDOW;
@@ -47,7 +48,8 @@ static double filter(const struct world *w, const int32_t *s, int32_t n, double 
     for (int32_t t = 0; t < n; t++) {
         double sum = 0;
         for (int32_t z = 0; z < DEPARTMENTS; z++) {
-            ratio[t][z] = w->E * w->pi_p[s[t]] + (s[t] / w->P == z ? (1 - w->E) * w->beta_p[s[t]] : 0);
+            ratio[t][z] =
+                w->E * w->pi_p[s[t]] + (s[t] / w->P == z ? (1 - w->E) * w->beta_p[s[t]] : 0);
             sum += ratio[t][z];
         }
         l += log(sum);
@@ -97,7 +99,8 @@ const struct world_fns fns_drift = {session, odds, NULL, log_odds};
 const struct world_def world_drift = {
     .name = "drift",
     .title = "a mind that changes",
-    .doc = "Twelve items; the interest moves to another department between the 5th and the 9th; odd items must not count.",
+    .doc = "Twelve items; the interest moves to another department between the 5th and the "
+           "9th; odd items must not count.",
     .sessions = 4000,
     .noise = 100,
     .planted = "two interests, a known switch, single odd items that must not count",

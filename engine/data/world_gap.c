@@ -11,7 +11,8 @@ static void session(struct world_gen *g)
     int32_t groups = 2 + gen_below(g, 3), P = g->w->P;
     for (int32_t k = 0; k < groups; k++) {
         gen_emit(g, gen_product(g, SNACK), WF_SNACK, -1);
-        int32_t l = gen_below(g, CODES), r = gen_below(g, CODES), rule = (l + r) % CODES, m = rule;
+        int32_t l = gen_below(g, CODES), r = gen_below(g, CODES), rule = (l + r) % CODES,
+                m = rule;
         if (gen_chance(g))
             m = gen_other(g, m, CODES);
         gen_emit(g, BREAD * P + l, WF_BREAD, -1);
@@ -21,7 +22,8 @@ static void session(struct world_gen *g)
 }
 
 /* Number of the item within the eight of a department, -1: not one of them. */
-static int32_t code(const struct world *w, const int32_t *s, int32_t n, int32_t at, int32_t department)
+static int32_t code(const struct world *w, const int32_t *s, int32_t n, int32_t at,
+                    int32_t department)
 {
     if (at < 0 || at >= n || s[at] < 0 || s[at] / w->P != department)
         return -1;
@@ -32,7 +34,9 @@ static int32_t code(const struct world *w, const int32_t *s, int32_t n, int32_t 
 static void put_codes(const struct world *w, int32_t department, int32_t rule, double *p)
 {
     for (int32_t i = 0; i < CODES; i++)
-        p[department * w->P + i] = rule < 0 ? 1.0 / CODES : i == rule ? 1 - w->E : w->E / (CODES - 1);
+        p[department * w->P + i] = rule < 0    ? 1.0 / CODES
+                                   : i == rule ? 1 - w->E
+                                               : w->E / (CODES - 1);
 }
 
 static void odds_at(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
@@ -66,7 +70,10 @@ static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
 
 static double log_odds(const struct world *w, const int32_t *s, int32_t n)
 {
-    double l = log(n < 2 * GROUP ? 1.0 : n >= 4 * GROUP ? 0.0 : n < 3 * GROUP ? 2.0 / 3 : 1.0 / 3);
+    double l = log(n < 2 * GROUP    ? 1.0
+                   : n >= 4 * GROUP ? 0.0
+                   : n < 3 * GROUP  ? 2.0 / 3
+                                    : 1.0 / 3);
     for (int32_t t = 0; t < n; t++) {
         int32_t in = t % GROUP;
         double q = 0;
@@ -75,7 +82,8 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
         else if (in < 3)
             q = code(w, s, n, t, in == 1 ? BREAD : FILLING) >= 0 ? 1.0 / CODES : 0;
         else if (code(w, s, n, t, SAUCE) >= 0) {
-            int32_t want = (code(w, s, n, t - 1, FILLING) - code(w, s, n, t - 2, BREAD) + CODES) % CODES;
+            int32_t want =
+                (code(w, s, n, t - 1, FILLING) - code(w, s, n, t - 2, BREAD) + CODES) % CODES;
             q = code(w, s, n, t, SAUCE) == want ? 1 - w->E : w->E / (CODES - 1);
         }
         l += log(q);
@@ -88,7 +96,8 @@ const struct world_fns fns_gap = {session, odds, odds_at, log_odds};
 const struct world_def world_gap = {
     .name = "gap",
     .title = "bread, filling, sauce",
-    .doc = "The filling is bread plus sauce modulo 8: certain from both sides, unknown from one.  Ask with where=filling.",
+    .doc = "The filling is bread plus sauce modulo 8: certain from both sides, unknown from "
+           "one.  Ask with where=filling.",
     .sessions = 4000,
     .noise = 100,
     .planted = "the middle is certain from both sides and unknown from one",

@@ -8,12 +8,14 @@ enum { CARDS = 10, SHORTEST = 6, LONGEST = 17 };
 
 static void session(struct world_gen *g)
 {
-    int32_t P = g->w->P, len = SHORTEST + gen_below(g, LONGEST - SHORTEST + 1), o = gen_below(g, CARDS);
+    int32_t P = g->w->P, len = SHORTEST + gen_below(g, LONGEST - SHORTEST + 1),
+            o = gen_below(g, CARDS);
     gen_emit(g, 2 * P + o, WF_OPENER, o);
     int32_t item = gen_product(g, 3);
     gen_emit(g, item, WF_BROWSE, o);
     for (int32_t t = 1; t < len; t++) {
-        item = gen_chance(g) ? gen_product(g, 3) : 3 * P + (item - 3 * P + 1 + gen_below(g, 3)) % P;
+        item = gen_chance(g) ? gen_product(g, 3)
+                             : 3 * P + (item - 3 * P + 1 + gen_below(g, 3)) % P;
         gen_emit(g, item, WF_BROWSE, o);
     }
     gen_emit(g, 2 * P + P - 1, WF_WRAP, o);
@@ -87,10 +89,13 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
         if (t == 0)
             q = is_card(w, x) ? 1.0 / CARDS : 0;
         else if (x / P == 3)
-            q = t == 1 ? w->beta_p[x] : s[t - 1] / P == 3 ? (1 - hazard(t - 1)) * browse_odds(w, s[t - 1], x) : 0;
+            q = t == 1              ? w->beta_p[x]
+                : s[t - 1] / P == 3 ? (1 - hazard(t - 1)) * browse_odds(w, s[t - 1], x)
+                                    : 0;
         else if (is_wrap(w, x))
             q = s[t - 1] / P == 3 ? hazard(t - 1) : 0;
-        l += log(q); /* a present ends the session: it cannot be part of a prefix that goes on */
+        /* A present ends the session: it cannot be part of a prefix that goes on */
+        l += log(q);
     }
     return l;
 }
@@ -100,7 +105,8 @@ const struct world_fns fns_opener = {session, odds, NULL, log_odds};
 const struct world_def world_opener = {
     .name = "opener",
     .title = "the card decides the present",
-    .doc = "A card, 6 to 17 magazines, gift wrap, and the present that belongs to the card.  Ask with where=present.",
+    .doc = "A card, 6 to 17 magazines, gift wrap, and the present that belongs to the card.  "
+           "Ask with where=present.",
     .sessions = 4000,
     .noise = 100,
     .planted = "the first of 9 to 20 items decides the last",

@@ -11,7 +11,8 @@ static void session(struct world_gen *g)
     int32_t groups = 2 + gen_below(g, 3), P = g->w->P;
     for (int32_t k = 0; k < groups; k++) {
         gen_emit(g, gen_product(g, 4), WF_SNACK, -1);
-        int32_t a = gen_below(g, CODES), b = gen_other(g, a, CODES), rule = (a + b) % CODES, d = rule;
+        int32_t a = gen_below(g, CODES), b = gen_other(g, a, CODES), rule = (a + b) % CODES,
+                d = rule;
         if (gen_chance(g))
             d = gen_other(g, d, CODES);
         gen_emit(g, a, WF_FIRST, -1);
@@ -48,7 +49,10 @@ static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
 
 static double log_odds(const struct world *w, const int32_t *s, int32_t n)
 {
-    double l = log(n < 2 * GROUP ? 1.0 : n >= 4 * GROUP ? 0.0 : n < 3 * GROUP ? 2.0 / 3 : 1.0 / 3);
+    double l = log(n < 2 * GROUP    ? 1.0
+                   : n >= 4 * GROUP ? 0.0
+                   : n < 3 * GROUP  ? 2.0 / 3
+                                    : 1.0 / 3);
     for (int32_t t = 0; t < n; t++) {
         int32_t in = t % GROUP, x = s[t];
         double q = 0;
@@ -70,7 +74,8 @@ const struct world_fns fns_pairs = {session, odds, NULL, log_odds};
 const struct world_def world_pairs = {
     .name = "pairs",
     .title = "two ingredients, one tin",
-    .doc = "A snack, two of eight ingredients, then the tin that their sum modulo 8 names.  Ask with where=tin.",
+    .doc = "A snack, two of eight ingredients, then the tin that their sum modulo 8 names.  "
+           "Ask with where=tin.",
     .sessions = 4000,
     .noise = 100,
     .planted = "union level: either of the two alone is worthless, order does not matter",

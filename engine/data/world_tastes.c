@@ -13,7 +13,9 @@ static void session(struct world_gen *g)
     int32_t m = gen_below(g, TYPES), len = SHORTEST + gen_below(g, LONGEST - SHORTEST + 1);
     for (int32_t t = 0; t < len; t++) {
         bool odd = gen_chance(g);
-        int32_t item = odd ? gen_popular(g) : gen_product(g, (m + liked[gen_pick(g, liked_weight, LIKED)]) % DEPARTMENTS);
+        int32_t item =
+            odd ? gen_popular(g)
+                : gen_product(g, (m + liked[gen_pick(g, liked_weight, LIKED)]) % DEPARTMENTS);
         gen_emit(g, item, t == 0 ? WF_START : odd ? WF_NOISE : WF_STEP, m);
     }
 }
@@ -60,7 +62,8 @@ static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
         p[i] = w->E * w->pi_p[i];
     for (int32_t m = 0; m < TYPES; m++)
         for (int32_t c = 0; c < LIKED; c++)
-            odds_add_department(w, (m + liked[c]) % DEPARTMENTS, (1 - w->E) * weight[m] * liked_odds[c], p);
+            odds_add_department(w, (m + liked[c]) % DEPARTMENTS,
+                                (1 - w->E) * weight[m] * liked_odds[c], p);
 }
 
 static double log_odds(const struct world *w, const int32_t *s, int32_t n)
@@ -74,7 +77,8 @@ const struct world_fns fns_tastes = {session, odds, NULL, log_odds};
 const struct world_def world_tastes = {
     .name = "tastes",
     .title = "eight kinds of customer",
-    .doc = "A hidden type of customer draws every item from three departments; many right answers, order says nothing.",
+    .doc = "A hidden type of customer draws every item from three departments; many right "
+           "answers, order says nothing.",
     .sessions = 4000,
     .noise = 100,
     .planted = "a latent type; many right answers; order is irrelevant",

@@ -41,7 +41,8 @@ const struct world_fns fns_twins = {session, odds, NULL, log_odds};
 const struct world_def world_twins = {
     .name = "twins",
     .title = "two people, one account",
-    .doc = "Two people take turns; each item follows from the item before the last, never from the last.",
+    .doc = "Two people take turns; each item follows from the item before the last, never from "
+           "the last.",
     .sessions = 8000,
     .noise = 100,
     .planted = "skip by one: the last item says nothing, the one before it everything",

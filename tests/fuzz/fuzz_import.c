@@ -27,7 +27,8 @@ static int open_memory(void)
 
 static void check(const struct dataset *ds)
 {
-    if (ds->n_sessions < 1 || ds->n_items < 1 || ds->off[0] != 0 || ds->off[ds->n_sessions] != ds->n_events)
+    if (ds->n_sessions < 1 || ds->n_items < 1 || ds->off[0] != 0 ||
+        ds->off[ds->n_sessions] != ds->n_events)
         abort();
     for (int32_t s = 0; s < ds->n_sessions; s++)
         if (ds->off[s + 1] <= ds->off[s])
@@ -55,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     while (importer_defs[n])
         n++;
-    const char *importer = data[0] % (n + 1) ? importer_defs[data[0] % (n + 1) - 1]->name : NULL;
+    const char *importer =
+        data[0] % (n + 1) ? importer_defs[data[0] % (n + 1) - 1]->name : NULL;
     if (ftruncate(fd, 0) != 0 || pwrite(fd, data + 1, size - 1, 0) != (ssize_t)(size - 1))
         abort();
     struct dataset *ds = NULL;

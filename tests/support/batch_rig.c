@@ -25,8 +25,14 @@ struct hand *hand_new(int32_t n_items, const char *sessions, const int64_t *star
             p += *p == ';';
         }
     }
-    h->ds = (struct dataset){.name = "hand", .n_items = n_items, .n_users = s, .n_sessions = s, .n_events = n,
-                             .off = h->off, .item = h->item, .by_user = true};
+    h->ds = (struct dataset){.name = "hand",
+                             .n_items = n_items,
+                             .n_users = s,
+                             .n_sessions = s,
+                             .n_events = n,
+                             .off = h->off,
+                             .item = h->item,
+                             .by_user = true};
     if (start) {
         for (int32_t i = 0; i < s; i++)
             for (int64_t e = h->off[i]; e < h->off[i + 1]; e++)
@@ -77,7 +83,8 @@ struct batch plan_at(struct batcher *b, int64_t step)
     return p;
 }
 
-void each_block(struct batcher *b, int64_t step, struct arena *mem, void (*fn)(const struct block *, void *), void *ctx)
+void each_block(struct batcher *b, int64_t step, struct arena *mem,
+                void (*fn)(const struct block *, void *), void *ctx)
 {
     struct batch p = plan_at(b, step);
     for (int k = 0; k < BATCH_SHARDS; k++)
@@ -96,7 +103,6 @@ static struct dataset *world(const char *name, int32_t sessions)
     assert_int_equal(world_generate(&ds, name, &o, NULL), ST_OK);
     return ds;
 }
-
 
 struct rig rig_new(const char *name, int32_t sessions, const struct batch_spec *s)
 {

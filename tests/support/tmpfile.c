@@ -17,7 +17,8 @@
 void tmp_dir_make(struct tmp_dir *d)
 {
     const char *base = getenv("TMPDIR");
-    snprintf(d->path, sizeof d->path, "%s/seqlab-test-XXXXXX", base && strlen(base) < 150 ? base : "/tmp");
+    snprintf(d->path, sizeof d->path, "%s/seqlab-test-XXXXXX",
+             base && strlen(base) < 150 ? base : "/tmp");
     if (!mkdtemp(d->path))
         fail_msg("no temporary folder %s", d->path);
 }

@@ -58,17 +58,31 @@ static void tally(const struct block *b, void *ctx)
 }
 
 static const struct batch_spec every_kind[] = {
-    {.kind = BATCH_SESSIONS, .size = 100, .max_len = 10, .n_neg = 2, .neg_reject = true},
-    {.kind = BATCH_SESSIONS, .size = 100, .max_len = 20, .n_neg = 30, .neg_cols = NEG_SESSION, .neg_distinct = true, .neg_alpha = .75f},
-    {.kind = BATCH_SESSIONS, .size = 16, .n_target = 4, .weight = WEIGHT_SESSION},
-    {.kind = BATCH_SESSIONS, .size = 16, .n_target = 3},
-    {.kind = BATCH_SESSIONS, .size = 16, .n_target = -1},
-    {.kind = BATCH_WINDOWS, .size = 128, .max_len = 5, .n_target = 3, .n_neg = 3},
-    {.kind = BATCH_WINDOWS, .size = 128, .max_len = 5, .prefixes = true},
-    {.kind = BATCH_CLOZE, .size = 64, .max_len = 8, .rho = .2f, .cap = 4, .p_last = .1f, .p_tail = .2f, .k_max = 3, .mask_item = 241},
-    {.kind = BATCH_PREFIXES, .size = 100, .max_len = 6},
-    {.kind = BATCH_PARALLEL, .size = 32, .neg_cols = NEG_BATCH, .n_neg = 64, .neg_alpha = .5f},
-    {.kind = BATCH_PARALLEL, .size = 32, .bptt = 10},
+    {.kind = BATCH_SESSIONS, .size = 100,      .max_len = 10,                 .n_neg = 2, .neg_reject = true},
+    {.kind = BATCH_SESSIONS,
+     .size = 100,
+     .max_len = 20,
+     .n_neg = 30,
+     .neg_cols = NEG_SESSION,
+     .neg_distinct = true,
+     .neg_alpha = .75f},
+    {.kind = BATCH_SESSIONS,          .size = 16,                              .n_target = 4,                                                 .weight = WEIGHT_SESSION},
+    {.kind = BATCH_SESSIONS,      .size = 16,                      .n_target = 3                             },
+    {.kind = BATCH_SESSIONS,         .size = 16,.n_target = -1},
+    {.kind = BATCH_WINDOWS,       .size = 128,.max_len = 5,.n_target = 3, .n_neg = 3},
+    {.kind = BATCH_WINDOWS,    .size = 128,                                   .max_len = 5,                                                                                                                .prefixes = true},
+    {.kind = BATCH_CLOZE,
+     .size = 64,
+     .max_len = 8,
+     .rho = .2f,
+     .cap = 4,
+     .p_last = .1f,
+     .p_tail = .2f,
+     .k_max = 3,
+     .mask_item = 241},
+    {.kind = BATCH_PREFIXES,                      .size = 100,                  .max_len = 6                                },
+    {.kind = BATCH_PARALLEL,      .size = 32,                      .neg_cols = NEG_BATCH,.n_neg = 64, .neg_alpha = .5f},
+    {.kind = BATCH_PARALLEL,           .size = 32,                               .bptt = 10                                                               },
 };
 enum { KINDS = sizeof every_kind / sizeof *every_kind };
 
@@ -102,13 +116,17 @@ static void test_epoch(void **state)
         assert_int_equal(plan_at(r.b, n).epoch, 1);
         assert_int_equal(plan_at(r.b, n).epoch_step, 0);
         for (int32_t i = 0; i < r.ds->n_sessions; i++) {
-            int32_t want = i >= 400                                                  ? 0
-                           : s->kind == BATCH_SESSIONS || s->kind == BATCH_CLOZE     ? 1
-                           : s->kind == BATCH_PREFIXES || (s->kind == BATCH_WINDOWS && s->prefixes) ? r.sp->train_len[i] - 1
-                           : s->kind == BATCH_WINDOWS ? (r.sp->train_len[i] > 8 ? r.sp->train_len[i] - 7 : 1)
-                                                      : -1;
+            int32_t want =
+                i >= 400                                              ? 0
+                : s->kind == BATCH_SESSIONS || s->kind == BATCH_CLOZE ? 1
+                : s->kind == BATCH_PREFIXES || (s->kind == BATCH_WINDOWS && s->prefixes)
+                    ? r.sp->train_len[i] - 1
+                : s->kind == BATCH_WINDOWS
+                    ? (r.sp->train_len[i] > 8 ? r.sp->train_len[i] - 7 : 1)
+                    : -1;
             if (want >= 0 && t->seen[i] != want)
-                fail_msg("kind %d: session %d is %d times in an epoch, not %d", k, i, t->seen[i], want);
+                fail_msg("kind %d: session %d is %d times in an epoch, not %d", k, i,
+                         t->seen[i], want);
         }
         if (s->kind == BATCH_PARALLEL) /* every transition exactly once */
             assert_int_equal(rows, transitions);
@@ -144,7 +162,8 @@ static void test_any_order(void **state)
         assert_true(batch_hash(r.b, 3, r.mem) == h[3]);
         assert_true(batch_hash(r.b, 4, r.mem) == h[4]);
         if (every_kind[k].kind != BATCH_PARALLEL)
-            assert_true(batch_hash(r.b, 0, r.mem) != batch_hash(r.b, n, r.mem)); /* epochs differ */
+            /* Epochs differ */
+            assert_true(batch_hash(r.b, 0, r.mem) != batch_hash(r.b, n, r.mem));
         size_t size = 1;
         batcher_state(r.b, &size);
         assert_int_equal(batcher_restore(r.b, NULL, size, NULL), ST_OK);
@@ -187,7 +206,8 @@ static void test_last_items_shifted(void **state)
 {
     (void)state;
     struct batch_spec s = {.kind = BATCH_SESSIONS, .size = 4, .max_len = 3};
-    struct hand *h = hand_batch(6, "1 2 3 4 5 6;2", &s); /* a session of one item gives nothing */
+    /* A session of one item gives nothing */
+    struct hand *h = hand_batch(6, "1 2 3 4 5 6;2", &s);
     each_block(h->b, 0, h->mem, one_session, NULL);
     s.pos = POS_FROM_END;
     s.max_len = 50;
@@ -231,8 +251,10 @@ static void test_target_sets(void **state)
 {
     (void)state;
     const int32_t next2[] = {6, 1, 1, 4, 4, 7, 7, 0}, repeat[] = {4, 2, 0, 4, 2, 0, 2, 0, 0};
-    const int32_t later[] = {6, 1, 4, 7, 1, 4, 7, 0, 4, 7, 0, 0, 7, 0, 0, 0}, short4[] = {2, 3, 0, 0, 3, 0, 0, 0};
-    struct batch_spec s = {.kind = BATCH_SESSIONS, .size = 4, .n_target = 2, .weight = WEIGHT_SESSION};
+    const int32_t later[] = {6, 1, 4, 7, 1, 4, 7, 0, 4, 7, 0, 0, 7, 0, 0, 0},
+                  short4[] = {2, 3, 0, 0, 3, 0, 0, 0};
+    struct batch_spec s = {
+        .kind = BATCH_SESSIONS, .size = 4, .n_target = 2, .weight = WEIGHT_SESSION};
     struct hand *h = hand_batch(7, "3 6 1 4 7", &s);
     each_block(h->b, 0, h->mem, check_sets, &(struct want_sets){4, 2, next2, 2});
     s.n_target = -1;
@@ -242,14 +264,16 @@ static void test_target_sets(void **state)
     batcher_spec(h->b, &s);
     each_block(h->b, 0, h->mem, check_sets, &(struct want_sets){4, 4, later, 16});
     hand_free(h);
-    s = (struct batch_spec){.kind = BATCH_SESSIONS, .size = 4, .n_target = 3, .weight = WEIGHT_SESSION};
+    s = (struct batch_spec){
+        .kind = BATCH_SESSIONS, .size = 4, .n_target = 3, .weight = WEIGHT_SESSION};
     h = hand_batch(7, "1 4 4 2", &s);
     each_block(h->b, 0, h->mem, check_sets, &(struct want_sets){3, 3, repeat, 2});
     s.weight = WEIGHT_MEAN; /* five counted targets in all */
     batcher_spec(h->b, &s);
     each_block(h->b, 0, h->mem, check_sets, &(struct want_sets){3, 3, repeat, 5});
     hand_free(h);
-    s = (struct batch_spec){.kind = BATCH_SESSIONS, .size = 4, .n_target = 4, .weight = WEIGHT_SESSION};
+    s = (struct batch_spec){
+        .kind = BATCH_SESSIONS, .size = 4, .n_target = 4, .weight = WEIGHT_SESSION};
     h = hand_batch(7, "1 2 3", &s); /* m is 2, not 4 */
     each_block(h->b, 0, h->mem, check_sets, &(struct want_sets){2, 4, short4, 2});
     hand_free(h);
@@ -284,7 +308,12 @@ static void count_negatives(const struct block *b, void *ctx)
 static void test_negatives_avoid_the_session(void **state)
 {
     (void)state;
-    struct batch_spec s = {.kind = BATCH_SESSIONS, .size = 128, .max_len = 8, .n_neg = 5, .neg_reject = true, .neg_distinct = true};
+    struct batch_spec s = {.kind = BATCH_SESSIONS,
+                           .size = 128,
+                           .max_len = 8,
+                           .n_neg = 5,
+                           .neg_reject = true,
+                           .neg_distinct = true};
     struct rig r = rig_new("chain", 1000, &s);
     struct count *c = calloc(1, sizeof *c);
     c->ds = r.ds;
@@ -305,7 +334,8 @@ static void test_negatives_follow_popularity(void **state)
     (void)state;
     for (int a = 0; a < 3; a++) {
         float alpha = (float)a * .5f;
-        struct batch_spec s = {.kind = BATCH_SESSIONS, .size = 256, .n_neg = 60, .neg_alpha = alpha};
+        struct batch_spec s = {
+            .kind = BATCH_SESSIONS, .size = 256, .n_neg = 60, .neg_alpha = alpha};
         struct rig r = rig_new("chain", 1000, &s);
         struct count *c = calloc(1, sizeof *c);
         c->ds = r.ds;
@@ -315,10 +345,11 @@ static void test_negatives_follow_popularity(void **state)
         for (int32_t i = 1; i <= 240; i++)
             sum += pow((double)r.sp->train_pop[i], (double)alpha);
         for (int32_t i = 1; i <= 240; i++) {
-            double p = pow((double)r.sp->train_pop[i], (double)alpha) / sum, want = p * (double)c->n;
+            double p = pow((double)r.sp->train_pop[i], (double)alpha) / sum,
+                   want = p * (double)c->n;
             if (fabs((double)c->hit[i] - want) > 5 * sqrt(want + 1)) /* 240 items: 5 sigma */
-                fail_msg("alpha %g item %d: %lld of %lld draws, expected %.0f", (double)alpha, i, (long long)c->hit[i],
-                         (long long)c->n, want);
+                fail_msg("alpha %g item %d: %lld of %lld draws, expected %.0f", (double)alpha,
+                         i, (long long)c->hit[i], (long long)c->n, want);
         }
         free(c);
         rig_free(&r);
@@ -420,7 +451,8 @@ static void test_typed(void **state)
     assert_int_equal(b.item[0], 12); /* ends with the newest */
 
     spec = (struct batch_spec){.kind = BATCH_CLOZE, .max_len = 50, .mask_item = 99};
-    block_one(&b, s, 3, &spec, mem); /* room enough: nothing is lost, the mask stands at place 3 */
+    /* Room enough: nothing is lost, the mask stands at place 3 */
+    block_one(&b, s, 3, &spec, mem);
     assert_int_equal(b.off[1], 4);
     assert_int_equal(b.item[3], 99);
     assert_int_equal(b.pos[3], 3);
@@ -467,7 +499,8 @@ static void test_refusals(void **state)
     s.size = 0;
     batcher_spec(h->b, &s);
     struct batch p;
-    assert_int_equal(batcher_plan(h->b, 0, &p, &err), ST_ARG); /* a bad setting is told by the next plan */
+    /* A bad setting is told by the next plan */
+    assert_int_equal(batcher_plan(h->b, 0, &p, &err), ST_ARG);
     s.size = 4;
     batcher_spec(h->b, &s);
     assert_int_equal(batcher_plan(h->b, 0, &p, &err), ST_OK);

@@ -25,7 +25,8 @@ static void collect_windows(const struct block *b, void *ctx)
         int32_t L = b->off[i + 1] - b->off[i];
         assert_int_equal(b->query[i], b->off[i + 1] - 1);
         memcpy(w->row[w->n], b->item + b->off[i], (size_t)L * sizeof(int32_t));
-        memcpy(w->row[w->n] + L, b->target + i * b->n_target, (size_t)b->n_target * sizeof(int32_t));
+        memcpy(w->row[w->n] + L, b->target + i * b->n_target,
+               (size_t)b->n_target * sizeof(int32_t));
         w->n++;
     }
 }
@@ -41,7 +42,11 @@ static bool has_window(const struct windows *w, const int32_t *want, int n)
 static void test_windows(void **state)
 {
     (void)state;
-    const int32_t full[3][6] = {{1, 2, 3, 4, 5, 6}, {2, 3, 4, 5, 6, 2}, {3, 4, 5, 6, 2, 1}};
+    const int32_t full[3][6] = {
+        {1, 2, 3, 4, 5, 6},
+        {2, 3, 4, 5, 6, 2},
+        {3, 4, 5, 6, 2, 1}
+    };
     const int32_t brief[6] = {0, 0, 0, 5, 3, 2};
     struct batch_spec s = {.kind = BATCH_WINDOWS, .size = 64, .max_len = 4, .n_target = 2};
     struct windows w = {0};
@@ -107,15 +112,18 @@ static void test_cloze(void **state)
     (void)state;
     char text[4000] = "";
     for (int i = 0; i < 60; i++)
-        strncat(text, i ? ";1 2 3 4 5 6 7 8 9 10" : "1 2 3 4 5 6 7 8 9 10", sizeof text - strlen(text) - 1);
-    struct batch_spec s = {.kind = BATCH_CLOZE, .size = 60, .max_len = 20, .rho = .2f, .cap = 4, .mask_item = 99};
+        strncat(text, i ? ";1 2 3 4 5 6 7 8 9 10" : "1 2 3 4 5 6 7 8 9 10",
+                sizeof text - strlen(text) - 1);
+    struct batch_spec s = {
+        .kind = BATCH_CLOZE, .size = 60, .max_len = 20, .rho = .2f, .cap = 4, .mask_item = 99};
     struct hand *h = hand_batch(10, text, &s);
     struct cloze c = {.ds = &h->ds};
     for (int e = 0; e < 50; e++)
         each_block(h->b, e, h->mem, check_cloze, &c);
     assert_int_equal(c.samples, 3000);
     assert_int_equal(c.masks, 6000); /* exactly two of ten */
-    assert_true(llabs((long long)c.at_first - 600) < 100); /* the first place is hidden as often as any */
+    /* The first place is hidden as often as any */
+    assert_true(llabs((long long)c.at_first - 600) < 100);
     s.p_last = 1.0f / 11;
     s.p_tail = .3f;
     s.k_max = 5;
@@ -127,7 +135,8 @@ static void test_cloze(void **state)
     double want_last = 3000 * (1.0 / 11 + .3 / 5), want_tail = 3000 * .3 * 3 / 5;
     assert_true(fabs((double)c.last - want_last) < 4 * sqrt(want_last));
     assert_true(fabs((double)c.tail - want_tail) < 4 * sqrt(want_tail));
-    s = (struct batch_spec){.kind = BATCH_CLOZE, .size = 60, .max_len = 20, .rho = .01f, .mask_item = 99};
+    s = (struct batch_spec){
+        .kind = BATCH_CLOZE, .size = 60, .max_len = 20, .rho = .01f, .mask_item = 99};
     batcher_spec(h->b, &s); /* at least one place */
     memset(&c, 0, sizeof c);
     c.ds = &h->ds;
@@ -157,7 +166,12 @@ static void count_other(const struct block *b, void *ctx)
 static void test_cloze_not_hidden(void **state)
 {
     (void)state;
-    struct batch_spec s = {.kind = BATCH_CLOZE, .size = 1, .max_len = 20, .rho = .5f, .mask_item = 99, .mask_other = .4f};
+    struct batch_spec s = {.kind = BATCH_CLOZE,
+                           .size = 1,
+                           .max_len = 20,
+                           .rho = .5f,
+                           .mask_item = 99,
+                           .mask_other = .4f};
     struct hand *h = hand_batch(10, "1 2 3 4 5 6 7 8 9 10", &s);
     struct other o = {.ds = &h->ds};
     for (int e = 0; e < 2000; e++)
@@ -188,7 +202,12 @@ static void test_cloze_windows(void **state)
         snprintf(one, sizeof one, " %d", i);
         strncat(text, one, sizeof text - strlen(text) - 1);
     }
-    struct batch_spec s = {.kind = BATCH_CLOZE, .size = 1, .max_len = 10, .p_last = 1, .mask_item = 200, .window_prop = .5f};
+    struct batch_spec s = {.kind = BATCH_CLOZE,
+                           .size = 1,
+                           .max_len = 10,
+                           .p_last = 1,
+                           .mask_item = 200,
+                           .window_prop = .5f};
     struct hand *h = hand_batch(40, text, &s);
     struct starts st = {{0}};
     for (int e = 0; e < 600; e++)
@@ -218,7 +237,8 @@ static void test_graph(void **state)
     assert_int_equal(arena_new(&mem, 0, NULL), ST_OK);
     struct batch_spec s = {.kind = BATCH_PREFIXES, .max_len = 50};
     const int32_t five[] = {3, 5, 3, 2, 5, 3}, twice[] = {1, 1, 2}, lone[] = {4};
-    const float in[] = {0, 1, 0, 0, 0, 1, .5f, .5f, 0}, out[] = {0, 0, 1, .5f, 0, .5f, 0, 1, 0}, half[] = {.5f, .5f, 0, 0};
+    const float in[] = {0, 1, 0, 0, 0, 1, .5f, .5f, 0}, out[] = {0, 0, 1, .5f, 0, .5f, 0, 1, 0},
+                half[] = {.5f, .5f, 0, 0};
     const int32_t *const all[] = {five, twice, lone};
     const int32_t len[] = {6, 3, 1};
     block_many(&b, 3, all, len, &s, mem);
@@ -236,7 +256,8 @@ static void test_graph(void **state)
         assert_int_equal(b.node[b.alias[r]], b.item[r]);
     const int32_t *alone = five;
     s.edge_count = true; /* 5->3 twice of two, 3->5 one of two, 3->2 one of two, 2->5 */
-    const float counted[] = {0, 0, 1, .5f, 0, .5f, 0, 1, 0}, transposed[] = {0, .5f, 0, 0, 0, 1, 1, .5f, 0};
+    const float counted[] = {0, 0, 1, .5f, 0, .5f, 0, 1, 0},
+                transposed[] = {0, .5f, 0, 0, 0, 1, 1, .5f, 0};
     block_one(&b, alone, 6, &s, mem);
     assert_floats(b.adj_out, counted, 9);
     assert_floats(b.adj_in, transposed, 9);
@@ -251,7 +272,8 @@ static void check_prefix_graph(const struct block *b, void *ctx)
         const int32_t *real = ds->item + ds->off[b->session[i]];
         assert_memory_equal(b->item + b->off[i], real, (size_t)n * sizeof *real);
         assert_int_equal(b->target[i], real[n]);
-        for (int32_t v = b->node_off[i]; v < b->node_off[i + 1]; v++) { /* no node from after the prefix, none is 0 */
+        /* No node from after the prefix, none is 0 */
+        for (int32_t v = b->node_off[i]; v < b->node_off[i + 1]; v++) {
             bool found = false;
             for (int32_t t = 0; t < n; t++)
                 found = found || real[t] == b->node[v];
@@ -306,16 +328,22 @@ static void test_parallel_schedule(void **state)
 {
     (void)state;
     static const struct step_want want[] = {
-        {2, {1, 4}, {2, 5}, {0, 1}, {1, 1}},   {2, {2, 6}, {3, 7}, {0, 2}, {0, 1}},  {2, {10, 7}, {11, 8}, {3, 2}, {1, 0}},
-        {2, {12, 8}, {13, 9}, {4, 2}, {1, 0}}, {1, {13, 0}, {14, 0}, {4, 0}, {0, 0}},
+        {2, {1, 4},  {2, 5},  {0, 1}, {1, 1}},
+        {2, {2, 6},  {3, 7},  {0, 2}, {0, 1}},
+        {2, {10, 7}, {11, 8}, {3, 2}, {1, 0}},
+        {2, {12, 8}, {13, 9}, {4, 2}, {1, 0}},
+        {1, {13, 0}, {14, 0}, {4, 0}, {0, 0}},
     };
     const char *data = "1 2 3;4 5;6 7 8 9;10 11;12 13 14";
     for (int extra = 1; extra >= 0; extra--) {
-        struct batch_spec s = {.kind = BATCH_PARALLEL, .size = 2, .neg_cols = NEG_BATCH, .n_neg = extra * 3};
+        struct batch_spec s = {
+            .kind = BATCH_PARALLEL, .size = 2, .neg_cols = NEG_BATCH, .n_neg = extra * 3};
         struct hand *h = hand_batch(14, data, &s);
-        assert_int_equal(batcher_per_epoch(h->b), 4 + extra); /* alone and without draws there is nothing to compare with */
+        /* Alone and without draws there is nothing to compare with */
+        assert_int_equal(batcher_per_epoch(h->b), 4 + extra);
         for (int step = 0; step < 4 + extra; step++)
-            for (int epoch = 1; epoch >= 0; epoch--) { /* state and schedule do not leak over epochs */
+            /* State and schedule do not leak over epochs */
+            for (int epoch = 1; epoch >= 0; epoch--) {
                 struct lanes_seen l = {0};
                 each_block(h->b, step + epoch * (4 + extra), h->mem, collect_lanes, &l);
                 assert_int_equal(l.n, want[step].n);
@@ -363,7 +391,8 @@ static void test_parallel_bptt(void **state)
     assert_int_equal(batcher_per_epoch(h->b), 2);
     struct lanes_seen l = {0};
     each_block(h->b, 0, h->mem, collect_lanes, &l);
-    const int32_t in[] = {1, 2, 10, 4, 6, 7}, session[] = {0, 0, 3, 1, 2, 2}, lane[] = {0, 0, 0, 1, 1, 1}, fresh[] = {1, 1, 1, 1, 1, 1};
+    const int32_t in[] = {1, 2, 10, 4, 6, 7}, session[] = {0, 0, 3, 1, 2, 2},
+                  lane[] = {0, 0, 0, 1, 1, 1}, fresh[] = {1, 1, 1, 1, 1, 1};
     assert_int_equal(l.n, 6);
     for (int i = 0; i < 6; i++) {
         assert_int_equal(l.in[i], in[i]);

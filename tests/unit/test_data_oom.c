@@ -62,7 +62,8 @@ void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off)
 
 static struct tmp_dir dir;
 
-static enum status one_batch(const struct split *sp, const struct batch_spec *s, struct err *err)
+static enum status one_batch(const struct split *sp, const struct batch_spec *s,
+                             struct err *err)
 {
     struct batcher *b = NULL;
     struct arena *mem = NULL;
@@ -87,23 +88,31 @@ static const struct scenario {
     int64_t gap;
     enum split_kind split;
 } scenarios[] = {
-    {"sample_data/user-item.txt", 0, SPLIT_LEAVE_ONE_OUT}, {"sample_data/u.data", 100, SPLIT_SESSIONS},
-    {"sample_data/events.csv", 0, SPLIT_SESSIONS},         {"sample_data/names.txt", 0, SPLIT_USERS},
-    {"sample_data/events.inter", 0, SPLIT_RATIO},          {NULL, 0, SPLIT_SESSIONS},
+    {"sample_data/user-item.txt", 0,   SPLIT_LEAVE_ONE_OUT},
+    {"sample_data/u.data",        100, SPLIT_SESSIONS     },
+    {"sample_data/events.csv",    0,   SPLIT_SESSIONS     },
+    {"sample_data/names.txt",     0,   SPLIT_USERS        },
+    {"sample_data/events.inter",  0,   SPLIT_RATIO        },
+    {NULL,                        0,   SPLIT_SESSIONS     },
 };
 
 static enum status run(const struct scenario *sc, const char *out, struct err *err)
 {
     static const struct batch_spec specs[] = {
-        {.kind = BATCH_SESSIONS, .size = 16, .n_neg = 3, .neg_reject = true, .neg_distinct = true},
-        {.kind = BATCH_PREFIXES, .size = 16, .max_len = 9},
-        {.kind = BATCH_PARALLEL, .size = 8, .neg_cols = NEG_BATCH, .n_neg = 5},
+        {.kind = BATCH_SESSIONS,
+         .size = 16,
+         .n_neg = 3,
+         .neg_reject = true,
+         .neg_distinct = true},
+        {.kind = BATCH_PREFIXES,                      .size = 16,          .max_len = 9},
+        {.kind = BATCH_PARALLEL, .size = 8, .neg_cols = NEG_BATCH,  .n_neg = 5},
     };
     struct dataset *ds = NULL;
     struct split *sp = NULL;
     struct import_opts o = {.min_item = 2, .min_len = 2, .session_gap_s = sc->gap};
     struct world_opts w = {.items = 144, .sessions = 200, .noise = -1, .seed = 1};
-    enum status st = sc->file ? dataset_import(&ds, sc->file, NULL, &o, NULL, NULL, NULL, err) : world_generate(&ds, "bazaar", &w, err);
+    enum status st = sc->file ? dataset_import(&ds, sc->file, NULL, &o, NULL, NULL, NULL, err)
+                              : world_generate(&ds, "bazaar", &w, err);
     if (st == ST_OK)
         st = split_new(&sp, ds, sc->split, err);
     for (size_t i = 0; st == ST_OK && i < sizeof specs / sizeof *specs; i++)
@@ -134,7 +143,8 @@ static void test_every_allocation_fails_once(void **state)
                 enum status st = run(&scenarios[k], out, &err);
                 left = -1;
                 if (st != ST_OK && (!refused || (st != ST_NOMEM && st != ST_IO) || !err.msg[0]))
-                    fail_msg("scenario %zu, allocation %ld: status %d, \"%s\"", k, n, st, err.msg);
+                    fail_msg("scenario %zu, allocation %ld: status %d, \"%s\"", k, n, st,
+                             err.msg);
             }
             assert_true(n > 50);
         }

@@ -82,6 +82,7 @@ static void test_samples_and_mutations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_corpus), cmocka_unit_test(test_samples_and_mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_corpus),
+                                       cmocka_unit_test(test_samples_and_mutations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,8 @@
 
 static struct tmp_dir dir;
 
-static struct dataset *import_as(const char *path, const char *importer, const struct import_opts *o, struct import_report *rep)
+static struct dataset *import_as(const char *path, const char *importer,
+                                 const struct import_opts *o, struct import_report *rep)
 {
     struct dataset *ds = NULL;
     struct err err = {0};
@@ -27,7 +28,8 @@ static struct dataset *import_as(const char *path, const char *importer, const s
     return ds;
 }
 
-static struct dataset *import_text(const char *name, const char *text, struct import_report *rep)
+static struct dataset *import_text(const char *name, const char *text,
+                                   struct import_report *rep)
 {
     return import_as(tmp_write(&dir, name, text, strlen(text)), NULL, NULL, rep);
 }
@@ -58,7 +60,8 @@ static void test_useritem(void **state)
     assert_int_equal(rep.events_in, 5);
     assert_int_equal(rep.blank, 1);
     dataset_free(ds);
-    ds = import_text("gaps.txt", "5 10\n5 30\n2 20\n2 10\n", &rep); /* numbers keep their order, gaps are closed */
+    /* Numbers keep their order, gaps are closed */
+    ds = import_text("gaps.txt", "5 10\n5 30\n2 20\n2 10\n", &rep);
     assert_int_equal(ds->n_items, 3);
     assert_session(ds, 0, "2 1"); /* user 2 before user 5 */
     assert_string_equal(ds->item_id[3], "30");
@@ -87,7 +90,9 @@ static void test_sessions(void **state)
     dataset_free(ds);
     struct err err = {0}; /* one of three among rising users is a mistake, not a session */
     const char *slip = "1 7\n1 8\n1 9 3\n2 7\n";
-    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "slip.txt", slip, strlen(slip)), NULL, NULL, NULL, NULL, NULL, &err), ST_FORMAT);
+    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "slip.txt", slip, strlen(slip)), NULL,
+                                    NULL, NULL, NULL, NULL, &err),
+                     ST_FORMAT);
     assert_non_null(strstr(err.msg, "slip.txt:3: expected 2 columns"));
     ds = NULL;
     dataset_free(ds);
@@ -107,10 +112,14 @@ static void test_udata(void **state)
 {
     (void)state;
     struct import_report rep;
-    const char *titles = "1|Toy Story (1995)|01-Jan-1995||x\n2|GoldenEye (1995)|x\n3|Mis\xe9rables, Les (1995)|x\n";
+    const char *titles = "1|Toy Story (1995)|01-Jan-1995||x\n2|GoldenEye "
+                         "(1995)|x\n3|Mis\xe9rables, Les (1995)|x\n";
     tmp_write(&dir, "u.item", titles, strlen(titles));
     /* sorted by user and time; equal times in the order of the file; a line written twice once */
-    struct dataset *ds = import_text("u.data", "2\t3\t4\t500\n1\t2\t5\t300\n1\t1\t3\t100\n2\t1\t4\t500\n2\t2\t1\t500\n2\t3\t4\t500\n", &rep);
+    struct dataset *ds = import_text(
+        "u.data",
+        "2\t3\t4\t500\n1\t2\t5\t300\n1\t1\t3\t100\n2\t1\t4\t500\n2\t2\t1\t500\n2\t3\t4\t500\n",
+        &rep);
     assert_int_equal(ds->n_sessions, 2);
     assert_session(ds, 0, "1 2");
     assert_session(ds, 1, "3 1 2");
@@ -129,7 +138,8 @@ static void test_colons(void **state)
     (void)state;
     const char *titles = "1::Toy Story (1995)::Animation\n20::Heat::Crime: the best\n";
     tmp_write(&dir, "movies.dat", titles, strlen(titles));
-    struct dataset *ds = import_text("ratings.dat", "1::20::5::978300760\n1::1::3::978300700\n", NULL);
+    struct dataset *ds =
+        import_text("ratings.dat", "1::20::5::978300760\n1::1::3::978300700\n", NULL);
     assert_session(ds, 0, "1 2");
     assert_string_equal(ds->item_name[2], "Heat");
     dataset_free(ds);
@@ -139,10 +149,13 @@ static void test_colons(void **state)
 static void test_csv(void **state)
 {
     (void)state;
-    const char *titles = "movieId,title,genres\r\n1,\"American President, The (1995)\",Drama\r\n47,\"He said \"\"no\"\"\",x\r\n";
+    const char *titles = "movieId,title,genres\r\n1,\"American President, The "
+                         "(1995)\",Drama\r\n47,\"He said \"\"no\"\"\",x\r\n";
     tmp_write(&dir, "movies.csv", titles, strlen(titles));
     struct import_report rep;
-    struct dataset *ds = import_text("ratings.csv", "userId,movieId,rating,timestamp\r\n7,47,5.0,200\r\n7,1,4.0,100\r\n", &rep);
+    struct dataset *ds =
+        import_text("ratings.csv",
+                    "userId,movieId,rating,timestamp\r\n7,47,5.0,200\r\n7,1,4.0,100\r\n", &rep);
     assert_session(ds, 0, "1 2");
     assert_string_equal(ds->item_name[1], "American President, The (1995)");
     assert_string_equal(ds->item_name[2], "He said \"no\"");
@@ -150,9 +163,11 @@ static void test_csv(void **state)
     dataset_free(ds);
     (void)unlink(tmp_path(&dir, "movies.csv"));
     /* semicolons, a session column, quotes with separators and line ends inside; rows without a key are counted */
-    ds = import_text("shop.csv",
-                     "\"session ID\";Item;Date;Title\n2;A;2020-01-02 10:00:00;\"one;\ntwo\"\n1;B;2020-01-01 10:00;bee\n1;A;2020-01-01T09:59:59Z;x\n;A;2020-01-01;\n",
-                     &rep);
+    ds = import_text(
+        "shop.csv",
+        "\"session ID\";Item;Date;Title\n2;A;2020-01-02 10:00:00;\"one;\ntwo\"\n1;B;2020-01-01 "
+        "10:00;bee\n1;A;2020-01-01T09:59:59Z;x\n;A;2020-01-01;\n",
+        &rep);
     assert_false(ds->by_user);
     assert_int_equal(ds->n_sessions, 2);
     assert_session(ds, 0, "1 2"); /* by time, earliest session first */
@@ -173,7 +188,10 @@ static void test_inter(void **state)
     (void)state;
     const char *titles = "item_id:token\tmovie_title:token_seq\n11\tHeat\n12\tNixon\n";
     tmp_write(&dir, "x.item", titles, strlen(titles));
-    struct dataset *ds = import_text("x.inter", "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t12\t3\t900.0\n1\t11\t3\t800.0\n", NULL);
+    struct dataset *ds = import_text("x.inter",
+                                     "user_id:token\titem_id:token\trating:float\ttimestamp:"
+                                     "float\n1\t12\t3\t900.0\n1\t11\t3\t800.0\n",
+                                     NULL);
     assert_session(ds, 0, "1 2");
     assert_string_equal(ds->item_name[1], "Heat");
     assert_string_equal(ds->item_id[1], "11");
@@ -183,8 +201,10 @@ static void test_inter(void **state)
 static void test_gz_and_bom(void **state)
 {
     (void)state;
-    const char *text = "\xef\xbb\xbf" "1 1\r\n1 2\r\n";
-    struct dataset *a = import_as(tmp_write_gz(&dir, "b.txt.gz", text, strlen(text)), NULL, NULL, NULL);
+    const char *text = "\xef\xbb\xbf"
+                       "1 1\r\n1 2\r\n";
+    struct dataset *a =
+        import_as(tmp_write_gz(&dir, "b.txt.gz", text, strlen(text)), NULL, NULL, NULL);
     struct dataset *b = import_text("b.txt", "1 1\n1 2\n", NULL);
     assert_true(a->hash == b->hash);
     assert_non_null(strstr(a->name, "/b.txt"));
@@ -202,11 +222,13 @@ static void test_names_of_other_data(void **state)
     struct dataset *ds = import_text("n.txt", "1 1\n1 2\n", &rep);
     assert_string_equal(ds->item_name[2], "two");
     dataset_free(ds);
-    ds = import_text("n.txt", "1 1\n1 2\n1 3\n1 4\n", &rep); /* half of the items have no name there */
+    /* Half of the items have no name there */
+    ds = import_text("n.txt", "1 1\n1 2\n1 3\n1 4\n", &rep);
     assert_null(ds->item_name);
     assert_non_null(strstr(rep.names_problem, "2 of 4"));
     dataset_free(ds);
-    const char *bare = "item\tcategory\tcolour\nA1\ttrousers\tblue\nB2\tskirts\tred\n"; /* no title: the columns joined */
+    /* No title: the columns joined */
+    const char *bare = "item\tcategory\tcolour\nA1\ttrousers\tblue\nB2\tskirts\tred\n";
     tmp_write(&dir, "items.tsv", bare, strlen(bare));
     ds = import_text("n2.txt", "A1;B2\nB2;A1\n", &rep);
     assert_string_equal(ds->item_name[1], "A1, trousers, blue");
@@ -244,13 +266,13 @@ static void refuse(const char *path, const char *importer, const char *label, co
 static const struct form {
     const char *importer, *head, *good;
 } forms[] = {
-    {"user-item", "", "1 2\n"},
-    {"sessions", "", "1 2 3\n"},
-    {"spmf", "", "1 -1 2 -1 -2\n"},
-    {"u.data", "", "1\t2\t3\t100\n"},
-    {"ratings.dat", "", "1::2::3::100\n"},
-    {"inter", "user_id:token\titem_id:token\ttimestamp:float\n", "1\t2\t100\n"},
-    {"csv", "user_id,item_id,timestamp\n", "1,2,100\n"},
+    {"user-item",   "",                                                "1 2\n"         },
+    {"sessions",    "",                                                "1 2 3\n"       },
+    {"spmf",        "",                                                "1 -1 2 -1 -2\n"},
+    {"u.data",      "",                                                "1\t2\t3\t100\n"},
+    {"ratings.dat", "",                                                "1::2::3::100\n"},
+    {"inter",       "user_id:token\titem_id:token\ttimestamp:float\n", "1\t2\t100\n"   },
+    {"csv",         "user_id,item_id,timestamp\n",                     "1,2,100\n"     },
 };
 enum { FORMS = sizeof forms / sizeof *forms };
 
@@ -267,12 +289,23 @@ static void test_malformed_anywhere(void **state)
         snprintf(want, sizeof want, "m.txt:%d: ", lines + 1);
         refuse(tmp_write(&dir, "m.txt", "", 0), im, "empty", "m.txt: the file is empty");
         refuse(tmp_write(&dir, "m.txt", "\n\n\n", 3), im, "blank lines only", "m.txt");
-        memcpy(text + at, "1\0" "2\n", 4);
+        memcpy(text + at,
+               "1\0"
+               "2\n",
+               4);
         refuse(tmp_write(&dir, "m.txt", text, at + 4), im, "NUL", want);
         memcpy(text + at, "1\r2\r", 4);
         refuse(tmp_write(&dir, "m.txt", text, at + 4), im, "lone CR", want);
-        refuse(tmp_write(&dir, "m.txt", "\xff\xfe" "1\0 \0002\0\n\0", 10), im, "UTF-16", "UTF-16");
-        refuse(tmp_write(&dir, "m.txt", "\xfe\xff" "\0001\0 \0002\0\n", 10), im, "UTF-16 the other way", "UTF-16");
+        refuse(tmp_write(&dir, "m.txt",
+                         "\xff\xfe"
+                         "1\0 \0002\0\n\0",
+                         10),
+               im, "UTF-16", "UTF-16");
+        refuse(tmp_write(&dir, "m.txt",
+                         "\xfe\xff"
+                         "\0001\0 \0002\0\n",
+                         10),
+               im, "UTF-16 the other way", "UTF-16");
         char *big = malloc(2000000);
         memcpy(big, text, at);
         memset(big + at, '7', 2000000 - at);
@@ -301,6 +334,7 @@ static void test_malformed_anywhere(void **state)
 }
 
 /* Bad lines after one good line (and the header): the message must name the file and this line. */
+// clang-format off
 static const struct bad {
     const char *importer, *line, *part;
 } bad[] = {
@@ -414,6 +448,7 @@ static const struct bad {
     {"csv", "1,2,2020/01/01", "2020/01/01"},
     {"ratings.dat", "1::2::3::4::5::6::7::8", "found 8"},
 };
+// clang-format on
 
 static void test_malformed_lines(void **state)
 {
@@ -427,8 +462,10 @@ static void test_malformed_lines(void **state)
         for (int gz = 0; gz < 2; gz++) {
             char text[400], want[40];
             int line = forms[k].head[0] ? 3 : 2;
-            int n = snprintf(text, sizeof text, "%s%s%s\n", forms[k].head, forms[k].good, bad[i].line);
-            const char *path = gz ? tmp_write_gz(&dir, "x.gz", text, (size_t)n) : tmp_write(&dir, "x.gz", text, (size_t)n);
+            int n = snprintf(text, sizeof text, "%s%s%s\n", forms[k].head, forms[k].good,
+                             bad[i].line);
+            const char *path = gz ? tmp_write_gz(&dir, "x.gz", text, (size_t)n)
+                                  : tmp_write(&dir, "x.gz", text, (size_t)n);
             refuse(path, bad[i].importer, bad[i].line, bad[i].part);
             snprintf(want, sizeof want, "x.gz:%d: ", line);
             refuse(path, bad[i].importer, bad[i].line, want);
@@ -448,27 +485,34 @@ static void test_long_fields(void **state)
     memset(p, 'x', 20000); /* one row of many kilobytes is fine */
     p += 20000;
     p += sprintf_at(p, "\"\n\n1,3,y\n");
-    struct dataset *ds = import_as(tmp_write(&dir, "long.csv", text, (size_t)(p - text)), NULL, NULL, NULL);
+    struct dataset *ds =
+        import_as(tmp_write(&dir, "long.csv", text, (size_t)(p - text)), NULL, NULL, NULL);
     assert_int_equal(ds->n_items, 2);
     assert_in_range(strlen(ds->item_name[1]), 400, 520); /* a name is cut */
     dataset_free(ds);
     p = text + sprintf_at(text, "user,item\n1,\"");
-    for (int i = 0; i < 300000; i++) /* a quote that swallows the rest of the file is told after 1 MiB */
+    /* A quote that swallows the rest of the file is told after 1 MiB */
+    for (int i = 0; i < 300000; i++)
         p += sprintf_at(p, "2\n3,4\n");
-    refuse(tmp_write(&dir, "long.csv", text, (size_t)(p - text)), "csv", "open quote", "the quote opened on line 2 is not closed within 1 MiB");
+    refuse(tmp_write(&dir, "long.csv", text, (size_t)(p - text)), "csv", "open quote",
+           "the quote opened on line 2 is not closed within 1 MiB");
     p = text + sprintf_at(text, "user,item\n1,");
     memset(p, 'i', 500);
     p[500] = '\n';
-    refuse(tmp_write(&dir, "long.csv", text, (size_t)(p + 501 - text)), "csv", "long id", "long.csv:2: an id is longer than 400 bytes");
+    refuse(tmp_write(&dir, "long.csv", text, (size_t)(p + 501 - text)), "csv", "long id",
+           "long.csv:2: an id is longer than 400 bytes");
     p = text + sprintf_at(text, "a;b\nc;");
     memset(p, 'i', 500);
     p[500] = '\n';
-    refuse(tmp_write(&dir, "long.txt", text, (size_t)(p + 501 - text)), "sessions", "long name", "long.txt:2: an item's name");
-    refuse(tmp_write(&dir, "empty.txt", "a;b\nc;;d\n", 9), "sessions", "empty item", "empty.txt:2: an empty item");
+    refuse(tmp_write(&dir, "long.txt", text, (size_t)(p + 501 - text)), "sessions", "long name",
+           "long.txt:2: an item's name");
+    refuse(tmp_write(&dir, "empty.txt", "a;b\nc;;d\n", 9), "sessions", "empty item",
+           "empty.txt:2: an empty item");
     p = text;
     for (int i = 0; i < 400; i++)
         p += sprintf_at(p, "1::");
-    refuse(tmp_write(&dir, "many.dat", text, (size_t)(p - text)), "ratings.dat", "columns", "found over 256");
+    refuse(tmp_write(&dir, "many.dat", text, (size_t)(p - text)), "ratings.dat", "columns",
+           "found over 256");
     refuse(tmp_write(&dir, "same.csv", "x,y\n1,2\n", 8), "csv", "header", "no column");
     free(text);
 }
@@ -494,22 +538,25 @@ static void test_bad_headers(void **state)
 {
     (void)state;
     static const struct bad headers[] = {
-        {"csv", "foo,bar,baz\n1,2,3\n", ":1: no column is named like an item"},
-        {"csv", "item_id,rating\n1,2\n", "no column is named like a user"},
-        {"csv", "1,2,3\n1,2,3\n", ":1: no column"},
-        {"csv", "\"user_id,item_id\n1,2\n", "quote"},
-        {"csv", "just text\n", "no column"},
-        {"inter", "user_id\titem_id\n1\t2\n", "has no type"},
-        {"inter", "a:token\tb:token\n1\t2\n", "no column"},
-        {"inter", "user_id:token\n1\n", "no column"},
+        {"csv",   "foo,bar,baz\n1,2,3\n",     ":1: no column is named like an item"},
+        {"csv",   "item_id,rating\n1,2\n",    "no column is named like a user"     },
+        {"csv",   "1,2,3\n1,2,3\n",           ":1: no column"                      },
+        {"csv",   "\"user_id,item_id\n1,2\n", "quote"                              },
+        {"csv",   "just text\n",              "no column"                          },
+        {"inter", "user_id\titem_id\n1\t2\n", "has no type"                        },
+        {"inter", "a:token\tb:token\n1\t2\n", "no column"                          },
+        {"inter", "user_id:token\n1\n",       "no column"                          },
     };
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
-        refuse(tmp_write(&dir, "h.csv", headers[i].line, strlen(headers[i].line)), headers[i].importer, headers[i].line, headers[i].part);
+        refuse(tmp_write(&dir, "h.csv", headers[i].line, strlen(headers[i].line)),
+               headers[i].importer, headers[i].line, headers[i].part);
     struct dataset *ds = NULL;
     struct err err = {0};
     struct import_opts o = {.item_col = "wot"};
     const char *text = "user_id,what\n1,2\n";
-    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "h.csv", text, strlen(text)), "csv", &o, NULL, NULL, NULL, &err), ST_FORMAT);
+    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "h.csv", text, strlen(text)), "csv",
+                                    &o, NULL, NULL, NULL, &err),
+                     ST_FORMAT);
     assert_non_null(strstr(err.msg, "no column is called \"wot\""));
 }
 
@@ -525,14 +572,18 @@ static void test_many_bad_lines(void **state)
     struct err err = {0};
     struct import_report rep;
     clock_t began = clock();
-    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "bad.txt", text, n), "user-item", NULL, &rep, NULL, NULL, &err), ST_FORMAT);
+    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "bad.txt", text, n), "user-item", NULL,
+                                    &rep, NULL, NULL, &err),
+                     ST_FORMAT);
     assert_true(clock() - began < CLOCKS_PER_SEC);
     assert_non_null(strstr(err.msg, "bad.txt:1: item \"x\""));
     assert_int_equal(rep.n_bad, 5);
     assert_int_equal(rep.bad_line[3], 5);
     assert_non_null(strstr(err.hint, "lines 2, 3, 5, 6; stopped there"));
     struct import_opts o = {.max_errors = 1};
-    assert_int_equal(dataset_import(&ds, tmp_path(&dir, "bad.txt"), "user-item", &o, &rep, NULL, NULL, NULL), ST_FORMAT);
+    assert_int_equal(
+        dataset_import(&ds, tmp_path(&dir, "bad.txt"), "user-item", &o, &rep, NULL, NULL, NULL),
+        ST_FORMAT);
     assert_int_equal(rep.n_bad, 1);
     free(text);
 }
@@ -543,19 +594,26 @@ static void test_guessing(void **state)
     static const struct {
         const char *name, *text, *part;
     } no[] = {
-        {"g.txt", "\x7f" "ELF\0\0\1\2", "not a text file"},
+        {"g.txt",
+         "\x7f"
+         "ELF\0\0\1\2",                                   "not a text file"        },
         {"g.txt", "once upon a time\nthere was a file\n", "none of the known forms"},
     };
     for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
         struct dataset *ds = NULL;
         struct err err = {0};
-        assert_int_equal(dataset_import(&ds, tmp_write(&dir, no[i].name, no[i].text, i ? strlen(no[i].text) : 8), NULL, NULL, NULL,
-                                        NULL, NULL, &err), ST_FORMAT);
+        assert_int_equal(
+            dataset_import(&ds,
+                           tmp_write(&dir, no[i].name, no[i].text, i ? strlen(no[i].text) : 8),
+                           NULL, NULL, NULL, NULL, NULL, &err),
+            ST_FORMAT);
         assert_non_null(strstr(err.msg, no[i].part));
     }
     struct dataset *ds = NULL;
     struct err err = {0};
-    assert_int_equal(dataset_import(&ds, tmp_path(&dir, "g.txt"), "parquet", NULL, NULL, NULL, NULL, &err), ST_ARG);
+    assert_int_equal(
+        dataset_import(&ds, tmp_path(&dir, "g.txt"), "parquet", NULL, NULL, NULL, NULL, &err),
+        ST_ARG);
     assert_non_null(strstr(err.hint, "user-item"));
 }
 
@@ -576,7 +634,9 @@ static void test_cancel(void **state)
     struct dataset *ds = NULL;
     struct err err = {0};
     int calls = 4;
-    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "c.txt", text, n), NULL, NULL, NULL, stop, &calls, &err), ST_CANCELLED);
+    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "c.txt", text, n), NULL, NULL, NULL,
+                                    stop, &calls, &err),
+                     ST_CANCELLED);
     assert_null(ds);
     free(text);
 }
@@ -586,7 +646,11 @@ static void test_hostile_names(void **state)
 {
     (void)state;
     struct import_report rep;
-    struct dataset *ds = import_text("esc.csv", "user,item,title\n1,\x1b[2Ja,\x1b]0;owned\x07\n1,\xe2\x80\xae" "b,ok\n", &rep);
+    struct dataset *ds =
+        import_text("esc.csv",
+                    "user,item,title\n1,\x1b[2Ja,\x1b]0;owned\x07\n1,\xe2\x80\xae"
+                    "b,ok\n",
+                    &rep);
     for (int32_t i = 1; i <= ds->n_items; i++) {
         assert_null(strpbrk(ds->item_name[i], "\x1b\x07"));
         assert_null(strpbrk(ds->item_id[i], "\x1b\x07"));
@@ -614,19 +678,19 @@ static const struct real_set {
     int64_t events;
     bool by_user, named;
 } real_sets[] = {
-    {"ml-1m/ml-1m.txt.gz", 6040, 3416, 999611, true, true},
-    {"ml-1m/ml-1m-movie-ids.txt.gz", 6040, 3706, 1000209, true, true},
-    {"ml-100k/u.data", 943, 1682, 100000, true, true},
-    {"ml-100k/ml-100k.inter", 943, 1682, 100000, true, true},
-    {"ml-latest-small/ratings.csv", 610, 9724, 100836, true, true},
-    {"amazon-video-games/Video.txt", 31013, 23715, 287107, true, false},
-    {"diginetica/test.txt", 15963, 0, 0, false, false},
-    {"tmall/train.txt", 65286, 0, 0, false, false},
-    {"retailrocket/train.txt", 126168, 0, 0, false, false},
-    {"msnbc/msnbc.txt", 31790, 17, 423776, false, true},
-    {"wikispeedia/paths.txt", 51312, 4162, 305210, false, true},
-    {"e-shop-clothing-2008/e-shop clothing 2008.csv.gz", 24026, 217, 165474, false, true},
-    {"online-retail/Online Retail.csv.gz", 25900, 4070, 0, false, true},
+    {"ml-1m/ml-1m.txt.gz",                               6040,   3416,  999611,  true,  true },
+    {"ml-1m/ml-1m-movie-ids.txt.gz",                     6040,   3706,  1000209, true,  true },
+    {"ml-100k/u.data",                                   943,    1682,  100000,  true,  true },
+    {"ml-100k/ml-100k.inter",                            943,    1682,  100000,  true,  true },
+    {"ml-latest-small/ratings.csv",                      610,    9724,  100836,  true,  true },
+    {"amazon-video-games/Video.txt",                     31013,  23715, 287107,  true,  false},
+    {"diginetica/test.txt",                              15963,  0,     0,       false, false},
+    {"tmall/train.txt",                                  65286,  0,     0,       false, false},
+    {"retailrocket/train.txt",                           126168, 0,     0,       false, false},
+    {"msnbc/msnbc.txt",                                  31790,  17,    423776,  false, true },
+    {"wikispeedia/paths.txt",                            51312,  4162,  305210,  false, true },
+    {"e-shop-clothing-2008/e-shop clothing 2008.csv.gz", 24026,  217,   165474,  false, true },
+    {"online-retail/Online Retail.csv.gz",               25900,  4070,  0,       false, true },
 };
 
 static void test_real_data(void **state)
@@ -641,8 +705,10 @@ static void test_real_data(void **state)
         seen++;
         struct import_report rep;
         struct dataset *ds = import_as(path, NULL, NULL, &rep);
-        if (ds->n_sessions != r->sessions || (r->items && ds->n_items != r->items) || (r->events && ds->n_events != r->events))
-            fail_msg("%s: %d sessions, %d items, %lld events", r->file, ds->n_sessions, ds->n_items, (long long)ds->n_events);
+        if (ds->n_sessions != r->sessions || (r->items && ds->n_items != r->items) ||
+            (r->events && ds->n_events != r->events))
+            fail_msg("%s: %d sessions, %d items, %lld events", r->file, ds->n_sessions,
+                     ds->n_items, (long long)ds->n_events);
         assert_int_equal(ds->by_user, r->by_user);
         if ((ds->item_name != NULL) != r->named)
             fail_msg("%s: names from \"%s\", %s", r->file, rep.names_from, rep.names_problem);

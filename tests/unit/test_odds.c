@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct dataset *make(const char *name, int32_t items, int32_t sessions, int32_t noise, uint64_t seed)
+static struct dataset *make(const char *name, int32_t items, int32_t sessions, int32_t noise,
+                            uint64_t seed)
 {
     struct world_opts o = {.items = items, .sessions = sessions, .noise = noise, .seed = seed};
     struct dataset *ds = NULL;
@@ -40,19 +41,19 @@ static const struct row {
     int64_t n;
     double hr1, hr10, ndcg10, mrr, logloss, bce, oracle1, oracle10;
 } table[] = {
-    {"chain", ASKED, 7319, .450, .942, .713, .639, 1.829, .318, .445, .945},
-    {"twins", ASKED, 7195, .450, .942, .713, .639, 1.829, .318, .438, .940},
-    {"pairs", FLAG(WF_TIN), 1212, .900, 1, .942, .925, .520, .096, .904, 1},
-    {"opener", FLAG(WF_PRESENT), 400, .900, 1, .939, .921, .545, .107, .915, 1},
-    {"opener", FLAG(WF_BROWSE), 4724, .291, .966, .649, .546, 1.673, .172, .291, .967},
-    {"drift", ASKED, 4400, .225, .676, .428, .364, 3.273, .576, .219, .668},
-    {"tastes", ASKED, 5715, .146, .520, .310, .257, 3.831, .708, .137, .528},
-    {"skew", ASKED, 7319, .252, .708, .465, .394, 3.400, .726, .251, .711},
-    /* drift on items of the interest: the oracle's score, as the events are chosen by what is hidden */
-    {"drift", FLAG(WF_BEFORE), 1248, 0, 0, 0, 0, 0, 0, 0, .768},
-    {"drift", FLAG(WF_AFTER), 646, 0, 0, 0, 0, 0, 0, 0, .610},
-    {"drift", FLAG(WF_LATER), 1278, 0, 0, 0, 0, 0, 0, 0, .816},
-    {"drift", FLAG(WF_AFTER_ODD), 385, 0, 0, 0, 0, 0, 0, 0, .665},
+    {"chain",  ASKED,              7319, .450, .942, .713, .639, 1.829, .318, .445, .945},
+    {"twins",  ASKED,              7195, .450, .942, .713, .639, 1.829, .318, .438, .940},
+    {"pairs",  FLAG(WF_TIN),       1212, .900, 1,    .942, .925, .520,  .096, .904, 1   },
+    {"opener", FLAG(WF_PRESENT),   400,  .900, 1,    .939, .921, .545,  .107, .915, 1   },
+    {"opener", FLAG(WF_BROWSE),    4724, .291, .966, .649, .546, 1.673, .172, .291, .967},
+    {"drift",  ASKED,              4400, .225, .676, .428, .364, 3.273, .576, .219, .668},
+    {"tastes", ASKED,              5715, .146, .520, .310, .257, 3.831, .708, .137, .528},
+    {"skew",   ASKED,              7319, .252, .708, .465, .394, 3.400, .726, .251, .711},
+ /* drift on items of the interest: the oracle's score, as the events are chosen by what is hidden */
+    {"drift",  FLAG(WF_BEFORE),    1248, 0,    0,    0,    0,    0,     0,    0,    .768},
+    {"drift",  FLAG(WF_AFTER),     646,  0,    0,    0,    0,    0,     0,    0,    .610},
+    {"drift",  FLAG(WF_LATER),     1278, 0,    0,    0,    0,    0,     0,    0,    .816},
+    {"drift",  FLAG(WF_AFTER_ODD), 385,  0,    0,    0,    0,    0,     0,    0,    .665},
 };
 
 static void near(const struct row *r, const char *what, double got, double want)
@@ -76,7 +77,8 @@ static void test_ceilings(void **state)
         struct ceiling c;
         assert_int_equal(world_ceiling(ds, sp->test, n, &c, NULL, NULL), ST_OK);
         if (n != r->n)
-            fail_msg("%s: %lld events, the table has %lld", r->world, (long long)n, (long long)r->n);
+            fail_msg("%s: %lld events, the table has %lld", r->world, (long long)n,
+                     (long long)r->n);
         near(r, "HR@1", c.hr1, r->hr1);
         near(r, "HR@10", c.hr10, r->hr10);
         near(r, "NDCG@10", c.ndcg10, r->ndcg10);
@@ -112,13 +114,14 @@ static void test_odds_are_the_generators(void **state)
                     sum += p[j];
                 }
                 if (fabs(sum - 1) > 1e-9 || p[c->target] <= 0)
-                    fail_msg("%s: odds sum to %.12f, target has %g", world_defs[d]->name, sum, p[c->target]);
+                    fail_msg("%s: odds sum to %.12f, target has %g", world_defs[d]->name, sum,
+                             p[c->target]);
             }
             struct ceiling c;
             assert_int_equal(world_ceiling(ds, sp->test, sp->n_test, &c, NULL, NULL), ST_OK);
             if (fabs(c.logloss - c.oracle_logloss) > 4 * c.se_logloss)
-                fail_msg("%s: expected log loss %.4f, oracle's %.4f, standard error %.4f", world_defs[d]->name, c.logloss,
-                         c.oracle_logloss, c.se_logloss);
+                fail_msg("%s: expected log loss %.4f, oracle's %.4f, standard error %.4f",
+                         world_defs[d]->name, c.logloss, c.oracle_logloss, c.se_logloss);
             arena_free(mem);
             split_free(sp);
             dataset_free(ds);
@@ -169,7 +172,8 @@ static void test_bazaar_filter(void **state)
     const char *const stall[] = {"chain", "twins", "pairs", "opener", "gap", "drift", "tastes"};
     struct arena *mem = NULL;
     assert_int_equal(arena_new(&mem, 0, NULL), ST_OK);
-    double *p = arena_alloc(mem, 241 * sizeof *p), *q = arena_alloc(mem, 241 * sizeof *q), mean[241] = {0};
+    double *p = arena_alloc(mem, 241 * sizeof *p), *q = arena_alloc(mem, 241 * sizeof *q),
+           mean[241] = {0};
     for (int k = 0; k < 7; k++) {
         struct dataset *ds = make(stall[k], 240, 10, -1, 1);
         world_odds(ds->world, NULL, 0, q, mem);
@@ -228,7 +232,8 @@ static void test_cancel_and_no_world(void **state)
     assert_int_equal(world_ceiling(ds, sp->test, sp->n_test, &c, &cancel, &err), ST_CANCELLED);
     struct dataset plain = *ds;
     plain.world = NULL;
-    assert_int_equal(world_ceiling(&plain, sp->test, sp->n_test, &c, NULL, &err), ST_UNSUPPORTED);
+    assert_int_equal(world_ceiling(&plain, sp->test, sp->n_test, &c, NULL, &err),
+                     ST_UNSUPPORTED);
     assert_int_equal(world_ceiling(ds, sp->test, 0, &c, NULL, NULL), ST_OK);
     assert_int_equal(c.n, 0);
     split_free(sp);
@@ -238,9 +243,12 @@ static void test_cancel_and_no_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ceilings),          cmocka_unit_test(test_odds_are_the_generators),
-        cmocka_unit_test(test_nonsense_prefixes), cmocka_unit_test(test_bazaar_filter),
-        cmocka_unit_test(test_gap_from_both_sides), cmocka_unit_test(test_cancel_and_no_world),
+        cmocka_unit_test(test_ceilings),
+        cmocka_unit_test(test_odds_are_the_generators),
+        cmocka_unit_test(test_nonsense_prefixes),
+        cmocka_unit_test(test_bazaar_filter),
+        cmocka_unit_test(test_gap_from_both_sides),
+        cmocka_unit_test(test_cancel_and_no_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

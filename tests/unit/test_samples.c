@@ -34,8 +34,8 @@ static int64_t time_of(int32_t s, int64_t i)
     return FIRST_TIME + (int64_t)s * 3600 + (i - world->off[s]) * 40;
 }
 
-#define EACH_EVENT                                      \
-    for (int32_t s = 0; s < world->n_sessions; s++)     \
+#define EACH_EVENT                                                                             \
+    for (int32_t s = 0; s < world->n_sessions; s++)                                            \
         for (int64_t i = world->off[s]; i < world->off[s + 1]; i++)
 #define LAST (i + 1 == world->off[s + 1])
 
@@ -59,11 +59,13 @@ static void u_data(char *o) /* latest session first: importing sorts */
 {
     for (int32_t s = world->n_sessions - 1; s >= 0; s--)
         for (int64_t i = world->off[s]; i < world->off[s + 1]; i++)
-            put(o, "%d\t%d\t%d\t%lld\n", s + 1, world->item[i], 1 + world->item[i] % 5, (long long)time_of(s, i));
+            put(o, "%d\t%d\t%d\t%lld\n", s + 1, world->item[i], 1 + world->item[i] % 5,
+                (long long)time_of(s, i));
 }
 static void ratings_dat(char *o)
 {
-    EACH_EVENT put(o, "%d::%d::%d::%lld\n", s + 1, world->item[i], 1 + world->item[i] % 5, (long long)time_of(s, i));
+    EACH_EVENT put(o, "%d::%d::%d::%lld\n", s + 1, world->item[i], 1 + world->item[i] % 5,
+                   (long long)time_of(s, i));
 }
 static void inter(char *o)
 {
@@ -73,14 +75,15 @@ static void inter(char *o)
 static void csv(char *o)
 {
     put(o, "session_id,item,timestamp,title\r\n");
-    EACH_EVENT put(o, "visit-%d,sku%03d,%lld,\"%s\"\r\n", s + 1, world->item[i], (long long)time_of(s, i),
-                   world->item_name[world->item[i]]);
+    EACH_EVENT put(o, "visit-%d,sku%03d,%lld,\"%s\"\r\n", s + 1, world->item[i],
+                   (long long)time_of(s, i), world->item_name[world->item[i]]);
 }
 static void items_tsv(char *o)
 {
     put(o, "item\ttitle\tdepartment\n");
     for (int32_t i = 1; i <= world->n_items; i++)
-        put(o, "%d\t%s\t%s\n", i, world->item_name[i], world_department_name(world_department(world->world, i)));
+        put(o, "%d\t%s\t%s\n", i, world->item_name[i],
+            world_department_name(world_department(world->world, i)));
 }
 
 static const struct sample {
@@ -88,23 +91,32 @@ static const struct sample {
     void (*write)(char *o);
     bool by_user;
 } samples[] = {
-    {"user-item.txt", "user-item", user_item, true}, {"sessions.txt", "sessions", sessions, false},
-    {"names.txt", "sessions", names, false},         {"spmf.txt", "spmf", spmf, false},
-    {"u.data", "u.data", u_data, true},              {"ratings.dat", "ratings.dat", ratings_dat, true},
-    {"events.inter", "inter", inter, false},         {"events.csv", "csv", csv, false},
-    {"items.tsv", NULL, items_tsv, false},
+    {"user-item.txt", "user-item",   user_item,   true },
+    {"sessions.txt",  "sessions",    sessions,    false},
+    {"names.txt",     "sessions",    names,       false},
+    {"spmf.txt",      "spmf",        spmf,        false},
+    {"u.data",        "u.data",      u_data,      true },
+    {"ratings.dat",   "ratings.dat", ratings_dat, true },
+    {"events.inter",  "inter",       inter,       false},
+    {"events.csv",    "csv",         csv,         false},
+    {"items.tsv",     NULL,          items_tsv,   false},
 };
 
 static const struct broken {
     const char *file, *importer, *text, *part;
 } broken[] = {
-    {"user-item.txt", "user-item", "1 17\n1 3\n1 twelve\n2 5\n", ":3: item \"twelve\" is not a number"},
-    {"sessions.txt", "sessions", "1 2 3\n4 5 0\n6 7\n", ":2: item \"0\" is not a number from 1"},
-    {"spmf.txt", "spmf", "1 -1 2 -1 -2\n3 -1 4 -2\n", ":2: item 4 is not followed by -1"},
-    {"u.data", "u.data", "1\t2\t5\t100\n1\t3\t5\n", ":2: expected 4 columns"},
-    {"ratings.dat", "ratings.dat", "1::2::5::100\n1::3::5::yesterday\n", ":2: time \"yesterday\""},
-    {"events.inter", "inter", "user_id:token\titem_id:token\ttimestamp:float\n1\t2\n", ":2: 2 columns where the header has 3"},
-    {"events.csv", "csv", "user_id,item_id,timestamp\n1,\"2,100\n1,3,101\n", ": the quote opened on line 2 is never closed"},
+    {"user-item.txt", "user-item",   "1 17\n1 3\n1 twelve\n2 5\n",
+     ":3: item \"twelve\" is not a number"                                                                                      },
+    {"sessions.txt",  "sessions",    "1 2 3\n4 5 0\n6 7\n",
+     ":2: item \"0\" is not a number from 1"                                                                                    },
+    {"spmf.txt",      "spmf",        "1 -1 2 -1 -2\n3 -1 4 -2\n",                             ":2: item 4 is not followed by -1"},
+    {"u.data",        "u.data",      "1\t2\t5\t100\n1\t3\t5\n",                               ":2: expected 4 columns"          },
+    {"ratings.dat",   "ratings.dat", "1::2::5::100\n1::3::5::yesterday\n",
+     ":2: time \"yesterday\""                                                                                                   },
+    {"events.inter",  "inter",       "user_id:token\titem_id:token\ttimestamp:float\n1\t2\n",
+     ":2: 2 columns where the header has 3"                                                                                     },
+    {"events.csv",    "csv",         "user_id,item_id,timestamp\n1,\"2,100\n1,3,101\n",
+     ": the quote opened on line 2 is never closed"                                                                             },
 };
 
 static bool writing(void)
@@ -181,7 +193,9 @@ static void test_broken(void **state)
         struct dataset *ds = NULL;
         struct err err = {0};
         snprintf(path, sizeof path, "sample_data/broken/%s", broken[k].file);
-        assert_int_equal(dataset_import(&ds, path, broken[k].importer, NULL, NULL, NULL, NULL, &err), ST_FORMAT);
+        assert_int_equal(
+            dataset_import(&ds, path, broken[k].importer, NULL, NULL, NULL, NULL, &err),
+            ST_FORMAT);
         assert_null(ds);
         if (!strstr(err.msg, broken[k].part) || !strstr(err.msg, broken[k].file))
             fail_msg("%s", err.msg);
@@ -204,6 +218,8 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_samples), cmocka_unit_test(test_import), cmocka_unit_test(test_broken)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_samples),
+                                       cmocka_unit_test(test_import),
+                                       cmocka_unit_test(test_broken)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -15,7 +15,13 @@ static void test_leave_one_out(void **state)
     (void)state;
     const int64_t off[] = {0, 5, 7, 10, 11};
     const int32_t item[] = {1, 2, 3, 4, 5, 1, 2, 3, 3, 1, 4};
-    struct dataset ds = {.name = "hand", .n_items = 5, .n_sessions = 4, .n_events = 11, .off = off, .item = item, .by_user = true};
+    struct dataset ds = {.name = "hand",
+                         .n_items = 5,
+                         .n_sessions = 4,
+                         .n_events = 11,
+                         .off = off,
+                         .item = item,
+                         .by_user = true};
     struct split *sp = NULL;
     assert_int_equal(split_new(&sp, &ds, SPLIT_LEAVE_ONE_OUT, NULL), ST_OK);
     assert_int_equal(sp->n_test, 2);
@@ -76,7 +82,12 @@ static void test_unseen_items(void **state)
     for (int i = 0; i < 20; i++)
         item[i] = 1 + i % 2;
     item[19] = 3; /* in the test session alone */
-    struct dataset ds = {.name = "hand", .n_items = 3, .n_sessions = 10, .n_events = 20, .off = off, .item = item};
+    struct dataset ds = {.name = "hand",
+                         .n_items = 3,
+                         .n_sessions = 10,
+                         .n_events = 20,
+                         .off = off,
+                         .item = item};
     struct split *sp = NULL;
     assert_int_equal(split_new(&sp, &ds, SPLIT_SESSIONS, NULL), ST_OK);
     assert_int_equal(sp->n_test, 0);
@@ -91,7 +102,13 @@ static struct dataset users(int64_t *off, int32_t *item, int n, int len)
         off[s] = (int64_t)s * len;
     for (int i = 0; i < n * len; i++)
         item[i] = 1 + i % 7;
-    return (struct dataset){.name = "hand", .n_items = 7, .n_sessions = n, .n_events = (int64_t)n * len, .off = off, .item = item, .by_user = true};
+    return (struct dataset){.name = "hand",
+                            .n_items = 7,
+                            .n_sessions = n,
+                            .n_events = (int64_t)n * len,
+                            .off = off,
+                            .item = item,
+                            .by_user = true};
 }
 
 static void test_ratio(void **state)
@@ -107,7 +124,8 @@ static void test_ratio(void **state)
     assert_int_equal(sp->train_len[2], 7);
     assert_int_equal(sp->valid[0].n_prefix, 7);
     assert_int_equal(sp->valid[0].target, item[7]);
-    assert_int_equal(sp->test[1].n_prefix, 8); /* one list a user, from where validation ends */
+    /* One list a user, from where validation ends */
+    assert_int_equal(sp->test[1].n_prefix, 8);
     assert_int_equal(sp->test[1].target, item[9]);
     split_free(sp);
     ds = users(off, item, 3, 2); /* too short: all trains */
@@ -154,8 +172,9 @@ static void test_names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_leave_one_out), cmocka_unit_test(test_by_session),
-                                       cmocka_unit_test(test_unseen_items), cmocka_unit_test(test_ratio),
-                                       cmocka_unit_test(test_held_out_users), cmocka_unit_test(test_names)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_leave_one_out),  cmocka_unit_test(test_by_session),
+        cmocka_unit_test(test_unseen_items),   cmocka_unit_test(test_ratio),
+        cmocka_unit_test(test_held_out_users), cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

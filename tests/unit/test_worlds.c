@@ -41,16 +41,31 @@ static const struct vector {
     int n_first;
     int first[17];
 } vectors[] = {
-    {"chain", 8000, 0x6d275625fe16c90d, 12, {187, 189, 190, 193, 194, 188, 45, 46, 47, 44, 42, 43}},
-    {"twins", 8000, 0xcf6a47d46f5d97db, 13, {187, 73, 188, 74, 168, 49, 172, 56, 173, 148, 162, 153, 221}},
-    {"pairs", 4000, 0x714700642c7abd4c, 16, {93, 1, 4, 25, 84, 1, 6, 27, 81, 7, 4, 23, 95, 5, 0, 25}},
-    {"opener", 4000, 0x8749ca769e655194, 17, {46, 60, 62, 63, 66, 69, 71, 74, 75, 78, 60, 62, 77, 79, 60, 59, 106}},
-    {"gap", 4000, 0xf236d861294dbb18, 0, {0}},
-    {"drift", 4000, 0x02d1d416dbfea864, 12, {168, 165, 177, 177, 172, 31, 24, 37, 28, 28, 221, 28}},
-    {"tastes", 4000, 0x64529a9f25778a8d, 17,
-     {110, 111, 116, 136, 103, 136, 111, 221, 115, 100, 124, 133, 108, 109, 131, 110, 111}},
-    {"skew", 8000, 0x6b34790fc69d46fd, 12, {187, 159, 142, 204, 205, 207, 73, 74, 35, 38, 21, 22}},
-    {"bazaar", 8000, 0xcd99cab8ffd38978, 16, {81, 124, 147, 163, 81, 125, 144, 167, 98, 125, 142, 165}},
+    {"chain",
+     8000,           0x6d275625fe16c90d,
+     12,                                    {187, 189, 190, 193, 194, 188, 45, 46, 47, 44, 42, 43}                               },
+    {"twins",
+     8000,           0xcf6a47d46f5d97db,
+     13,                                    {187, 73, 188, 74, 168, 49, 172, 56, 173, 148, 162, 153, 221}                        },
+    {"pairs",
+     4000,           0x714700642c7abd4c,
+     16,                                    {93, 1, 4, 25, 84, 1, 6, 27, 81, 7, 4, 23, 95, 5, 0, 25}                             },
+    {"opener",
+     4000,           0x8749ca769e655194,
+     17,                                    {46, 60, 62, 63, 66, 69, 71, 74, 75, 78, 60, 62, 77, 79, 60, 59, 106}                },
+    {"gap",    4000, 0xf236d861294dbb18, 0, {0}                                                                                  },
+    {"drift",
+     4000,           0x02d1d416dbfea864,
+     12,                                    {168, 165, 177, 177, 172, 31, 24, 37, 28, 28, 221, 28}                               },
+    {"tastes",
+     4000,           0x64529a9f25778a8d,
+     17,                                    {110, 111, 116, 136, 103, 136, 111, 221, 115, 100, 124, 133, 108, 109, 131, 110, 111}},
+    {"skew",
+     8000,           0x6b34790fc69d46fd,
+     12,                                    {187, 159, 142, 204, 205, 207, 73, 74, 35, 38, 21, 22}                               },
+    {"bazaar",
+     8000,           0xcd99cab8ffd38978,
+     16,                                    {81, 124, 147, 163, 81, 125, 144, 167, 98, 125, 142, 165}                            },
 };
 
 static void test_vectors(void **state)
@@ -89,7 +104,8 @@ static void test_xoshiro(void **state)
     assert_true(xoshiro_next(&a) == 12966619160104079557u);
     xoshiro_seed(&a, 7);
     b = a;
-    for (uint32_t n = 1; n < 4000000000u; n = n * 3 + 1) { /* the halves against a 128-bit product */
+    /* The halves against a 128-bit product */
+    for (uint32_t n = 1; n < 4000000000u; n = n * 3 + 1) {
         __extension__ typedef unsigned __int128 wide;
         uint32_t want = (uint32_t)((wide)xoshiro_next(&b) * n >> 64);
         assert_int_equal(xoshiro_below(&a, n), want);
@@ -201,10 +217,10 @@ static void test_refusals(void **state)
         struct world_opts o;
         const char *part;
     } bad[] = {
-        {"atlantis", {240, 0, -1, 1}, "atlantis"},
-        {"chain", {200, 0, -1, 1}, "144, 240 or 480"},
-        {"chain", {240, -5, -1, 1}, "sessions"},
-        {"chain", {240, 0, 1001, 1}, "noise"},
+        {"atlantis", {240, 0, -1, 1},   "atlantis"       },
+        {"chain",    {200, 0, -1, 1},   "144, 240 or 480"},
+        {"chain",    {240, -5, -1, 1},  "sessions"       },
+        {"chain",    {240, 0, 1001, 1}, "noise"          },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct dataset *ds = NULL;
@@ -221,10 +237,14 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),      cmocka_unit_test(test_bazaar_counts),
-        cmocka_unit_test(test_xoshiro),      cmocka_unit_test(test_every_world_lives_in_the_table),
-        cmocka_unit_test(test_prefix_of_more), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_truth),        cmocka_unit_test(test_flag_names),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_bazaar_counts),
+        cmocka_unit_test(test_xoshiro),
+        cmocka_unit_test(test_every_world_lives_in_the_table),
+        cmocka_unit_test(test_prefix_of_more),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_truth),
+        cmocka_unit_test(test_flag_names),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

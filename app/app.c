@@ -582,6 +582,7 @@ const struct log_line *app_log_at(const struct app *a, int i)
 void app_edit(struct app *a, const struct sequence *next)
 {
     struct sequence copy = *next; /* may be one of the kept ones */
+    bool newest = a->cursor >= a->seq.n - 1;
     if (a->n_undo == 0) {
         a->undo[0] = a->seq;
         a->n_undo = 1;
@@ -594,7 +595,7 @@ void app_edit(struct app *a, const struct sequence *next)
     a->undo[++a->at_undo] = copy;
     a->n_undo = a->at_undo + 1;
     a->seq = copy;
-    if (a->cursor >= copy.n)
+    if (newest || a->cursor >= copy.n) /* on the newest item it stays there */
         a->cursor = copy.n > 0 ? copy.n - 1 : 0;
 }
 

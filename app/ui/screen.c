@@ -32,6 +32,7 @@ struct screen {
     bool paste;                    /* in navigate mode: pasted keys are dropped */
     bool mouse;
     unsigned settings_seen;
+    uint64_t data_seen;            /* hash of the data a sequence was offered for */
     double flash_until;
     double next_live, next_answer, next_publish; /* earliest time of the next drawing, of the next request for parameters */
     bool dirty_live, dirty_answer, dirty_key;
@@ -86,6 +87,32 @@ static bool is_verb(const char *line, const char *verb)
     return strncmp(line, verb, n) == 0 && (line[n] == '\0' || line[n] == ' ' || line[n] == ';');
 }
 
+static void run(struct screen *s, const char *line);
+
+/* New data and no sequence: the first held-out session, so that every tab has something to show. */
+static void offer_sequence(struct screen *s)
+{
+    struct app *a = s->app;
+    const struct split *sp = a->split;
+    uint64_t data = a->ds ? a->ds->hash : 0;
+    if (data == s->data_seen)
+        return;
+    s->data_seen = data;
+    if (!a->ds || a->seq.n > 0 || a->ds->n_sessions == 0)
+        return;
+    int32_t at = sp && sp->n_valid > 0 ? sp->valid[0].session : 0;
+    int n = dataset_len(a->ds, at);
+    char line[64], message[sizeof a->message];
+    bool error = a->message_is_error;
+    memcpy(message, a->message, sizeof message);
+    snprintf(line, sizeof line, "seq from s:%d upto=%d", (int)at + 1, n > 2 ? n - 1 : n);
+    run(s, line);
+    if (!a->message_is_error) {
+        memcpy(a->message, message, sizeof message);
+        a->message_is_error = error;
+    }
+}
+
 static void run(struct screen *s, const char *line)
 {
     struct app *a = s->app;
@@ -131,6 +158,7 @@ static void run(struct screen *s, const char *line)
     }
     if (a->cursor >= a->seq.n)
         a->cursor = a->seq.n > 0 ? a->seq.n - 1 : 0;
+    offer_sequence(s);
 }
 
 /* ---- the looks -------------------------------------------------------------------------------------- */
@@ -817,7 +845,9 @@ int screen_run(struct app *a, const struct screen_options *o)
         s->looks.depth = DEPTH_AUTO;
     struct term_options topt = {.mouse = s->mouse, .depth = s->looks.depth};
     int rows = 24, cols = 80, exit_status = 1;
-    enum status st = term_start(&s->term, &topt, &err);
+    enum status st = signals_fd() < 0 ? signals_start(&err) : ST_OK;
+    if (st == ST_OK)
+        st = term_start(&s->term, &topt, &err);
     if (st != ST_OK)
         goto out;
     term_size(s->term, &rows, &cols);

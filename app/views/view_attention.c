@@ -330,7 +330,7 @@ static void map_title(struct view *v)
         snprintf(v->title, sizeof v->title, "all heads");
     else
         snprintf(v->title, sizeof v->title, "layer %d %s%s", layer_of(m, s) + 1, head, st->style == STYLE_PIN ? " less pin" : "");
-    if (v->w > 44 && st->style != STYLE_HEADS && st->style != STYLE_ROW)
+    if (v->w > 47 && st->style != STYLE_HEADS && st->style != STYLE_ROW)
         snprintf(v->note, sizeof v->note, "rows read from columns");
     if (m->first > 0)
         snprintf(v->note, sizeof v->note, "oldest %d cut off", (int)m->first);
@@ -806,7 +806,7 @@ static void cell_draw(const struct view *v, struct canvas *c)
         double x = cell_weight(&st->live, s, row, col);
         canvas_printf(&t, y++, 0, ROLE_TEXT, "at live: %s (%s)", fmt_fixed(b, x, 4), fmt_signed(b3, x - w));
     }
-    if (st->earlier.ready && row < st->earlier.rows && col < st->earlier.cols) {
+    if (st->earlier.ready && st->earlier.step != m->step && row < st->earlier.rows && col < st->earlier.cols) {
         double x = cell_weight(&st->earlier, s, row, col);
         canvas_printf(&t, y++, 0, ROLE_DIM, "at step %lld: %s", (long long)st->earlier.step, fmt_fixed(b, x, 4));
     }

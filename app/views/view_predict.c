@@ -372,9 +372,9 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
         for (int32_t i = 1; i <= a->ds->n_items; i++)
             place += st->odds[i] > st->odds[item[0]];
         double p = (double)st->now.prob[item[0]], d = p - st->odds[item[0]];
-        int w = canvas_printf(c, row, 1, ROLE_DIM, "model's first: place %d by the rule", (int)place);
+        int w = canvas_printf(c, row, 1, ROLE_DIM, "the first answer has place %d by the rule", (int)place);
         if (st->now.softmax)
-            canvas_printf(c, row, 1 + w, ROLE_DIM, ", %s by %s", d >= 0 ? "overconfident" : "underconfident", fmt_prob(b1, fabs(d)));
+            canvas_printf(c, row, 1 + w, ROLE_DIM, ", %s%s", d >= 0 ? "+" : "-", fmt_prob(b1, fabs(d)));
         row++;
     }
     if (st->now.softmax && row < c->rows) {

@@ -146,6 +146,7 @@ static void free_slot(struct slot *s)
     history_free(s->history);
     hparams_free(s->hp0);
     learner_free(s->base);
+    learner_free(s->recent);
     learner_free(l);
     memset(s, 0, sizeof *s);
 }
@@ -387,9 +388,43 @@ int app_free_slot(const struct app *a)
     return -1;
 }
 
+enum status app_put_fork(struct app *a, int slot, int from, struct learner *l, const char *origin, struct err *err)
+{
+    const struct slot *p = &a->slots[from];
+    struct hparams *hp0 = NULL;
+    struct learner *base = NULL;
+    struct setting_change change[sizeof p->change / sizeof *p->change];
+    int n = 0;
+    enum status st = hparams_copy(&hp0, p->hp0, err);
+    if (st == ST_OK && p->base)
+        st = learner_clone(&base, p->base, err);
+    for (int i = 0; i < p->n_change; i++)
+        if (p->change[i].step < l->step)
+            change[n++] = p->change[i];
+    if (st == ST_OK)
+        st = app_put_learner(a, slot, l, origin, err);
+    else
+        learner_free(l);
+    if (st != ST_OK) {
+        hparams_free(hp0);
+        learner_free(base);
+        return st;
+    }
+    struct slot *s = &a->slots[slot];
+    hparams_free(s->hp0);
+    s->hp0 = hp0;
+    s->recent = s->base; /* what app_put_learner took for the start */
+    s->base = base;
+    memcpy(s->change, change, sizeof *change * (size_t)n);
+    s->n_change = n;
+    return ST_OK;
+}
+
+enum { REPLAY_BACK = 32 }; /* steps before the wanted one at which a copy stays behind: the next step back is short */
+
 enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out, struct err *err)
 {
-    const struct slot *s = &a->slots[slot];
+    struct slot *s = &a->slots[slot];
     struct learner *l = NULL;
     const struct learner *now = app_learner(a, slot);
     int64_t from = s->base ? s->base->step : 0;
@@ -397,9 +432,13 @@ enum status app_replay(struct app *a, int slot, int64_t step, struct learner **o
         err_set(err, ST_STATE, "the run in %c begins at step %lld", 'A' + slot, (long long)from);
         return err_hint(err, "no-step", NULL), ST_STATE;
     }
-    enum status st = s->base ? learner_clone(&l, s->base, err) : learner_new(&l, s->model, s->hp0, a->split, now->seed, err);
+    const struct learner *start = s->recent && s->recent->step <= step ? s->recent : s->base;
+    enum status st = start ? learner_clone(&l, start, err) : learner_new(&l, s->model, s->hp0, a->split, now->seed, err);
     struct pool *pool = app_running_slot(a) < 0 ? a->pool : NULL; /* a run has the workers to itself */
     int next = 0;
+    while (st == ST_OK && next < s->n_change && s->change[next].step < l->step)
+        next++; /* in effect already */
+    int64_t leave = step - REPLAY_BACK;
     while (st == ST_OK && l->step < step) {
         struct step_info info;
         for (; next < s->n_change && s->change[next].step <= l->step && st == ST_OK; next++) {
@@ -409,6 +448,13 @@ enum status app_replay(struct app *a, int slot, int64_t step, struct learner **o
             if (value) {
                 *value++ = '\0';
                 st = learner_set(l, name, value, err);
+            }
+        }
+        if (st == ST_OK && l->step == leave) {
+            struct learner *copy = NULL;
+            if (learner_clone(&copy, l, NULL) == ST_OK) {
+                learner_free(s->recent);
+                s->recent = copy;
             }
         }
         if (st == ST_OK)

@@ -32,6 +32,7 @@ struct slot {                      /* 'A'..'Z' */
     int64_t best_step;
     struct hparams *hp0;           /* settings it began with, its start (NULL: step 0 of the seed) and what changed since: */
     struct learner *base;          /* enough to replay any step of the run */
+    struct learner *recent;        /* a later place to replay from, or NULL */
     struct setting_change change[64];
     int n_change;
     char breaks[16][200];          /* conditions armed by `break`, in the trainer's order */
@@ -114,6 +115,8 @@ enum status app_set_threads(struct app *a, int threads, struct err *err);
 enum status app_start_explorer(struct app *a, struct err *err);
 /* Puts a learner at rest into a slot, dropping what was there; kept steps begin with its present one.  Takes l. */
 enum status app_put_learner(struct app *a, int slot, struct learner *l, const char *origin, struct err *err);
+/* The same for a learner of the run in slot `from` at an earlier step: it can be replayed as far back as that run.  from == slot is fine. */
+enum status app_put_fork(struct app *a, int slot, int from, struct learner *l, const char *origin, struct err *err);
 void app_drop_slot(struct app *a, int slot);
 /* Facts of a slot's model whether it rests or runs; NULL = empty. */
 const struct learner *app_learner(const struct app *a, int slot);

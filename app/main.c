@@ -166,12 +166,13 @@ static void quoted(const char *s, char *buf, size_t size)
 }
 
 static const char start_line[] = "data plant bazaar; model new sasrec; train";
+static const char start_hint[] = "echo \"training SASRec on the world bazaar.  p: ask for the next item   2: its list   Space: pause   ?: help\"";
 static const char demo_line[] = "data plant bazaar; model new sasrec; train epochs=5; eval; seq from s:7201 upto=5; predict";
 
 static int run(struct settings_given *g, struct app *a)
 {
     char data[1100], name[1024], rc[600];
-    const char **line = calloc((size_t)g->n_command + 4, sizeof *line);
+    const char **line = calloc((size_t)g->n_command + 5, sizeof *line);
     int n = 0, status;
     if (!line) {
         fprintf(stderr, "seqlab: no memory\n");
@@ -221,6 +222,7 @@ static int run(struct settings_given *g, struct app *a)
             line[0] = source;
         } else if (!n) {
             line[n++] = start_line;
+            line[n++] = start_hint;
         }
         o.start = line;
         a->interactive = true;

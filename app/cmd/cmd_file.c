@@ -8,10 +8,12 @@
 #include "app/io/sheet.h"
 #include "app/run.h"
 #include "app/ui/grid.h"
+#include "app/ui/plot.h"
 #include "app/ui/screen.h"
 #include "app/ui/svg.h"
 #include "app/ui_state.h"
 #include "engine/base/durable.h"
+#include "engine/tensor/kernels.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,7 +179,9 @@ const struct cmd_arg args_export[] = {
     {0},
 };
 
-static enum status export_grid(struct app *a, const struct cmd_call *call, const char *path, int cols, int rows, struct err *err)
+/* pane: the view whose own drawing is wanted as vectors; NULL, or one that has none: the screen as it stands. */
+static enum status export_grid(struct app *a, const struct cmd_call *call, const char *pane, const char *path, int cols, int rows,
+                               struct err *err)
 {
     struct grid g = {0};
     struct durable *d = NULL;
@@ -193,10 +197,24 @@ static enum status export_grid(struct app *a, const struct cmd_call *call, const
         grid_done(&g);
         return st;
     }
-    if (svg) {
-        char title[64];
-        app_slot_title(a, a->slot, app_step(a, a->slot), title, sizeof title);
-        st = svg_grid(&g, title, call_int(call, "theme", 1) == 1, durable_file(d), err);
+    bool light = call_int(call, "theme", 1) == 1;
+    char title[64], footer[200];
+    app_slot_title(a, a->slot, app_step(a, a->slot), title, sizeof title);
+    const struct learner *l = app_learner(a, a->slot);
+    snprintf(footer, sizeof footer, "seed %llu, step %lld, kernels %s, data %.60s %016llx", (unsigned long long)(l ? l->seed : a->seed),
+             (long long)app_step(a, a->slot), kern()->name, a->ds ? a->ds->name : "none", a->ds ? (unsigned long long)a->ds->hash : 0ull);
+    const struct view *v = pane ? ui_view(a, pane) : ui_focused(a);
+    struct plot *p = svg && call_int(call, "WHAT", 0) != EX_SCREEN && v && v->def->plot ? calloc(1, sizeof *p) : NULL;
+    if (p) {
+        double w, h;
+        p->title = title;
+        p->footer = footer;
+        v->def->plot(v, p);
+        plot_size(p, &w, &h);
+        st = p->n > 0 ? plot_svg(p, w, h, light, durable_file(d), err) : svg_grid(&g, title, light, durable_file(d), err);
+        free(p);
+    } else if (svg) {
+        st = svg_grid(&g, title, light, durable_file(d), err);
     } else {
         char *text = grid_text(&g);
         st = text ? ST_OK : err_set(err, ST_NOMEM, "no memory for the picture");
@@ -340,7 +358,7 @@ enum status run_export(struct app *a, const struct cmd_call *call, struct cmd_ou
         if (st == ST_OK && what == EX_ATTENTION)
             st = ui_tab(a, "attention", err);
         if (st == ST_OK)
-            st = export_grid(a, call, path, cols, rows, err);
+            st = export_grid(a, call, what == EX_CURVE ? "curve" : what == EX_ATTENTION ? "attention" : NULL, path, cols, rows, err);
         if (own)
             ui_free(a);
     }

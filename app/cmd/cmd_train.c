@@ -274,8 +274,8 @@ enum status run_step(struct app *a, const struct cmd_call *call, struct cmd_out 
     return st;
 }
 
-/* A replayed copy of the run at `step` in a slot of its own. */
-static enum status fork_at(struct app *a, int64_t step, int slot, struct cmd_out *out, struct err *err)
+/* A copy of the run at `step` in a slot of its own; slot < 0: the next free one. */
+static enum status fork_at(struct app *a, int64_t step, int slot, const char *word, struct cmd_out *out, struct err *err)
 {
     int from = a->slot;
     struct learner *l = NULL;
@@ -286,18 +286,21 @@ static enum status fork_at(struct app *a, int64_t step, int slot, struct cmd_out
         err_set(err, ST_STATE, "all 26 slots are in use");
         return err_hint(err, "busy", "Try: model drop Z"), ST_STATE;
     }
-    if (slot == from) {
+    if (slot == from && a->slots[from].trainer) {
         err_set(err, ST_ARG, "a fork needs another slot than %c", 'A' + from);
         return err_hint(err, "bad-value", "Leave slot= out"), ST_ARG;
     }
-    snprintf(origin, sizeof origin, "fork of %c at %lld", 'A' + from, (long long)step);
+    if (slot == from)
+        snprintf(origin, sizeof origin, "%s", a->slots[from].origin);
+    else
+        snprintf(origin, sizeof origin, "%s %c at %lld", word, 'A' + from, (long long)step);
     enum status st;
     if (!app_running(a, from) && step == app_step(a, from)) /* the run rests: its learner is what we want */
         st = learner_clone(&l, app_learner(a, from), err);
     else
         st = app_replay(a, from, step, &l, err);
     if (st == ST_OK)
-        st = app_put_learner(a, slot, l, origin, err);
+        st = app_put_fork(a, slot, from, l, origin, err);
     if (st != ST_OK)
         return st;
     char letter[2] = {(char)('A' + slot), '\0'};
@@ -327,7 +330,9 @@ enum status run_back(struct app *a, const struct cmd_call *call, struct cmd_out 
         err_set(err, ST_ARG, "the run in %c has %lld batches", 'A' + a->slot, (long long)now);
         return err_hint(err, "no-step", now ? "Try: back %lld" : "Try: step", (long long)now), ST_ARG;
     }
-    return fork_at(a, step, -1, out, err);
+    /* Going back again before training on moves the same copy. */
+    bool again = strncmp(app_slot(a)->origin, "back from", 9) == 0 && !app_slot(a)->trainer;
+    return fork_at(a, step, again ? a->slot : -1, "back from", out, err);
 }
 
 const struct cmd_arg args_fork[] = {
@@ -361,7 +366,7 @@ enum status run_fork(struct app *a, const struct cmd_call *call, struct cmd_out 
         err_set(err, ST_ARG, "the run in %c is at step %lld", 'A' + a->slot, (long long)live);
         return err_hint(err, "no-step", NULL), ST_ARG;
     }
-    return fork_at(a, step, call_has(call, "slot") ? (int)call_int(call, "slot", 0) : -1, out, err);
+    return fork_at(a, step, call_has(call, "slot") ? (int)call_int(call, "slot", 0) : -1, "fork of", out, err);
 }
 
 /* ---- breakpoints ---- */

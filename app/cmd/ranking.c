@@ -284,3 +284,14 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
     }
     show_truth(a, r, out);
 }
+
+void look_head(struct app *a, const char *what, int64_t step, struct cmd_out *out)
+{
+    char title[64], seq[200], letter[2] = {(char)('A' + a->slot), '\0'};
+    app_slot_title(a, a->slot, step, title, sizeof title);
+    sequence_text(a, &a->seq, seq, sizeof seq);
+    out_line(out, "%s  %s  %s", title, what, seq);
+    out_text(out, "slot", letter);
+    out_int(out, "step", step);
+    json_object_set_new(out_json(out), "sequence", sequence_json(&a->seq));
+}

@@ -32,6 +32,8 @@ json_t *sequence_json(const struct sequence *s);
 /* Runs a question on this thread with the parameters of slot and time; *out lives until the next question. */
 MUST_CHECK enum status ask_here(struct app *a, int slot, int64_t at, const struct question *q, const struct answer **out, struct err *err);
 MUST_CHECK enum status check_sequence(struct app *a, int slot, const struct sequence *s, struct err *err); /* not empty, masks allowed */
+/* "A:SASRec @1840  WHAT  12 87 3" and the fields slot, step, sequence. */
+void look_head(struct app *a, const char *what, int64_t step, struct cmd_out *out);
 json_t *item_json(const struct app *a, int32_t item);     /* {"id","name"} */
 
 #endif

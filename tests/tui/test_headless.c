@@ -224,6 +224,8 @@ static void same_bits(void **state)
         "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; step 10; step 20; show run",
         "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; train steps=31 bg; wait; fork at=30; show run",
         "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; step 9999 op; step 29; show run",
+        SMALL "; step 70; back 40; back 20; back 10; show run",
+        SMALL "; step 5; set lr 0.01; step 5; fork at=30; show run",
         SMALL "; save model bits.st; train steps=5; load model bits.st; show run",
     };
     char sha[80] = "";

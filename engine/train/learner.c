@@ -368,8 +368,10 @@ enum status learner_ready(struct learner *l, int workers, struct err *err)
         for (int s = 0; s < BATCH_SHARDS; s++)
             if (!w->g[s] && !(w->g[s] = params_block_new(l->ps)))
                 return err_nomem(err, params_size(l->ps) * sizeof(real), "gradients");
-        if (!w->tile)
-            st = tiles_make(l->ps, &w->tile, &w->n_tile, err);
+        if (!w->table)
+            st = row_tables_make(w, l->ps, err);
+        if (st == ST_OK && !w->tile)
+            st = tiles_make(w, l->ps, &w->tile, &w->n_tile, err);
         if (st == ST_OK && !w->tile_sum && !(w->tile_sum = calloc((size_t)w->n_tile + 1, sizeof *w->tile_sum)))
             return err_nomem(err, (size_t)w->n_tile * sizeof *w->tile_sum, "update plan");
         if (st == ST_OK && !w->stage)
@@ -395,6 +397,7 @@ void learner_work_free(struct learner_work *w)
         free(w->stage[k].has);
     }
     free(w->stage);
+    row_tables_free(w);
     free(w->tile);
     free(w->tile_sum);
     free(w->backup);

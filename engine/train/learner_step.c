@@ -88,6 +88,10 @@ static void run_part(const struct step_job *j, int shard, int part, struct works
     if (b.n == 0)
         return;
     struct tape_env env = {.x = l->x, .g = l->work->g[shard], .seed = l->seed, .step = l->step, .row0 = b.row0, .training = true};
+    if (l->work->n_table) {
+        env.rows = rows_add;
+        env.rows_ctx = &l->work->sink[shard];
+    }
     if (walked) {
         env.on_op = walk_op;
         env.ctx = &walk;
@@ -99,6 +103,8 @@ static void run_part(const struct step_job *j, int shard, int part, struct works
     r->status = tape_check(ws->tape, &r->err);
     if (r->status == ST_OK)
         r->status = tape_backward(ws->tape, &r->err);
+    if (r->status == ST_OK && l->work->sink[shard].no_memory)
+        r->status = err_nomem(&r->err, sizeof(real) * TENSOR_ROW, "gradients of the item table");
     if (r->status != ST_OK)
         return;
     collect_terms(r, ws->tape);
@@ -339,6 +345,7 @@ static enum status phase_b(struct learner *l, struct pool *p, const struct step_
     } else {
         update_tiles(l, p, &s);
     }
+    rows_done(l->work);
     commit_states(l);
     l->step++;
     return ST_OK;

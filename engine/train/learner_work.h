@@ -38,6 +38,29 @@ struct tile {                  /* a span of one parameter */
     size_t at;
     int32_t n;                 /* floats, a multiple of TENSOR_ROW */
     bool decay;
+    struct row_table *rows;    /* a large item table: whole rows from number row0 on; else NULL */
+    int32_t row0;
+};
+/* Gradients of a large item table (PARAM_ROWS, ROW_TABLE_FLOATS and more): a batch reaches few of its rows, so a shard keeps the gradients
+ * of the rows it read in a list, and phase B looks at those rows only.  Rows that an output layer wrote into a shard's gradient block are
+ * marked.  Written by a shard's worker in places of that shard, read in phase B. */
+#define ROW_TABLE_FLOATS ((size_t)1 << 18)
+struct row_list {
+    real *g;                   /* (cap, ld) */
+    int32_t n, cap;
+};
+struct row_table {
+    const struct param *p;
+    int32_t rows;
+    int32_t (*slot)[BATCH_SHARDS]; /* (rows) place in the shard's list, -1 none */
+    uint8_t (*dense)[BATCH_SHARDS];/* (rows) the shard's gradient block has something there */
+    bool all;                  /* this batch: every row has a gradient, in the block of shard 0 */
+    struct row_list list[BATCH_SHARDS];
+};
+struct row_sink {              /* where the tape of a shard hands row gradients to */
+    struct learner_work *w;
+    int shard;
+    bool no_memory;
 };
 struct setting_change {
     int64_t step;              /* in force from this batch on */
@@ -68,6 +91,9 @@ struct learner_work {
     struct tile *tile;
     int n_tile;
     double *tile_sum;          /* (n_tile) sum of squares */
+    struct row_table *table;   /* large item tables */
+    int n_table;
+    struct row_sink sink[BATCH_SHARDS];
     struct state_stage *stage;
     int n_stage;
     struct workspace *ws[MAX_WORKERS], *shown;
@@ -88,8 +114,19 @@ MUST_CHECK enum status learner_note_change(struct learner *l, int64_t step, cons
 struct weights;
 struct learner_shared *weights_shared(const struct weights *w); /* borrowed: for workspaces */
 
+/* row_grads.c */
+MUST_CHECK enum status row_tables_make(struct learner_work *w, const struct params *ps, struct err *err);
+void row_tables_free(struct learner_work *w);
+struct row_table *row_table_of(const struct learner_work *w, const struct param *p); /* NULL: not a large table */
+/* For tape_env.rows, ctx: a row_sink.  g NULL: these rows of the shard's gradient block were written to. */
+void rows_add(void *ctx, const struct param *p, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
+double rows_reduce(struct learner_work *w, const struct tile *t);  /* sums into the block of shard 0, in shard order; sum of squares */
+void rows_update(struct learner *l, const struct tile *t, const struct optim_step *s);
+void rows_done(struct learner_work *w);                            /* after the update: empties the lists */
+void rows_clear(struct learner_work *w);                           /* a batch broken off: forgets its gradients */
+
 /* reduce.c */
-MUST_CHECK enum status tiles_make(const struct params *ps, struct tile **out, int *n, struct err *err);
+MUST_CHECK enum status tiles_make(struct learner_work *w, const struct params *ps, struct tile **out, int *n, struct err *err);
 double reduce_shards(struct learner_work *w, struct pool *p); /* sums into the first shard's block, zeroes the others; sum of squares */
 void update_tiles(struct learner *l, struct pool *p, const struct optim_step *s); /* and zeroes the gradient */
 void clear_gradients(struct learner *l);

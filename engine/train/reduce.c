@@ -12,34 +12,38 @@ static bool trained(const struct param *p)
     return !(p->flags & (PARAM_FROZEN | PARAM_STATE));
 }
 
-static int tiles_of(const struct param *p, struct tile *out)
+static int tiles_of(const struct learner_work *w, const struct param *p, struct tile *out)
 {
     if (!trained(p))
         return 0;
-    size_t at = p->at, end = p->at + param_rows(p) * (size_t)p->ld;
+    struct row_table *rows = row_table_of(w, p);
+    size_t at = p->at, end = p->at + param_rows(p) * (size_t)p->ld, most = TILE;
+    if (rows) /* whole rows */
+        most = (size_t)p->ld < TILE ? TILE / (size_t)p->ld * (size_t)p->ld : (size_t)p->ld;
     if (p->flags & PARAM_ZERO_ROW0) /* row 0 is never touched */
         at += (size_t)p->ld;
     int n = 0;
     for (; at < end; n++) {
-        size_t k = end - at < TILE ? end - at : TILE;
+        size_t k = end - at < most ? end - at : most;
         if (out)
-            out[n] = (struct tile){.at = at, .n = (int32_t)k, .decay = !(p->flags & PARAM_NO_DECAY)};
+            out[n] = (struct tile){.at = at, .n = (int32_t)k, .decay = !(p->flags & PARAM_NO_DECAY), .rows = rows,
+                                   .row0 = (int32_t)((at - p->at) / (size_t)p->ld)};
         at += k;
     }
     return n;
 }
 
-enum status tiles_make(const struct params *ps, struct tile **out, int *n, struct err *err)
+enum status tiles_make(struct learner_work *w, const struct params *ps, struct tile **out, int *n, struct err *err)
 {
     *n = 0;
     for (int i = 0; i < params_n(ps); i++)
-        *n += tiles_of(params_at(ps, i), NULL);
+        *n += tiles_of(w, params_at(ps, i), NULL);
     *out = malloc(((size_t)*n + 1) * sizeof **out);
     if (!*out)
         return err_nomem(err, (size_t)*n * sizeof **out, "update plan");
     int k = 0;
     for (int i = 0; i < params_n(ps); i++)
-        k += tiles_of(params_at(ps, i), *out + k);
+        k += tiles_of(w, params_at(ps, i), *out + k);
     return ST_OK;
 }
 
@@ -64,6 +68,10 @@ static void reduce_tile(void *ctx, int task, int worker)
     const struct reduce_job *j = ctx;
     const struct tile *tile = &j->w->tile[task];
     double sum = 0;
+    if (tile->rows) {
+        j->w->tile_sum[task] = rows_reduce(j->w, tile);
+        return;
+    }
     for (int32_t i = 0; i < tile->n; i += PIECE) { /* a piece of all shards stays in the first-level cache */
         int32_t n = tile->n - i < PIECE ? tile->n - i : PIECE;
         real *total = j->w->g[j->shard[0]] + tile->at + i;
@@ -105,6 +113,10 @@ static void update_tile(void *ctx, int task, int worker)
     struct optim_step step = *j->step;
     if (!tile->decay)
         step.decay = 0;
+    if (tile->rows) {
+        rows_update(l, tile, &step);
+        return;
+    }
     real *aux[8];
     for (int k = 0; k < l->opt->n_aux; k++)
         aux[k] = l->aux[k] + tile->at;
@@ -121,9 +133,12 @@ void update_tiles(struct learner *l, struct pool *p, const struct optim_step *s)
 
 void clear_gradients(struct learner *l)
 {
-    size_t size = params_size(l->ps) * sizeof(real);
-    for (int s = 0; s < BATCH_SHARDS; s++)
-        memset(l->work->g[s], 0, size);
+    for (int i = 0; i < l->work->n_tile; i++) {
+        const struct tile *t = &l->work->tile[i];
+        for (int s = 0; s < BATCH_SHARDS && !t->rows; s++)
+            memset(l->work->g[s] + t->at, 0, (size_t)t->n * sizeof(real));
+    }
+    rows_clear(l->work);
     for (int k = 0; k < l->work->n_stage; k++)
         memset(l->work->stage[k].has, 0, param_rows(l->work->stage[k].p));
 }

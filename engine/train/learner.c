@@ -360,6 +360,18 @@ static enum status stages_new(struct learner *l, struct err *err)
     return ST_OK;
 }
 
+static enum status head_new(struct learner *l, struct err *err)
+{
+    struct learner_work *w = l->work;
+    if (w->head || !l->model->head || !head_wants_batch(l->model->head(l->self)))
+        return ST_OK;
+    enum status st = head_batch_new(&w->head, err);
+    for (int s = 0; s < BATCH_SHARDS && st == ST_OK; s++)
+        if (!w->head_ws[s])
+            st = shared_workspace(w->shared, &w->head_ws[s], err);
+    return st;
+}
+
 enum status learner_ready(struct learner *l, int workers, struct err *err)
 {
     struct learner_work *w = l->work;
@@ -378,6 +390,8 @@ enum status learner_ready(struct learner *l, int workers, struct err *err)
             st = stages_new(l, err);
         if (st == ST_OK && !w->shown)
             st = shared_workspace(w->shared, &w->shown, err);
+        if (st == ST_OK)
+            st = head_new(l, err);
         w->ready = st == ST_OK;
     }
     for (; st == ST_OK && w->n_ws < workers && w->n_ws < MAX_WORKERS; w->n_ws++)
@@ -398,6 +412,9 @@ void learner_work_free(struct learner_work *w)
     }
     free(w->stage);
     row_tables_free(w);
+    head_batch_free(w->head);
+    for (int s = 0; s < BATCH_SHARDS; s++)
+        shared_give(w->shared, w->head_ws[s]);
     free(w->tile);
     free(w->tile_sum);
     free(w->backup);

@@ -22,10 +22,11 @@ struct step_job {
     struct learner *l;
     const struct step_watch *watch;
     int shown;                 /* shard walked op by op; -1 none */
-};
-struct walk {                  /* what the tape's callback needs of a walked block */
-    const struct step_watch *watch;
-    bool stopped;
+    bool on_batch;             /* the output layer works on the batch */
+    struct walk {              /* what the tape's callback needs of a walked block */
+        const struct step_watch *watch;
+        bool stopped;
+    } walk;
 };
 
 static bool walk_op(void *ctx, struct tape *t, int32_t node, bool backward)
@@ -76,54 +77,66 @@ static void collect_carries(struct learner_work *w, const struct tape *t)
     }
 }
 
-static void run_part(const struct step_job *j, int shard, int part, struct workspace *ws, bool walked)
+static void forward(struct step_job *j, int shard, int part, struct workspace *ws, struct block *b, bool walked)
 {
     struct learner *l = j->l;
-    struct shard_result *r = &l->work->shard[shard];
-    struct walk walk = {.watch = j->watch};
-    struct block b;
-    memset(&b, 0, sizeof b);
+    struct learner_work *w = l->work;
+    struct shard_result *r = &w->shard[shard];
+    memset(b, 0, sizeof *b);
     arena_reset(ws->mem);
-    batch_fill(l->batcher, &l->work->plan, shard, part, ws->mem, &b);
-    if (b.n == 0)
+    batch_fill(l->batcher, &w->plan, shard, part, ws->mem, b);
+    b->shard = shard;
+    b->head_batch = j->on_batch ? w->head : NULL;
+    if (b->n == 0)
         return;
-    struct tape_env env = {.x = l->x, .g = l->work->g[shard], .seed = l->seed, .step = l->step, .row0 = b.row0, .training = true};
-    if (l->work->n_table) {
+    struct tape_env env = {.x = l->x, .g = w->g[shard], .seed = l->seed, .step = l->step, .row0 = b->row0, .training = true};
+    if (w->n_table) {
         env.rows = rows_add;
-        env.rows_ctx = &l->work->sink[shard];
+        env.rows_ctx = &w->sink[shard];
     }
     if (walked) {
         env.on_op = walk_op;
-        env.ctx = &walk;
+        env.ctx = &j->walk;
     }
     tape_begin(ws->tape, &env);
     if (walked)
         tape_watch(ws->tape, j->watch->session);
-    model_loss(l->model, l->self, ws->tape, &b);
+    model_loss(l->model, l->self, ws->tape, b);
     r->status = tape_check(ws->tape, &r->err);
-    if (r->status == ST_OK)
-        r->status = tape_backward(ws->tape, &r->err);
-    if (r->status == ST_OK && l->work->sink[shard].no_memory)
+}
+
+static void backward(struct step_job *j, int shard, struct workspace *ws, const struct block *b, bool walked)
+{
+    struct learner_work *w = j->l->work;
+    struct shard_result *r = &w->shard[shard];
+    if (b->n == 0 || r->status != ST_OK)
+        return;
+    r->status = tape_backward(ws->tape, &r->err);
+    if (r->status == ST_OK && w->sink[shard].no_memory)
         r->status = err_nomem(&r->err, sizeof(real) * TENSOR_ROW, "gradients of the item table");
     if (r->status != ST_OK)
         return;
     collect_terms(r, ws->tape);
-    collect_carries(l->work, ws->tape);
+    collect_carries(w, ws->tape);
     if (!walked)
         workspace_room(ws);
 }
 
-static void run_shard(const struct step_job *j, int shard, struct workspace *ws, bool walked)
+/* Output layer on the shard: forward and backward of one part after another. */
+static void run_shard(struct step_job *j, int shard, struct workspace *ws, bool walked)
 {
     struct shard_result *r = &j->l->work->shard[shard];
     memset(r, 0, sizeof *r);
-    for (int part = 0; part < j->l->work->plan.n_part[shard] && r->status == ST_OK; part++)
-        run_part(j, shard, part, ws, walked && part == 0);
+    for (int part = 0; part < j->l->work->plan.n_part[shard] && r->status == ST_OK; part++) {
+        struct block b;
+        forward(j, shard, part, ws, &b, walked && part == 0);
+        backward(j, shard, ws, &b, walked && part == 0);
+    }
 }
 
 static void shard_task(void *ctx, int task, int worker)
 {
-    const struct step_job *j = ctx;
+    struct step_job *j = ctx;
     int shard = j->l->work->order[task];
     if (shard != j->shown)
         run_shard(j, shard, j->l->work->ws[worker], false);
@@ -141,6 +154,9 @@ static void order_shards(struct learner_work *w)
             w->order[k] = w->order[k - 1];
         w->order[k] = s;
     }
+    w->lead = 0;
+    while (w->lead + 1 < BATCH_SHARDS && w->plan.n_part[w->lead] == 0)
+        w->lead++;
 }
 
 static int shown_shard(const struct learner_work *w, const struct step_watch *watch)
@@ -155,13 +171,8 @@ static int shown_shard(const struct learner_work *w, const struct step_watch *wa
     return s;
 }
 
-static enum status phase_a(struct step_job *j, struct pool *p, struct err *err)
+static enum status first_error(const struct learner_work *w, struct err *err)
 {
-    struct learner_work *w = j->l->work;
-    if (j->shown >= 0) /* on a tape of its own, so that its values outlive the other shards */
-        run_shard(j, j->shown, w->shown, true);
-    if (j->shown < 0 || w->shard[j->shown].status == ST_OK)
-        pool_run(p, w->n_order, shard_task, j);
     for (int s = 0; s < BATCH_SHARDS; s++)
         if (w->plan.n_part[s] > 0 && w->shard[s].status != ST_OK) {
             if (err)
@@ -169,6 +180,83 @@ static enum status phase_a(struct step_job *j, struct pool *p, struct err *err)
             return w->shard[s].status;
         }
     return ST_OK;
+}
+
+/* ---- A, with the output layer on the batch: all forward, the layer over the pool, all backward ---- */
+
+static void forward_task(void *ctx, int task, int worker)
+{
+    (void)worker;
+    struct step_job *j = ctx;
+    struct learner_work *w = j->l->work;
+    int s = w->order[task];
+    if (s != j->shown)
+        forward(j, s, 0, w->head_ws[s], &w->head_block[s], false);
+}
+
+static void backward_task(void *ctx, int task, int worker)
+{
+    (void)worker;
+    struct step_job *j = ctx;
+    struct learner_work *w = j->l->work;
+    int s = w->order[task];
+    if (s != j->shown)
+        backward(j, s, w->head_ws[s], &w->head_block[s], false);
+}
+
+static enum status head_on_batch(struct step_job *j, struct pool *p, struct err *err)
+{
+    struct learner_work *w = j->l->work;
+    enum status st = head_batch_run(w->head, p, err);
+    if (st != ST_OK)
+        return st;
+    struct row_table *t = row_table_of(w, j->l->model->head(j->l->self)->table);
+    int32_t n;
+    const int32_t *row = head_batch_rows(w->head, &n);
+    if (t && n < 0)
+        t->all = true;
+    for (int32_t i = 0; t && i < n; i++)
+        t->dense[row[i]][w->lead] = 1;
+    return ST_OK;
+}
+
+static enum status phase_a_on_batch(struct step_job *j, struct pool *p, struct err *err)
+{
+    struct learner *l = j->l;
+    struct learner_work *w = l->work;
+    memset(w->shard, 0, sizeof w->shard);
+    head_batch_begin(w->head, l->model->head(l->self), l->x, w->g[w->lead]);
+    if (j->shown >= 0)
+        forward(j, j->shown, 0, w->shown, &w->head_block[j->shown], true);
+    enum status st = first_error(w, err);
+    if (st != ST_OK)
+        return st;
+    pool_run(p, w->n_order, forward_task, j);
+    st = first_error(w, err);
+    if (st == ST_OK)
+        st = head_on_batch(j, p, err);
+    if (st != ST_OK)
+        return st;
+    if (j->shown >= 0)
+        backward(j, j->shown, w->shown, &w->head_block[j->shown], true);
+    if (j->shown < 0 || w->shard[j->shown].status == ST_OK)
+        pool_run(p, w->n_order, backward_task, j);
+    return first_error(w, err);
+}
+
+static enum status phase_a(struct step_job *j, struct pool *p, struct err *err)
+{
+    struct learner_work *w = j->l->work;
+    j->on_batch = w->head != NULL;
+    for (int s = 0; s < BATCH_SHARDS; s++)
+        j->on_batch &= w->plan.n_part[s] <= 1; /* a shard of several blocks has several heads */
+    if (j->on_batch)
+        return phase_a_on_batch(j, p, err);
+    if (j->shown >= 0) /* on a tape of its own, so that its values outlive the other shards */
+        run_shard(j, j->shown, w->shown, true);
+    if (j->shown < 0 || w->shard[j->shown].status == ST_OK)
+        pool_run(p, w->n_order, shard_task, j);
+    return first_error(w, err);
 }
 
 static void sum_terms(const struct learner_work *w, struct step_info *out)
@@ -364,7 +452,7 @@ enum status learner_step(struct learner *l, struct pool *p, const struct step_wa
     if (st != ST_OK)
         return st;
     order_shards(work);
-    struct step_job j = {.l = l, .watch = w, .shown = shown_shard(work, w)};
+    struct step_job j = {.l = l, .watch = w, .shown = shown_shard(work, w), .walk = {.watch = w}};
     info.epoch = work->plan.epoch;
     info.lr = learner_lr(l);
     info.n_session = work->plan.n_session;

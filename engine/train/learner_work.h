@@ -54,7 +54,7 @@ struct row_table {
     int32_t rows;
     int32_t (*slot)[BATCH_SHARDS]; /* (rows) place in the shard's list, -1 none */
     uint8_t (*dense)[BATCH_SHARDS];/* (rows) the shard's gradient block has something there */
-    bool all;                  /* this batch: every row has a gradient, in the block of shard 0 */
+    bool all;                  /* this batch: every row has a gradient, in the block of the leading shard */
     struct row_list list[BATCH_SHARDS];
 };
 struct row_sink {              /* where the tape of a shard hands row gradients to */
@@ -94,6 +94,10 @@ struct learner_work {
     struct row_table *table;   /* large item tables */
     int n_table;
     struct row_sink sink[BATCH_SHARDS];
+    int lead;                  /* this batch: first shard with rows; its gradient block takes the sums */
+    struct head_batch *head;   /* the output layer works on the batch; else NULL */
+    struct workspace *head_ws[BATCH_SHARDS]; /* then every shard keeps its tape until its backward is done */
+    struct block head_block[BATCH_SHARDS];
     struct state_stage *stage;
     int n_stage;
     struct workspace *ws[MAX_WORKERS], *shown;
@@ -120,7 +124,7 @@ void row_tables_free(struct learner_work *w);
 struct row_table *row_table_of(const struct learner_work *w, const struct param *p); /* NULL: not a large table */
 /* For tape_env.rows, ctx: a row_sink.  g NULL: these rows of the shard's gradient block were written to. */
 void rows_add(void *ctx, const struct param *p, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
-double rows_reduce(struct learner_work *w, const struct tile *t);  /* sums into the block of shard 0, in shard order; sum of squares */
+double rows_reduce(struct learner_work *w, const struct tile *t);  /* sums into the block of the leading shard, in shard order; sum of squares */
 void rows_update(struct learner *l, const struct tile *t, const struct optim_step *s);
 void rows_done(struct learner_work *w);                            /* after the update: empties the lists */
 void rows_clear(struct learner_work *w);                           /* a batch broken off: forgets its gradients */

@@ -126,8 +126,7 @@ static void update_tile(void *ctx, int task, int worker)
 
 void update_tiles(struct learner *l, struct pool *p, const struct optim_step *s)
 {
-    int shard[BATCH_SHARDS];
-    struct update_job j = {.l = l, .step = s, .g = active(l->work, shard) ? l->work->g[shard[0]] : l->work->g[0]};
+    struct update_job j = {.l = l, .step = s, .g = l->work->g[l->work->lead]};
     pool_run(p, l->work->n_tile, update_tile, &j);
 }
 

@@ -1,5 +1,5 @@
-/* Row gradients of large item tables; see struct row_table.  The update is that of the dense form, bit for bit: rows without gradient take
- * a step without gradient where the optimiser asks for one (Adam), none where it does not (Adagrad). */
+/* Row gradients of large item tables; see struct row_table.  The update is that of the dense form: rows without gradient
+ * take a step without gradient where the optimiser asks for one (Adam), none where it does not (Adagrad). */
 #include "engine/train/learner_work.h"
 
 #include <stdlib.h>
@@ -130,9 +130,9 @@ double rows_reduce(struct learner_work *w, const struct tile *tile)
         if (!touched(t, r))
             continue;
         size_t at = t->p->at + (size_t)r * ld;
-        real *total = w->g[0] + at;
+        real *total = w->g[w->lead] + at;
         for (int s = 0; s < BATCH_SHARDS; s++) {
-            if (s > 0 && t->dense[r][s]) {
+            if (s != w->lead && t->dense[r][s]) {
                 kern()->add(total, w->g[s] + at, total, ld);
                 memset(w->g[s] + at, 0, ld * sizeof *total);
             }
@@ -158,7 +158,7 @@ void rows_update(struct learner *l, const struct tile *tile, const struct optim_
         if (!hit && idle)
             continue;
         size_t at = t->p->at + (size_t)from * ld, n = (size_t)(r - from) * ld;
-        real *aux[8], *g = l->work->g[0] + at;
+        real *aux[8], *g = l->work->g[l->work->lead] + at;
         for (int k = 0; k < l->opt->n_aux; k++)
             aux[k] = l->aux[k] + at;
         l->opt->span(l->x + at, hit ? g : NULL, aux, n, s);
@@ -187,7 +187,7 @@ void rows_clear(struct learner_work *w)
         for (int32_t r = 0; r < t->rows; r++) {
             bool hit = touched(t, r);
             for (int s = 0; s < BATCH_SHARDS && hit; s++)
-                if (s == 0 || t->dense[r][s])
+                if (s == w->lead || t->dense[r][s])
                     memset(w->g[s] + t->p->at + (size_t)r * ld, 0, ld * sizeof(real));
         }
         memset(t->slot, 0xff, (size_t)t->rows * sizeof *t->slot);

@@ -363,7 +363,7 @@ static enum status stages_new(struct learner *l, struct err *err)
 static enum status head_new(struct learner *l, struct err *err)
 {
     struct learner_work *w = l->work;
-    if (w->head || !l->model->head || !head_wants_batch(l->model->head(l->self)))
+    if (w->head || w->plain_tables || !l->model->head || !head_wants_batch(l->model->head(l->self)))
         return ST_OK;
     enum status st = head_batch_new(&w->head, err);
     for (int s = 0; s < BATCH_SHARDS && st == ST_OK; s++)

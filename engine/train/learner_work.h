@@ -83,6 +83,7 @@ struct learner_work {
     struct learner_shared *shared;
     struct setting_change *change;
     int n_change, cap_change;
+    bool plain_tables;         /* set before the first step: large tables are treated as small ones (tests compare the two) */
 
     /* Made at the first step. */
     bool ready;

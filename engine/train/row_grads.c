@@ -16,13 +16,13 @@ enum status row_tables_make(struct learner_work *w, const struct params *ps, str
 {
     int n = 0;
     for (int i = 0; i < params_n(ps); i++)
-        n += large(params_at(ps, i));
+        n += !w->plain_tables && large(params_at(ps, i));
     w->table = calloc((size_t)n + 1, sizeof *w->table);
     if (!w->table)
         return err_nomem(err, sizeof *w->table, "item tables");
     for (int i = 0; i < params_n(ps); i++) {
         const struct param *p = params_at(ps, i);
-        if (!large(p))
+        if (n == 0 || !large(p))
             continue;
         struct row_table *t = &w->table[w->n_table++];
         size_t rows = param_rows(p);

@@ -284,13 +284,13 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
 int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t *skip, int32_t n_skip, int32_t *item, float *s)
 {
     int32_t n = 0;
-    for (int32_t i = 1; i <= n_items; i++) {
+    for (int32_t i = 1; i <= n_items && k > 0; i++) {
         if (isnan(score[i]) || (n == k && !(score[i] > s[n - 1])))
             continue;
         bool left_out = false;
         for (int32_t j = 0; j < n_skip && !left_out; j++)
             left_out = skip[j] == i;
-        if (left_out || k == 0)
+        if (left_out)
             continue;
         int32_t at = n < k ? n++ : n - 1;
         for (; at > 0 && score[i] > s[at - 1]; at--) { /* equal scores keep the order of ids */

@@ -315,6 +315,8 @@ struct tensor *tape_param(struct tape *t, const struct param *p)
     x->g = tape_param_grad(t, p);
     if (x->g)
         x->flags |= T_WANTS;
+    if (x->g && t->env.rows && p->flags & PARAM_ROWS) /* read as a matrix: any row may get a gradient, in the block */
+        t->env.rows(t->env.rows_ctx, p, NULL, (int32_t)param_rows(p), NULL, 0, 0);
     s->t = x;
     tape_append(t, OP_param, x, NULL);
     return tape_failed(t) ? &t->bad : x;

@@ -27,8 +27,9 @@ struct tape_env {
     bool (*on_op)(void *ctx, struct tape *t, int32_t node, bool backward);
     void *ctx;
     /* Where row gradients of PARAM_ROWS tables go, n rows of g (ldg apart) times scale, row[i] < 0: none.  Called in
-     * backward; g lives for the call only.  NULL: they are added into the block g like all others.  The output layer adds to
-     * the block itself (while the forward pass runs) and calls with g NULL: only to tell which rows it wrote. */
+     * backward; g lives for the call only.  NULL: they are added into the block g like all others.  Who adds to the block
+     * directly (the output layer while the forward pass runs, an op that reads the whole table) calls with g NULL: only to tell
+     * which rows; row NULL: rows 0..n-1. */
     void (*rows)(void *rows_ctx, const struct param *table, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
     void *rows_ctx;
 };

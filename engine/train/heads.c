@@ -47,21 +47,20 @@ static void note_rows(struct tape *t, const struct head *hd, const struct block 
     const struct tape_env *env = tape_env(t);
     if (!env->rows || !(hd->table->flags & PARAM_ROWS))
         return;
-    const struct arena_mark mark = arena_save(tape_arena(t));
-    const bool all = hd->cols == COLS_ALL, own_list = hd->cols == COLS_BATCH && b->col && !head_binary(hd);
-    const int32_t n_neg = hd->cols == COLS_QUERY ? b->n_query : hd->cols == COLS_SESSION ? b->n : 1;
-    const int32_t n = all ? hd->n_items : b->n_query * b->n_target + (own_list ? b->n_col : n_neg * b->n_neg);
-    int32_t *row = tape_alloc(t, (size_t)(n + 1) * sizeof *row), k = 0;
-    if (row && all)
-        for (; k < n; k++)
-            row[k] = k + 1 - hd->id0;
-    if (row && !all) {
-        for (int32_t i = 0; i < b->n_query * b->n_target; i++)
-            row[k++] = b->target[i] ? b->target[i] - hd->id0 : -1;
-        const int32_t *list = own_list ? b->col : b->neg;
-        for (int32_t i = 0; k < n; i++)
-            row[k++] = list[i] - hd->id0;
+    if (hd->cols == COLS_ALL) {
+        env->rows(env->rows_ctx, hd->table, NULL, (int32_t)param_rows(hd->table), NULL, 0, 0);
+        return;
     }
+    const struct arena_mark mark = arena_save(tape_arena(t));
+    const bool in_batch = hd->cols == COLS_BATCH && b->col && !head_binary(hd);
+    const int32_t lists = hd->cols == COLS_QUERY ? b->n_query : hd->cols == COLS_SESSION ? b->n : 1;
+    const int32_t n_target = b->n_query * b->n_target, n_list = in_batch ? b->n_col : lists * b->n_neg;
+    const int32_t *list = in_batch ? b->col : b->neg;
+    int32_t *row = tape_alloc(t, (size_t)(n_target + n_list + 1) * sizeof *row), n = 0;
+    for (int32_t i = 0; row && i < n_target; i++)
+        row[n++] = b->target[i] ? b->target[i] - hd->id0 : -1;
+    for (int32_t i = 0; row && i < n_list; i++)
+        row[n++] = list[i] - hd->id0;
     if (row)
         env->rows(env->rows_ctx, hd->table, row, n, NULL, 0, 0);
     arena_restore(tape_arena(t), mark);

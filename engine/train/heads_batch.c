@@ -1,4 +1,4 @@
-/* The output layer over the whole batch: states of all shards together, 8 fixed ranges of items (or of the batch's columns)
+/* The output layer over the whole batch: states of all blocks together, 8 fixed ranges of items (or of the batch's columns)
  * worked by the pool, sums in the order of ranges.  See the end of heads.h for the protocol. */
 #include "engine/train/heads_work.h"
 #include "engine/base/pool.h"
@@ -18,6 +18,7 @@ struct part {
 
 struct head_batch {
     struct arena *mem; /* of the step */
+    size_t room;       /* bytes made sure of */
     const struct head *hd;
     const real *x;     /* values */
     real *g;           /* gradients */
@@ -77,15 +78,22 @@ void head_batch_free(struct head_batch *hb)
 void head_batch_begin(struct head_batch *hb, const struct head *hd, const real *x, real *g)
 {
     struct arena *mem = hb->mem;
+    const size_t used = arena_used(mem);
+    size_t room = hb->room;
+    if (used > room) { /* batches differ in size: what a somewhat larger one needs is asked for now */
+        (void)arena_raw(mem, used / 2);
+        room = used + used / 3;
+    }
     arena_reset(mem);
     memset(hb, 0, sizeof *hb);
     hb->mem = mem;
+    hb->room = room;
     hb->hd = hd;
     hb->x = x;
     hb->g = g;
 }
 
-/* ---- On the shard's tape ---- */
+/* ---- On a block's tape ---- */
 
 static void batch_back(struct tape *t, struct tape_op *op)
 {
@@ -109,7 +117,7 @@ bool head_batch_put(struct tape *t, struct tensor *h, const struct block *b)
     struct head_batch *hb = b->head_batch;
     struct tensor *out = tape_tensor(t, 1, (const int32_t[]){1});
     if (b->shard < 0 || b->shard >= HEAD_PARTS || hb->part[b->shard].h) {
-        tape_fail(t, ST_STATE, "the output layer works on the batch: one block a shard, one call of op_head");
+        tape_fail(t, ST_STATE, "the output layer works on the batch: one call of op_head a block");
         return false;
     }
     if (tape_failed(t))

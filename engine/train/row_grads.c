@@ -97,14 +97,15 @@ void rows_add(void *ctx, const struct param *p, const int32_t *row, int32_t n, c
     struct row_table *t = row_table_of(sink->w, p);
     int32_t first = p->flags & PARAM_ZERO_ROW0 ? 1 : 0;
     for (int32_t i = 0; i < n; i++) {
-        if (row[i] < first)
+        int32_t r = row ? row[i] : i;
+        if (r < first)
             continue;
         if (!t && g) /* small: straight into the shard's block */
-            kern()->axpy((real)scale, g + (size_t)i * (size_t)ldg, sink->w->g[sink->shard] + p->at + (size_t)row[i] * (size_t)p->ld, param_cols(p));
+            kern()->axpy((real)scale, g + (size_t)i * (size_t)ldg, sink->w->g[sink->shard] + p->at + (size_t)r * (size_t)p->ld, param_cols(p));
         else if (t && g)
-            add_to_list(t, sink, row[i], g + (size_t)i * (size_t)ldg, scale);
+            add_to_list(t, sink, r, g + (size_t)i * (size_t)ldg, scale);
         else if (t)
-            t->dense[row[i]][sink->shard] = 1;
+            t->dense[r][sink->shard] = 1;
     }
 }
 

@@ -10,6 +10,7 @@
 #include "app/ui/grid.h"
 #include "app/ui/plot.h"
 #include "app/ui/screen.h"
+#include "app/ui/theme.h"
 #include "app/ui/svg.h"
 #include "app/ui_state.h"
 #include "engine/base/durable.h"
@@ -190,7 +191,9 @@ static enum status export_grid(struct app *a, const struct cmd_call *call, const
         err_set(err, ST_ARG, "the ending of %.100s says no form a picture has", path);
         return err_hint(err, "bad-value", "Endings: .txt .svg"), ST_ARG;
     }
-    enum status st = screen_snap(a, cols, rows, NULL, &g, err);
+    struct theme theme; /* pictures are for paper unless asked otherwise; text has no colours */
+    theme_fixed(&theme, GLYPHS_BRAILLE, DEPTH_256, svg && call_int(call, "theme", 1) == 1);
+    enum status st = screen_snap(a, cols, rows, &theme, &g, err);
     if (st == ST_OK)
         st = durable_open(&d, path, err);
     if (st != ST_OK) {

@@ -2,6 +2,7 @@
  * engine publishes is drawn at most ten times a second, answers to questions at most `fps` times; an idle screen sleeps. */
 #include "app/ui/screen.h"
 #include "app/cmd/command.h"
+#include "app/io/config.h"
 #include "app/ui/keymap.h"
 #include "app/ui/screen_parts.h"
 #include "app/ui/signals.h"
@@ -831,6 +832,26 @@ static void loop(struct screen *s)
     }
 }
 
+/* The line broke or the system goes down: models that learned something are kept aside. */
+static void rescue(struct app *a)
+{
+    for (int i = 0; i < SLOTS; i++) {
+        char name[64], path[1024], line[1100];
+        const struct slot *q = &a->slots[i];
+        if (!q->model || (q->model->flags & MODEL_BASELINE) || slot_step(a, i) == 0)
+            continue;
+        snprintf(name, sizeof name, "rescue/%c-%s-%lld.safetensors", 'A' + i, q->model->name, (long long)slot_step(a, i));
+        if (!config_path(PLACE_STATE, name, true, path, sizeof path))
+            return;
+        snprintf(line, sizeof line, "save model \"%s\" model=%c", path, 'A' + i);
+        struct cmd_out *out = cmd_out_new(OUT_MESSAGE, NULL, NULL);
+        struct err err = {0};
+        if (out)
+            (void)cmd_run_line(a, line, true, out, &err);
+        cmd_out_free(out);
+    }
+}
+
 int screen_run(struct app *a, const struct screen_options *o)
 {
     struct err err = {0};
@@ -876,6 +897,8 @@ int screen_run(struct app *a, const struct screen_options *o)
     if (st == ST_OK)
         loop(s);
     exit_status = a->exit_status;
+    if (st == ST_OK && (exit_status == 128 + SIGHUP || exit_status == 128 + SIGTERM))
+        rescue(a);
 out:
     clear_result(s);
     prompt_free(s->prompt);

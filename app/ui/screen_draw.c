@@ -99,7 +99,7 @@ static void status_line(struct app *a, const struct canvas *c)
     }
     if (p && p->step > 0 && at + 16 <= c->cols && (small || c->cols >= 140)) {
         at += separator(c, at);
-        snprintf(t, sizeof t, "loss %s", fmt_num(b1, p->loss));
+        snprintf(t, sizeof t, "loss %s", fmt_num(b1, p->loss * slot_loss_scale(a, a->slot)));
         status_text(c, at, ROLE_STATUS, t);
     }
 }

@@ -901,19 +901,22 @@ static void draw_heads(const struct view *v, struct canvas *c, const struct maps
             const char *role = role_of(m, x, &share, &ent);
             int at = canvas_printf(&box, 0, 0, on ? ROLE_STRONG : ROLE_TEXT, "L%d H%d%s", l + 1, h + 1, on ? " <-" : "");
             bool even = strcmp(role, "uniform") == 0 || strcmp(role, "mixed") == 0;
-            bool side = cell_w - m->cols - 2 >= 18 && cell_h > 4;
+            /* Large cells where four columns a value and a side column of words fit. */
+            bool large = cell_w - 4 * m->cols - 3 >= 14 && cell_h - 2 >= m->rows;
+            int map_w = large ? 4 * m->cols : m->cols;
+            bool side = cell_w - map_w - 2 >= 14 && cell_h > 4;
             if (!side)
                 canvas_printf(&box, 0, at + 1, ROLE_DIM, "%s %s", role, even ? "" : fmt_prob(b, share));
             struct mini d = {m, x};
-            struct heatmap map = {.rows = m->rows, .cols = m->cols, .at = mini_value, .ctx = &d, .scale = HEAT_PER_ROW, .size = HEAT_TINY};
+            struct heatmap map = {.rows = m->rows, .cols = m->cols, .at = mini_value, .ctx = &d, .scale = HEAT_PER_ROW, .size = large ? HEAT_LARGE : HEAT_TINY};
             struct heat_info info;
-            struct canvas area = canvas_sub(&box, 1, 0, cell_h - 2 > 0 ? cell_h - 2 : 1, side ? m->cols : cell_w - 2);
+            struct canvas area = canvas_sub(&box, 1, 0, cell_h - 2 > 0 ? cell_h - 2 : 1, side ? map_w : cell_w - 2);
             heat_draw(&area, &map, &info);
             if (side) {
-                canvas_text(&box, 2, m->cols + 2, ROLE_TEXT, role);
+                canvas_text(&box, 2, map_w + 2, ROLE_TEXT, role);
                 if (!even)
-                    canvas_text(&box, 3, m->cols + 2, ROLE_DIM, fmt_prob(b, share));
-                canvas_printf(&box, even ? 3 : 4, m->cols + 2, ROLE_DIM, "H=%s", fmt_fixed(b, ent, 2));
+                    canvas_text(&box, 3, map_w + 2, ROLE_DIM, fmt_prob(b, share));
+                canvas_printf(&box, even ? 3 : 4, map_w + 2, ROLE_DIM, "H=%s", fmt_fixed(b, ent, 2));
             }
         }
     free(x);

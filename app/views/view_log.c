@@ -18,6 +18,16 @@ static const struct log_line *nth(const struct app *a, int i)
     return &a->log[at < 0 ? at + size : at];
 }
 
+/* Walking around is in the log, for replays, but not worth a line here. */
+static bool walking(const struct log_line *g)
+{
+    static const char *const words[] = {"tab ", "view ", "layout ", "find", "help"};
+    for (size_t i = 0; g->kind == LOG_COMMAND && i < sizeof words / sizeof *words; i++)
+        if (strncmp(g->text, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
 static bool log_update(struct view *v, const struct snapshot *s)
 {
     (void)s;
@@ -40,6 +50,8 @@ static void log_draw(const struct view *v, struct canvas *c)
         const struct log_line *g = nth(a, i);
         if (!g)
             break;
+        if (walking(g))
+            continue;
         enum role role = g->kind == LOG_ERROR ? ROLE_BAD : g->kind == LOG_COMMAND ? ROLE_TEXT : ROLE_DIM;
         char step[24] = "";
         if (g->step >= 0)

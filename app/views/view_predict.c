@@ -155,14 +155,18 @@ static int list_length(const struct view *v)
     return k < 1 ? 1 : k > LIST_MAX ? LIST_MAX : k;
 }
 
-static const struct sequence *reference(const struct app *a) { return a->has_pin ? &a->pin : sequence_before(a); }
+static const struct sequence *reference(const struct app *a)
+{
+    const struct sequence *r = a->has_pin ? &a->pin : sequence_before(a);
+    return r && r->n > 0 ? r : NULL;
+}
 
 static bool predict_ask(struct view *v, int which, struct view_ask *ask)
 {
     if (which == ASK_NOW)
         return true;
     const struct sequence *r = which == ASK_PIN ? reference(v->app) : NULL;
-    if (!r || r->n == 0) {
+    if (!r) {
         if (which == ASK_PIN)
             ((struct predict_state *)v->state)->pin.ready = false;
         return false;
@@ -233,7 +237,7 @@ static void predict_title(struct view *v)
     const struct predict_state *st = v->state;
     const struct app *a = v->app;
     if (v->w >= 50)
-        snprintf(v->title, sizeof v->title, "next item%s", a->has_pin ? "   seq against pin" : sequence_before(a) ? "   seq against before the edit" : "");
+        snprintf(v->title, sizeof v->title, "next item%s", a->has_pin ? "   seq against pin" : reference(a) ? "   seq against before the edit" : "");
     else
         snprintf(v->title, sizeof v->title, "next item");
     v->note[0] = '\0';

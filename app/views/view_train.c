@@ -32,15 +32,16 @@ struct curve_state {
 
 static bool series_point(const void *ctx, size_t i, double *x, double *y) { return series_at(ctx, i, x, y); }
 
-struct epochs {             /* the same points with x in epochs or seconds is not kept: only the scale differs */
+struct scaled {             /* the same points in other units: x in epochs, y as the loss of one click */
     const struct series *s;
-    double per;
+    double per, factor;
 };
-static bool epoch_point(const void *ctx, size_t i, double *x, double *y)
+static bool scaled_point(const void *ctx, size_t i, double *x, double *y)
 {
-    const struct epochs *e = ctx;
+    const struct scaled *e = ctx;
     bool ok = series_at(e->s, i, x, y);
     *x /= e->per;
+    *y *= e->factor;
     return ok;
 }
 
@@ -48,7 +49,7 @@ static bool epoch_point(const void *ctx, size_t i, double *x, double *y)
 struct chart {
     struct curve_chart c;
     struct curve_series series[2 * RUNS];
-    struct epochs epochs[2 * RUNS];
+    struct scaled scaled[2 * RUNS];
     char names[2 * RUNS][24];
     struct curve_level level[LEVELS];
     struct curve_event event[CARETS];
@@ -102,10 +103,12 @@ static void add_series(struct chart *h, const struct app *a, int slot, const cha
     *c = (struct curve_series){.name = h->names[i], .letter = dots ? 0 : (char)('A' + slot), .run = slot, .n = series_len(s),
                                .at = series_point, .ctx = s, .dots = dots, .pinned = slot == a->slot,
                                .version = (uint64_t)(uintptr_t)s};
-    if (per > 0) {
-        h->epochs[i] = (struct epochs){s, per};
-        c->at = epoch_point;
-        c->ctx = &h->epochs[i];
+    double factor = strcmp(name, "loss") == 0 ? slot_loss_scale(a, slot) : 1;
+    if (per > 0 || factor < 1) {
+        h->scaled[i] = (struct scaled){s, per > 0 ? per : 1, factor};
+        c->at = scaled_point;
+        c->ctx = &h->scaled[i];
+        c->version ^= per > 0 ? 1 : 0;
     }
     bool smooth = strcmp(name, "loss") == 0 || strcmp(name, "grad.norm") == 0;
     if (smooth) {
@@ -358,11 +361,11 @@ static void draw_run(const struct view *v, struct canvas *c)
             sm = (double)NAN;
             for (size_t i = from; i < n; i++)
                 if (series_at(loss, i, &x, &y))
-                    sm = ema_push(&em, setting(a, SETTING_SMOOTH), y);
+                    sm = ema_push(&em, setting(a, SETTING_SMOOTH), y * slot_loss_scale(a, a->slot));
             if (n >= 20 && c->cols >= 28)
                 snprintf(more, sizeof more, "smooth %s", fmt_num(b2, sm));
         }
-        line(&t, "train", trained ? ROLE_STRONG : ROLE_DIM, trained ? fmt_num(b1, p->loss) : "-", more);
+        line(&t, "train", trained ? ROLE_STRONG : ROLE_DIM, trained ? fmt_num(b1, p->loss * slot_loss_scale(a, a->slot)) : "-", more);
     }
     bool known = e->n > 0;
     more[0] = '\0';
@@ -393,7 +396,7 @@ static void draw_run(const struct view *v, struct canvas *c)
         line(&t, "lr", ROLE_TEXT, fmt_short(b1, p->lr), more);
         line(&t, "gnorm", ROLE_TEXT, trained ? fmt_num(b1, p->grad_norm) : "-", "");
         char rate[FMT_NUM];
-        line(&t, "items/s", ROLE_TEXT, trained ? fmt_count(rate, p->items_per_s) : "-", "");
+        line(&t, "items/s", ROLE_TEXT, p->items_per_s > 0 ? fmt_count(rate, p->items_per_s) : "-", "");
         double left = p->target_step > p->step && p->steps_per_s > 0 ? (double)(p->target_step - p->step) / p->steps_per_s : (double)NAN;
         bool going = isfinite(left) && (p->state == TS_RUN || p->state == TS_EVAL);
         snprintf(more, sizeof more, "spent %s", fmt_duration(b2, p->seconds));

@@ -73,6 +73,13 @@ enum floor_kind slot_floor(const struct app *a, int slot)
     return h->loss == HEAD_BCE && one ? FLOOR_BCE : FLOOR_NONE;
 }
 
+double slot_loss_scale(const struct app *a, int slot)
+{
+    const struct learner *l = slot_learner(a, slot);
+    double k = l && l->hp && hp_has(l->hp, "bptt") ? hp_num(l->hp, "bptt") : 1;
+    return k > 1 ? 1 / k : 1;
+}
+
 const struct ceiling *app_ceiling(const struct app *a)
 {
     return a->has_ceiling && a->valid_ceiling.n > 0 ? &a->valid_ceiling : NULL;

@@ -171,17 +171,21 @@ static int in_top(const double *x, int n, int i) /* place of i in descending ord
     return more;
 }
 
-/* The place that tells the story: in the first two of one, in the lower half of the other. */
+/* The place that tells the story: in the first two of one, in the lower half of the other; of several the one that weighs most. */
 static int contradiction(const double *drop, const double *attn, int n)
 {
-    int worst = -1, gap = 0;
+    int worst = -1;
+    double most = 0, full_drop = 0, full_attn = 0;
     for (int i = 0; i < n; i++) {
-        int d = in_top(drop, n, i), w = in_top(attn, n, i);
-        bool odd = (w < 2 && d >= (n + 1) / 2) || (d < 2 && w >= (n + 1) / 2);
-        int g = d > w ? d - w : w - d;
-        if (odd && g > gap) {
+        full_drop = fabs(drop[i]) > full_drop ? fabs(drop[i]) : full_drop;
+        full_attn = attn[i] > full_attn ? attn[i] : full_attn;
+    }
+    for (int i = 0; i < n; i++) {
+        int d = in_top(drop, n, i), w = in_top(attn, n, i), half = (n + 1) / 2;
+        double weight = w < 2 && d >= half && full_attn > 0 ? attn[i] / full_attn : d < 2 && w >= half && full_drop > 0 ? drop[i] / full_drop : 0;
+        if (weight > most) {
             worst = i;
-            gap = g;
+            most = weight;
         }
     }
     return worst;

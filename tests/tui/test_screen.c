@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -425,6 +426,20 @@ static void test_signals(void **state)
     kill(vt_pid(t), SIGTERM);
     OR_FAIL(t, vt_wait_exit(t, WAIT, &status));
     OR_FAIL(t, WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    vt_free(t);
+    /* The line breaks while training: what was learned is kept aside. */
+    char pattern[4200];
+    glob_t found = {0};
+    snprintf(pattern, sizeof pattern, "%s/state/rescue/A-sasrec-*.safetensors", getenv("SEQLAB_HOME"));
+    t = start(100, 30, script);
+    OR_FAIL(t, vt_wait(t, "step 0", WAIT));
+    vt_send(t, ":train steps=100000\r");
+    OR_FAIL(t, vt_wait(t, "items/s", WAIT) && vt_wait_gone(t, "step 0/", WAIT));
+    kill(vt_pid(t), SIGHUP);
+    OR_FAIL(t, vt_wait_exit(t, WAIT, &status));
+    OR_FAIL(t, WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP);
+    OR_FAIL(t, glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc == 1);
+    globfree(&found);
     vt_free(t);
 }
 

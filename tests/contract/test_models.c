@@ -100,7 +100,7 @@ static void check_presets(void **state)
     const struct model_def *m = *state;
     for (const struct preset_def *p = m->presets; p && p->name; p++) {
         struct hparams *hp;
-        struct learner *l;
+        struct learner *l = NULL;
         struct err err;
         assert_true(p->doc && *p->doc);
         assert_int_equal(hparams_new(&hp, m->hparams, m->name, &err), ST_OK);
@@ -278,7 +278,7 @@ static void check_answers(void **state)
     for (size_t q = 0; q < ASKED; q++)
         memcpy(together + q * cols, s->x + q * (size_t)s->ld, cols * sizeof *together);
     for (size_t q = 0; q < ASKED; q++) {
-        double sum = 0, most = -INFINITY;
+        double sum = 0, most = -1e30;
         block_one(&b, typed[q], typed_len[q], &spec, mem);
         s = learner_score(l, t, &b);
         assert_int_equal(tensor_rows(s), 1);

@@ -527,7 +527,7 @@ static void test_candidates(void **state)
     (void)state;
     struct run r;
     struct weights *w;
-    struct explore *e;
+    struct explore *e = NULL;
     struct eval_result res;
     struct err err;
     run_new(&r, "d=8 heads=2 maxlen=12 batch=8", SPLIT_LEAVE_ONE_OUT);

@@ -29,7 +29,7 @@ static int give_up(const struct err *e)
 static struct eval_result ask(const struct learner *l, enum split_part on, enum protocol protocol)
 {
     struct eval_spec s;
-    struct eval_result r;
+    struct eval_result r = {0};
     struct weights *w;
     struct err err;
     eval_defaults(&s, l->split);
@@ -59,7 +59,7 @@ static struct learner *born(const char *model, const char *preset, const char *s
 {
     const struct model_def *m = model_find(model);
     struct hparams *hp;
-    struct learner *l;
+    struct learner *l = NULL;
     struct err err;
     if (hparams_new(&hp, m->hparams, m->name, &err))
         give_up(&err);

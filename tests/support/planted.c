@@ -110,7 +110,7 @@ struct eval_result planted_baseline(struct planted *p, const char *model, int fl
     struct eval_spec s = questions(p, flag, false);
     struct hparams *hp = settings_of(m, "");
     struct learner *l = born(m, hp, p->sp, 1);
-    struct eval_result r;
+    struct eval_result r = {0};
     struct weights *w;
     struct err err;
     if (weights_of(&w, l, &err) || eval_run(w, &s, p->pool, NULL, &r, &err))

@@ -241,6 +241,7 @@ static void post(struct explorer *e, uint64_t id, struct asked *job)
     }
     asked_free(&a->open);
     a->open = *job;
+    a->has_eval = a->has_eval && job->kind != JOB_EVAL; /* an older result is no answer to this question */
     a->order = ++e->count;
     if (e->busy >= 0 && &e->asker[e->busy] == a)
         cancel_set(&e->cancel, true);

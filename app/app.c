@@ -2,6 +2,7 @@
 #include "app/app.h"
 #include "app/cmd/command.h"
 #include "app/cmd/settings.h"
+#include "app/ui/text.h"
 #include "app/ui_state.h"
 
 #include <pthread.h>
@@ -190,6 +191,7 @@ static void explorer_rest(struct app *a)
         return;
     explorer_stop(a->explorer);
     a->explorer = NULL;
+    a->evaluating = false;
     if (explorer_start(&a->explorer, &err) != ST_OK)
         a->explorer = NULL;
 }
@@ -589,9 +591,37 @@ static bool poll_slot(struct app *a, int i)
     return changed;
 }
 
+/* The answer of an `eval` given on the screen. */
+static bool poll_eval(struct app *a)
+{
+    struct err err = {0};
+    if (!a->evaluating || !a->explorer)
+        return false;
+    const struct eval_result *r = explorer_eval_result(a->explorer, APP_EVAL_ID, &err);
+    if (!r && err.code == ST_OK)
+        return false;
+    a->evaluating = false;
+    a->message_is_error = !r;
+    if (!r) {
+        snprintf(a->message, sizeof a->message, "eval: %.200s", err.msg);
+        return true;
+    }
+    struct slot *s = &a->slots[a->evaluating_slot];
+    if (a->evaluating_plain && s->model)
+        *(r->on == PART_TEST ? &s->test : &s->valid) = *r;
+    a->asked = *r;
+    a->asked_slot = a->evaluating_slot;
+    char num[3][FMT_NUM];
+    snprintf(a->message, sizeof a->message, "%c @%lld on %s: HR@%d %s  NDCG@%d %s  MRR %s  (%lld cases)", 'A' + a->evaluating_slot,
+             (long long)r->step, r->on == PART_TEST ? "test" : "validation", (int)r->k, fmt_num(num[0], r->hr), (int)r->k,
+             fmt_num(num[1], r->ndcg), fmt_num(num[2], r->mrr), (long long)r->n);
+    app_log(a, r->step, LOG_EVENT, "%.200s", a->message);
+    return true;
+}
+
 bool app_poll(struct app *a)
 {
-    bool changed = false;
+    bool changed = poll_eval(a);
     for (int i = 0; i < SLOTS; i++)
         changed = poll_slot(a, i) || changed;
     if (a->background && atomic_load_explicit(&a->background->done, memory_order_acquire)) {

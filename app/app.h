@@ -96,6 +96,9 @@ struct app {
     char dir[512];                 /* folder of the script being run: its relative files are looked for there too; may be "" */
     struct eval_result asked;      /* what `eval` answered last, for `assert`; n == 0: nothing */
     int asked_slot;
+    bool evaluating;               /* with a screen: the explorer is at an `eval`; its answer comes in by app_poll */
+    bool evaluating_plain;         /* of the data's own questions, all of them: goes to the slot */
+    int evaluating_slot;
     bool error_shown;              /* the script that failed has shown its line already */
     volatile bool cancel;          /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */
     struct background *background;
@@ -113,6 +116,7 @@ void app_wait_background(struct app *a);
 enum status app_set_threads(struct app *a, int threads, struct err *err);
 /* Starts the explorer's thread: for a screen. */
 enum status app_start_explorer(struct app *a, struct err *err);
+enum { APP_EVAL_ID = 1 };                                     /* the explorer's asker for `eval`; views begin at 1000 */
 /* Puts a learner at rest into a slot, dropping what was there; kept steps begin with its present one.  Takes l. */
 enum status app_put_learner(struct app *a, int slot, struct learner *l, const char *origin, struct err *err);
 /* The same for a learner of the run in slot `from` at an earlier step: it can be replayed as far back as that run.  from == slot is fine. */

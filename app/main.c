@@ -166,7 +166,6 @@ static void quoted(const char *s, char *buf, size_t size)
 }
 
 static const char start_line[] = "data plant bazaar; model new sasrec; train";
-static const char start_hint[] = "echo \"training SASRec on the world bazaar.  p: ask for the next item   2: its list   Space: pause   ?: help\"";
 static const char demo_line[] = "data plant bazaar; model new sasrec; train epochs=5; eval; seq from s:7201 upto=5; predict";
 
 static int run(struct settings_given *g, struct app *a)
@@ -222,7 +221,6 @@ static int run(struct settings_given *g, struct app *a)
             line[0] = source;
         } else if (!n) {
             line[n++] = start_line;
-            line[n++] = start_hint;
         }
         o.start = line;
         a->interactive = true;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 bool is_prefix(const char *p, const char *s)
 {
@@ -683,7 +684,7 @@ enum status call_bind(struct cmd_call *out, struct app *a, const struct cmd_def 
 static const struct arg_value *get(const struct cmd_call *c, const char *name, int i)
 {
     for (int k = 0; k < c->n; k++)
-        if (strcmp(c->v[k].arg->name, name) == 0 && i-- == 0)
+        if (strcasecmp(c->v[k].arg->name, name) == 0 && i-- == 0) /* SESSION or session */
             return &c->v[k];
     return NULL;
 }

@@ -4,6 +4,8 @@
 #include "app/cmd/settings.h"
 #include "app/cmd/suggest.h"
 #include "app/ui/text.h"
+#include "app/ui_state.h"
+#include "engine/base/rng.h"
 #include "engine/data/import.h"
 
 #include <math.h>
@@ -269,9 +271,10 @@ const struct cmd_arg args_data_show[] = {
 
 enum status run_data_show(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
 {
-    (void)err;
     const struct dataset *ds = a->ds;
     int32_t s = (int32_t)call_int(call, "SESSION", 0), n = dataset_len(ds, s);
+    if (a->ui && out_form(out) == OUT_MESSAGE && ui_view(a, "sessions"))
+        return ui_show(a, "sessions", call, err);
     const char *part = a->split->part[s] != PART_TRAIN ? ", held out" : a->split->kind == SPLIT_SESSIONS ? ", training" : "";
     json_t *items = json_array();
     out_line(out, "s:%d  %d items%s", (int)s + 1, (int)n, part);
@@ -293,6 +296,19 @@ enum status run_data_show(struct app *a, const struct cmd_call *call, struct cmd
     out_int(out, "session", s + 1);
     json_object_set_new(out_json(out), "items", items);
     return ST_OK;
+}
+
+const struct cmd_arg args_data_random[] = {{0}};
+
+enum status run_data_random(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+{
+    /* Numbered by what was logged before: the same log draws the same sessions. */
+    struct rng_key key = rng_key(a->seed, a->n_log, rng_site("data random"));
+    struct arg_value v = {.arg = &args_data_show[0], .text = "", .i = rng_below(key, 0, (uint32_t)a->ds->n_sessions)};
+    struct cmd_call one = *call;
+    one.n = 1;
+    one.v = &v;
+    return run_data_show(a, &one, out, err);
 }
 
 static const char *const split_choices[] = {"leave-one-out", "sessions", "ratio", "users", NULL}; /* order of enum split_kind */

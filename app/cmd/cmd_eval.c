@@ -119,16 +119,21 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
         call_blame(call, "model", out);
         return st;
     }
-    if (a->ui && out_form(out) == OUT_MESSAGE && a->explorer && app_slot(a)->trainer && spec.on == PART_VALID) {
-        weights_unref(w); /* the run itself evaluates; the curve and the numbers follow */
-        return run_post(a, slot, TC_EVAL, 0, NULL, err);
+    bool plain = spec.flag < 0 && full_ranking(&spec) && spec.max_cases == 0;
+    if (a->ui && out_form(out) == OUT_MESSAGE && a->explorer) { /* the screen does not wait: app_poll takes the answer */
+        explorer_eval(a->explorer, APP_EVAL_ID, w, &spec);
+        weights_unref(w);
+        a->evaluating = true;
+        a->evaluating_plain = plain;
+        a->evaluating_slot = slot;
+        out_line(out, "evaluating %c on %s ...", 'A' + slot, spec.on == PART_TEST ? "test" : "validation");
+        return ST_OK;
     }
     st = run_evaluate(a, w, &spec, &r, err);
     weights_unref(w);
     if (st != ST_OK)
         return st;
     struct slot *s = &a->slots[slot];
-    bool plain = spec.flag < 0 && full_ranking(&spec) && spec.max_cases == 0;
     if (plain) {
         if (spec.on == PART_VALID)
             s->valid = r;
@@ -359,7 +364,7 @@ enum status run_compare(struct app *a, const struct cmd_call *call, struct cmd_o
     enum status st = quantity_parse(&q, call_text(call, "metric", "hr@10"), err);
     if (st != ST_OK)
         return st;
-    if (a->ui && out_form(out) == OUT_MESSAGE)
+    if (a->ui && out_form(out) == OUT_MESSAGE && ui_view(a, "compare"))
         return ui_show(a, "compare", call, err);
     out_text(out, "on", compare_on[on]);
     if (on == 0) {

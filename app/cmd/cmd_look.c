@@ -141,7 +141,7 @@ enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_ou
             return err_hint(err, "bad-item", NULL), ST_ARG;
         }
     }
-    if (on_screen(a, out))
+    if (on_screen(a, out) && ui_view(a, "evolution"))
         return ui_show(a, "evolution", call, err);
     struct question q = {.kind = ASK_PREFIXES, .n = a->seq.n, .item = a->seq.item};
     st = ask_here(a, a->slot, a->at, &q, &ans, err);
@@ -187,6 +187,7 @@ const struct cmd_arg args_attend[] = {
     {.name = "head", .type = ARG_WORD, .option = true, .optional = true, .doc = "a number, mean (default), max; next, prev, cycle"},
     {.name = "row", .type = ARG_POSITION, .option = true, .optional = true, .doc = "one row only"},
     {.name = "rollout", .type = ARG_FLAG, .optional = true, .doc = "product over layers with half the identity: a heuristic"},
+    {.name = "diff", .type = ARG_WORD, .option = true, .optional = true, .doc = "pin, or a time: this map less that one"},
     {0},
 };
 
@@ -283,81 +284,159 @@ static void say_row(const struct app *a, const int32_t *item, int32_t place, int
     out_line(out, "%s", line);
 }
 
+struct attention_map {
+    int layers, layer, head;
+    bool rolled;
+    int32_t t, u, n, first; /* rows, columns, items among the rows, first item read */
+    int32_t item[SEQ_MAX + 64];
+    int64_t step;
+    float *map;             /* (t,u), heap */
+};
+
+static enum status attention_map(struct app *a, const struct sequence *seq, int64_t at, const struct cmd_call *call, struct cmd_out *out,
+                                 struct attention_map *m, struct err *err)
+{
+    const struct answer *ans;
+    const struct model_def *model = app_slot(a)->model;
+    struct question q = {.kind = ASK_PROBES, .n = seq->n, .item = seq->item, .probes = "*attn.prob"};
+    enum status st = check_sequence(a, a->slot, seq, err);
+    if (st == ST_OK)
+        st = ask_here(a, a->slot, at, &q, &ans, err);
+    if (st != ST_OK)
+        return st;
+    const struct probe_copy *p = NULL;
+    m->layers = 0;
+    for (int i = 0; i < ans->n_probe; i++)
+        if (ans->probe[i].nd == 3) {
+            m->layers++;
+            if (!m->layer || m->layers == m->layer)
+                p = &ans->probe[i];
+        }
+    if (!p || m->layer > m->layers) {
+        call_blame(call, "layer", out);
+        err_set(err, ST_ARG, "%s has %d layers with attention", model->title, m->layers);
+        return err_hint(err, "bad-value", "layer=1..%d", m->layers), ST_ARG;
+    }
+    if (m->head > p->d[0]) {
+        call_blame(call, "head", out);
+        err_set(err, ST_ARG, "a layer of %c has %d heads", 'A' + a->slot, (int)p->d[0]);
+        return err_hint(err, "bad-value", "head=1..%d, mean or max", (int)p->d[0]), ST_ARG;
+    }
+    m->t = p->d[1];
+    m->u = p->d[2];
+    m->step = ans->step;
+    m->first = ans->first;
+    m->n = ans->n < m->t ? ans->n : m->t;
+    m->map = malloc(sizeof *m->map * (size_t)m->t * (size_t)m->u);
+    if (!m->map)
+        return err_nomem(err, sizeof *m->map * (size_t)m->t * (size_t)m->u, "a map");
+    m->rolled = call_has(call, "rollout") && rollout(ans, m->t, m->map);
+    if (!m->rolled)
+        one_map(p, m->head, m->map);
+    /* The model may read more rows than items (a mask at the end). */
+    for (int32_t i = 0; i < m->t && i < SEQ_MAX + 64; i++)
+        m->item[i] = i < m->n ? ans->item[i] : a->ds->n_items + 1;
+    return ST_OK;
+}
+
+/* Largest changes of a row: "row 5, 9 cable, reads 45 sofa +0.21, 3 mug -0.18". */
+static void say_change(const struct app *a, const struct attention_map *m, const struct attention_map *was, int32_t row, struct cmd_out *out)
+{
+    char line[500], text[160], num[FMT_NUM];
+    int32_t done[3] = {-1, -1, -1};
+    app_item_text(a, m->item[row], text, sizeof text);
+    size_t at = (size_t)snprintf(line, sizeof line, "row %d, %s, reads", (int)(m->first + row) + 1, text);
+    for (int k = 0; k < 3; k++) {
+        int32_t best = -1;
+        double top = 0;
+        for (int32_t j = 0; j < m->u; j++) {
+            double d = fabs((double)m->map[row * m->u + j] - (double)was->map[row * m->u + j]);
+            if (j != done[0] && j != done[1] && d > top)
+                top = d, best = j;
+        }
+        if (best < 0)
+            break;
+        done[k] = best;
+        app_item_text(a, m->item[best], text, sizeof text);
+        if (at < sizeof line)
+            at += (size_t)snprintf(line + at, sizeof line - at, "%s %s %s", k ? "," : "", text,
+                                   fmt_signed(num, (double)m->map[row * m->u + best] - (double)was->map[row * m->u + best]));
+    }
+    out_line(out, "%s%s", line, done[0] < 0 ? " the same" : "");
+}
+
+static json_t *map_json(const float *map, int32_t row, int32_t u, const float *less)
+{
+    json_t *r = json_array();
+    for (int32_t j = 0; j < u; j++)
+        json_array_append_new(r, json_num((double)map[row * u + j] - (less ? (double)less[row * u + j] : 0)));
+    return r;
+}
+
 enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
 {
     const struct model_def *m = app_slot(a)->model;
-    int layer, head;
+    static struct attention_map now, other; /* large; the app's thread only */
+    const char *diff = call_text(call, "diff", NULL);
+    bool to_pin = diff && strcmp(diff, "pin") == 0;
+    int64_t other_at = a->at;
     if (!(m->flags & MODEL_ATTENTION)) {
         err_set(err, ST_UNSUPPORTED, "attend needs attention; %c is %s", 'A' + a->slot, m->title);
         return err_hint(err, "not-for-model", m->flags & MODEL_GATES ? "Try: gates" : "Try: why by=occlusion"), ST_UNSUPPORTED;
     }
     if (on_screen(a, out))
         return ui_show(a, "attention", call, err);
-    enum status st = attend_options(call, out, &layer, &head, err);
+    memset(&now, 0, sizeof now);
+    memset(&other, 0, sizeof other);
+    enum status st = attend_options(call, out, &now.layer, &now.head, err);
+    other.layer = now.layer;
+    other.head = now.head;
+    if (st == ST_OK && to_pin && (!a->has_pin || a->pin.n != a->seq.n)) {
+        err_set(err, ST_STATE, a->has_pin ? "the pinned sequence has another length" : "nothing is pinned");
+        err_hint(err, "empty-seq", "Try: pin");
+        st = ST_STATE;
+    }
+    if (st == ST_OK && diff && !to_pin)
+        st = app_resolve_time(a, a->slot, diff, &other_at, err);
+    if (st != ST_OK && diff)
+        call_blame(call, "diff", out);
+    if (st == ST_OK && diff) /* first: its answer is gone when the next one comes */
+        st = attention_map(a, to_pin ? &a->pin : &a->seq, other_at, call, out, &other, err);
     if (st == ST_OK)
-        st = check_sequence(a, a->slot, &a->seq, err);
-    const struct answer *ans;
-    struct question q = {.kind = ASK_PROBES, .n = a->seq.n, .item = a->seq.item, .probes = "*attn.prob"};
-    if (st == ST_OK)
-        st = ask_here(a, a->slot, a->at, &q, &ans, err);
-    if (st != ST_OK)
-        return st;
-    int layers = 0;
-    const struct probe_copy *p = NULL;
-    for (int i = 0; i < ans->n_probe; i++)
-        if (ans->probe[i].nd == 3) {
-            layers++;
-            if (!layer || layers == layer)
-                p = &ans->probe[i];
+        st = attention_map(a, &a->seq, a->at, call, out, &now, err);
+    if (st == ST_OK) {
+        char what[160], h[16];
+        snprintf(h, sizeof h, "%d", now.head);
+        if (now.rolled)
+            snprintf(what, sizeof what, "attention rollout over %d layers (a heuristic):", now.layers);
+        else
+            snprintf(what, sizeof what, "attention, layer %d of %d, head %s%s%.40s:", now.layer ? now.layer : now.layers, now.layers,
+                     now.head > 0 ? h : now.head == HEAD_MAX ? "max" : "mean", diff ? ", less " : "", diff ? diff : "");
+        look_head(a, what, now.step, out);
+        json_t *rows = json_array();
+        int64_t only = call_int(call, "row", -1);
+        for (int32_t i = 0; i < now.t && i < SEQ_MAX + 64; i++) {
+            if (only >= 0 && only != now.first + i)
+                continue;
+            if (diff)
+                say_change(a, &now, &other, i, out);
+            else
+                say_row(a, now.item, now.first, i, now.u, now.map + (int64_t)i * now.u, out);
+            json_array_append_new(rows, map_json(now.map, i, now.u, diff ? other.map : NULL));
         }
-    if (!p || layer > layers) {
-        call_blame(call, "layer", out);
-        err_set(err, ST_ARG, "%s has %d layers with attention", m->title, layers);
-        return err_hint(err, "bad-value", layers ? "layer=1..%d" : NULL, layers), ST_ARG;
+        out_int(out, "layer", now.layer ? now.layer : now.layers);
+        if (now.head > 0)
+            out_int(out, "head", now.head);
+        else
+            out_text(out, "head", now.head == HEAD_MAX ? "max" : "mean");
+        out_bool(out, "rollout", now.rolled);
+        if (diff)
+            out_text(out, "diff", diff);
+        json_object_set_new(out_json(out), "rows", rows);
     }
-    if (head > p->d[0]) {
-        call_blame(call, "head", out);
-        err_set(err, ST_ARG, "a layer of %c has %d heads", 'A' + a->slot, (int)p->d[0]);
-        return err_hint(err, "bad-value", "head=1..%d, mean or max", (int)p->d[0]), ST_ARG;
-    }
-    int32_t t = p->d[1];
-    float *map = malloc(sizeof *map * (size_t)t * (size_t)p->d[2]);
-    if (!map)
-        return err_nomem(err, sizeof *map * (size_t)t * (size_t)p->d[2], "a map");
-    bool rolled = call_has(call, "rollout") && rollout(ans, t, map);
-    if (!rolled)
-        one_map(p, head, map);
-    char what[120], h[16];
-    snprintf(h, sizeof h, "%d", head);
-    snprintf(what, sizeof what, rolled ? "attention rollout over %d layers (a heuristic):" : "attention, layer %d of %d, head %s:",
-             rolled ? layers : layer ? layer : layers, layers, head > 0 ? h : head == HEAD_MAX ? "max" : "mean");
-    if (rolled)
-        snprintf(what, sizeof what, "attention rollout over %d layers (a heuristic):", layers);
-    look_head(a, what, ans->step, out);
-    /* The model may read more rows than items (a mask at the end). */
-    int32_t items[SEQ_MAX + 64], n = ans->n < t ? ans->n : t, first = ans->first;
-    for (int32_t i = 0; i < t && i < SEQ_MAX + 64; i++)
-        items[i] = i < n ? ans->item[i] : a->ds->n_items + 1;
-    json_t *rows = json_array();
-    int64_t only = call_int(call, "row", -1);
-    for (int32_t i = 0; i < t && i < SEQ_MAX + 64; i++) {
-        if (only >= 0 && only != first + i)
-            continue;
-        say_row(a, items, first, i, p->d[2], map + (int64_t)i * p->d[2], out);
-        json_t *r = json_array();
-        for (int32_t j = 0; j < p->d[2]; j++)
-            json_array_append_new(r, json_num((double)map[(int64_t)i * p->d[2] + j]));
-        json_array_append_new(rows, r);
-    }
-    free(map);
-    out_int(out, "layer", layer ? layer : layers);
-    if (head > 0)
-        out_int(out, "head", head);
-    else
-        out_text(out, "head", head == HEAD_MAX ? "max" : "mean");
-    out_bool(out, "rollout", rolled);
-    json_object_set_new(out_json(out), "rows", rows);
-    return ST_OK;
+    free(now.map);
+    free(other.map);
+    return st;
 }
 
 /* ---- neighbors ---- */

@@ -300,8 +300,11 @@ enum status cmd_run_line(struct app *a, const char *line, bool strict, struct cm
     if (st != ST_OK)
         return st;
     a->line_mem = mem;
-    if (a->cmd_depth++ == 0)
+    if (a->cmd_depth++ == 0) {
         a->error_shown = false;
+        if (a->interactive) /* what was cancelled is over */
+            a->cancel = false;
+    }
     st = lex_line(line, false, mem, &lx, &col, &len, err);
     if (st != ST_OK) {
         char word[32];

@@ -3,6 +3,8 @@
 #include "tests/support/app_kit.h"
 
 #include "app/cmd/call.h"
+#include "app/ui/keymap.h"
+#include "app/ui_state.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -262,6 +264,41 @@ static void completion_agrees(void **state)
     arena_free(mem);
 }
 
+/* Keys run commands: every binding of a tab that exists names one, or an act of the screen itself. */
+static void keys_run_commands(void **state)
+{
+    (void)state;
+    static const char *const own[] = {"move", "cancel", "suspend", NULL};
+    struct keymap *keys = NULL;
+    struct err err;
+    const struct key_binding *row;
+    assert_int_equal(keymap_new(&keys, &err), ST_OK);
+    size_t n = keymap_rows(keys, &row);
+    assert_true(n > 50);
+    for (size_t i = 0; i < n; i++) {
+        char word[64], two[128];
+        const char *line = row[i].command;
+        const struct tab_def *tab = tab_find(row[i].context);
+        if (tab && !tab->layout[SIZE_M]) /* not there yet: the tab says so */
+            continue;
+        if (strncmp(line, "prompt", 6) == 0)
+            line += line[6] ? 7 : 6;
+        if (!*line)
+            continue;
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(line, " "), line);
+        snprintf(two, sizeof two, "%s", line);
+        char *blank = strchr(two, ' ');
+        if (blank && strchr(blank + 1, ' '))
+            *strchr(blank + 1, ' ') = '\0';
+        bool known = cmd_find(two, false) || (cmd_find(word, false) && strcmp(cmd_find(word, false)->name, word) == 0);
+        for (int k = 0; own[k]; k++)
+            known = known || strcmp(word, own[k]) == 0;
+        if (!known)
+            fail_msg("key %s in %s runs \"%s\", which is no command", row[i].keys, row[i].context, row[i].command);
+    }
+    keymap_free(keys);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -292,6 +329,7 @@ int main(void)
         cmocka_unit_test(examples),
         cmocka_unit_test(help_of_each),
         cmocka_unit_test(completion_agrees),
+        cmocka_unit_test(keys_run_commands),
         cmocka_unit_test(wrong_without_data),
         cmocka_unit_test(wrong_with_model),
         cmocka_unit_test(wrong_in_json),

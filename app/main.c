@@ -6,7 +6,7 @@
 #include "app/io/headless.h"
 #include "app/ui/prompt.h"
 #include "app/ui/screen.h"
-#include "engine/tensor/kernels.h"
+#include "engine/tensor/gemm.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -65,7 +65,8 @@ static void usage(FILE *f)
 
 static void version(void)
 {
-    printf("seqlab %s\nkernels %s\n%s\njansson %s\n", SEQLAB_VERSION, kern()->name, prompt_library(), JANSSON_VERSION);
+    printf("seqlab %s\nkernels %s\n%s\n%s\njansson %s\n", SEQLAB_VERSION, kern()->name, gemm_blas_name(), prompt_library(),
+           JANSSON_VERSION);
 }
 
 static bool whole_number(const char *text, long long max, long long *out)

@@ -1,4 +1,5 @@
 /* Matrix products: the general one, and the layer x W + b with activation and dropout in its output pass. */
+#include "engine/tensor/gemm.h"
 #include "engine/tensor/ops.h"
 
 #include <string.h>
@@ -30,7 +31,7 @@ static void add_matmul(struct tape *t, struct tensor *x, int32_t k, const real *
     bool fresh;
     real *gx = tape_grad(t, x, &fresh);
     if (gx)
-        kern()->gemm(GEMM_FULL, tensor_rows(x), tensor_cols(x), k, a, rs, cs, b, ldb, gx,
+        gemm_strided(tensor_rows(x), tensor_cols(x), k, a, rs, cs, b, ldb, gx,
                      (size_t)x->ld, !fresh);
 }
 
@@ -83,7 +84,7 @@ struct tensor *op_matmul(struct tape *t, struct tensor *a, struct tensor *b, boo
         return tape_bad(t);
     *c = (struct matmul){.ta = ta, .tb = tb};
     size_t lda = (size_t)a->ld;
-    kern()->gemm(GEMM_FULL, m, n, k, a->x, ta ? 1 : lda, ta ? lda : 1, r, ldb, y->x,
+    gemm_strided(m, n, k, a->x, ta ? 1 : lda, ta ? lda : 1, r, ldb, y->x,
                  (size_t)y->ld, 0);
     struct tape_op *op =
         tape_append(t, OP_matmul, y, tape_wants(t, a) || tape_wants(t, b) ? matmul_back : NULL);
@@ -122,13 +123,13 @@ static void linear_back(struct tape *t, struct tape_op *op)
     bool fresh;
     real *gw = tape_grad(t, w, &fresh);
     if (gw)
-        kern()->gemm(GEMM_FULL, in, out, rows, x->x, 1, (size_t)x->ld, g, ld, gw, (size_t)w->ld,
+        gemm_strided(in, out, rows, x->x, 1, (size_t)x->ld, g, ld, gw, (size_t)w->ld,
                      !fresh);
     real *gx = tape_grad(t, x, &fresh);
     int32_t ldt;
     const real *wt = gx ? tape_transposed(t, w, &ldt) : NULL;
     if (wt)
-        kern()->gemm(GEMM_FULL, rows, in, out, g, ld, 1, wt, (size_t)ldt, gx, (size_t)x->ld,
+        gemm_strided(rows, in, out, g, ld, 1, wt, (size_t)ldt, gx, (size_t)x->ld,
                      !fresh);
 }
 
@@ -161,7 +162,7 @@ struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w,
         if (!c->pre)
             return tape_bad(t);
     }
-    kern()->gemm(GEMM_FULL, rows, out, in, x->x, (size_t)x->ld, 1, w->x, (size_t)w->ld,
+    gemm_strided(rows, out, in, x->x, (size_t)x->ld, 1, w->x, (size_t)w->ld,
                  c->pre ? c->pre : y->x, ld, 0);
     const real *b = bias ? bias->x : NULL, *from = y->x;
     if (c->pre) {

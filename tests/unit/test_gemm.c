@@ -51,6 +51,12 @@ static void one(bool ta, bool tb, int32_t m, int32_t n, int32_t k, bool accumula
         for (size_t j = (size_t)n; j < ldc; j++)
             assert_true(c[(size_t)i * ldc + j] == 0);
     }
+    if (!tb) { /* the same by strides */
+        real *d = matrix(m, n, 3);
+        gemm_strided(m, n, k, a, ta ? 1 : lda, ta ? lda : 1, b, ldb, d, ldc, accumulate);
+        assert_bits("by strides", d, c, (size_t)m * ldc);
+        free(d);
+    }
     free(a);
     free(b);
     free(c);

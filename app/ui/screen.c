@@ -843,6 +843,12 @@ static void rescue(struct app *a)
         snprintf(name, sizeof name, "rescue/%c-%s-%lld.safetensors", 'A' + i, q->model->name, (long long)slot_step(a, i));
         if (!config_path(PLACE_STATE, name, true, path, sizeof path))
             return;
+        if (q->trainer) { /* at rest between two batches */
+            struct train_cmd pause = {.kind = TC_PAUSE};
+            if (trainer_post(q->trainer, &pause))
+                (void)trainer_wait(q->trainer, 3000);
+            app_poll(a);
+        }
         snprintf(line, sizeof line, "save model \"%s\" model=%c", path, 'A' + i);
         struct cmd_out *out = cmd_out_new(OUT_MESSAGE, NULL, NULL);
         struct err err = {0};

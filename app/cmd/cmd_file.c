@@ -49,14 +49,24 @@ enum status run_save_model(struct app *a, const struct cmd_call *call, struct cm
         err_set(err, ST_UNSUPPORTED, "%s is counted from the data: there is nothing to save", a->slots[slot].model->title);
         return err_hint(err, "not-for-model", NULL), ST_UNSUPPORTED;
     }
-    enum status st;
-    if (app_running(a, slot)) { /* between two batches; its event says how it went */
+    enum status st = ST_OK;
+    bool running = app_running(a, slot);
+    if (running && !call_is_strict(call)) { /* between two batches; its event says how it went */
         st = run_post(a, slot, TC_SAVE, 0, path, err);
         if (st == ST_OK)
             out_line(out, "saving %s at the next batch boundary", path);
         return st;
     }
-    st = learner_save(app_learner(a, slot), path, err);
+    int64_t goal = running ? app_snapshot(a, slot)->target_step : 0;
+    if (running) { /* a script goes on only when the file is there */
+        st = run_post(a, slot, TC_PAUSE, 0, NULL, err);
+        if (st == ST_OK)
+            st = run_wait(a, slot, out, err);
+    }
+    if (st == ST_OK)
+        st = learner_save(app_learner(a, slot), path, err);
+    if (running && a->exit_status == 0)
+        (void)run_post(a, slot, TC_RUN, goal, NULL, NULL);
     if (st != ST_OK) {
         call_blame(call, "FILE", out);
         return st;

@@ -215,6 +215,7 @@ static void one_step(struct trainer *t)
     struct err err = {0};
     struct step_watch watch = {.before_update = trainer_before_update, .ctx = t, .shard = -1};
     if (t->walk_ops) {
+        t->n_op = trainer_count_ops(t);
         watch.on_op = trainer_on_op;
         watch.session = 0;
     }
@@ -222,7 +223,6 @@ static void one_step(struct trainer *t)
     t->broke[0] = '\0';
     t->op_count = 0;
     enum status st = learner_step(t->l, t->pool, &watch, &info, &err);
-    t->n_op = t->op_count ? t->op_count : t->n_op;
     t->op_open = false;
     t->now.op = 0;
     t->now.seconds += (double)(trainer_now_ns() - began) * 1e-9;

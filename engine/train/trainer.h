@@ -23,7 +23,7 @@ struct train_event {      /* what really happened, for the log: "@1280 set lr 0.
 struct snapshot {         /* a consistent picture of one moment */
     uint64_t seq;
     enum train_state state;
-    int32_t epoch, op, n_op;                              /* op: of the open batch, 1..n_op (of the batch before; 0 = unknown); 0 = none open */
+    int32_t epoch, op, n_op;                              /* op: of the open batch, 1..n_op; 0 = none open */
     char op_name[80];                                     /* "block1.attn attention" */
     int phase;                                            /* enum phase of the open batch */
     int64_t step, steps_per_epoch, target_step, n_ack;    /* n_ack: commands carried out so far */

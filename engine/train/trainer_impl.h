@@ -72,6 +72,7 @@ void trainer_finished_step(struct trainer *t, const struct step_info *i);
 
 /* trainer_step.c: stepping by op, conditional breakpoints */
 bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase ph);
+int32_t trainer_count_ops(struct trainer *t);      /* of the batch that comes; leaves no trace */
 bool trainer_before_update(void *ctx, const struct learner *l, double loss, double grad_norm);
 bool trainer_parse_break(struct brk *b, const char *text);
 const char *trainer_metric_break(struct trainer *t); /* after a validation; NULL = none */

@@ -86,6 +86,31 @@ bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase 
     return t->now.state == TS_STEP || t->now.state == TS_RUN; /* paused or stopped: broken off */
 }
 
+/* ---- How many ops the batch has: it is run once for counting and broken off before the update ---- */
+
+static bool count_op(void *ctx, const struct tape *tape, int32_t node, enum phase ph)
+{
+    (void)tape, (void)node, (void)ph;
+    ++*(int32_t *)ctx;
+    return true;
+}
+
+static bool break_off(void *ctx, const struct learner *l, double loss, double grad_norm)
+{
+    (void)ctx, (void)l, (void)loss, (void)grad_norm;
+    return false;
+}
+
+int32_t trainer_count_ops(struct trainer *t)
+{
+    int32_t n = 0;
+    struct step_watch watch = {.shard = -1, .session = -1, .on_op = count_op, .before_update = break_off, .ctx = &n};
+    (void)!learner_step(t->l, t->pool, &watch, NULL, NULL); /* what is wrong with the batch shows when it is walked */
+    for (int i = 0; i < params_n(t->l->ps); i++) /* the update goes parameter by parameter */
+        n += !(params_at(t->l->ps, i)->flags & (PARAM_FROZEN | PARAM_STATE));
+    return n;
+}
+
 /* ---- Breakpoints ---- */
 
 bool trainer_parse_break(struct brk *b, const char *text)

@@ -136,7 +136,7 @@ static void test_ops_change_nothing(void **state)
     char want[65];
     plain(want, 3, -1, NULL);
     struct trainer *t = start();
-    int ops = 0;
+    int ops = 0, last_op = 0, n_op = 0;
     for (int i = 0; i < 2; i++)
         do {
             post(t, TC_STEP_OP, 1, "");
@@ -144,6 +144,9 @@ static void test_ops_change_nothing(void **state)
             const struct snapshot *s = trainer_snapshot(t);
             ops++;
             if (s->op > 0) {
+                assert_true(s->op <= s->n_op);
+                last_op = s->op;
+                n_op = s->n_op;
                 assert_true(s->op_name[0] != '\0');
                 if (s->n_probe)
                     assert_true(s->probe[0].nd >= 1);
@@ -151,6 +154,7 @@ static void test_ops_change_nothing(void **state)
             assert_true(ops < 1000);
         } while (trainer_snapshot(t)->step == i);
     assert_true(ops > 30);
+    assert_int_equal(last_op, n_op); /* the count was right */
     post(t, TC_STEP_OP, 3, ""); /* begin the third batch by ops, finish it at once */
     assert_true(trainer_wait(t, 20000));
     post(t, TC_STEP, 1, "");

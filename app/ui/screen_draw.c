@@ -15,7 +15,7 @@ static void add_hit(struct face *f, enum hit_kind kind, int row, int from, int t
 
 static enum role state_role(const char *state)
 {
-    return strcmp(state, "FAILED") == 0 ? ROLE_BAD : strcmp(state, "RUN") == 0 || strcmp(state, "EVAL") == 0 ? ROLE_GOOD
+    return strcmp(state, "FAILED") == 0 ? ROLE_BAD : strcmp(state, "RUN") == 0 ? ROLE_GOOD
          : strcmp(state, "PAUSED") == 0 || strcmp(state, "STEP") == 0 ? ROLE_WARN : ROLE_STRONG;
 }
 

@@ -3,6 +3,7 @@
 #define APP_UI_SCREEN_PARTS_H
 
 #include "app/ui/canvas.h"
+#include "app/ui/keymap.h"
 #include "app/ui/prompt.h"
 #include "app/ui_state.h"
 
@@ -30,5 +31,41 @@ struct face {               /* what the composition needs beside the app */
 };
 /* Draws everything for the size of g. */
 void screen_compose(struct app *a, struct face *f, struct grid *g);
+
+enum screen_mode { MODE_NAVIGATE, MODE_COMMAND, MODE_FIND, MODE_REPLACE, MODE_INSERT };
+struct screen {
+    struct app *app;
+    struct term *term;
+    struct theme theme;
+    struct theme_options looks;
+    struct grid grid;
+    struct prompt *prompt;
+    struct face face;
+    struct key_state keys;
+    enum screen_mode mode;
+    bool preview;                  /* a->seq is a draft; `kept` is the sequence */
+    struct sequence kept;
+    int kept_cursor;
+    char question[160], confirm[32]; /* asked on the hint line; the command that y runs */
+    char *result[RESULT_LINES];
+    bool paste;                    /* in navigate mode: pasted keys are dropped */
+    bool mouse;
+    unsigned settings_seen;
+    uint64_t data_seen;            /* hash of the data a sequence was offered for */
+    double flash_until;
+    double next_live, next_answer, next_publish; /* earliest time of the next drawing, of the next request for parameters */
+    bool dirty_live, dirty_answer, dirty_key;
+    double tick;                   /* seconds between drawings of live numbers */
+    int slow;                      /* slow writes one after another */
+    int drag;                      /* divider being dragged: last column, -1 none */
+    bool drag_on;
+};
+
+double screen_now(void);                            /* seconds, monotonic */
+void screen_line(struct screen *s, const char *line); /* runs a command line; its answer goes to the message bar, a pane or a pop-up */
+void screen_event(struct screen *s, const struct term_event *ev);
+void screen_forget(struct screen *s);               /* closes the pop-up */
+void screen_looks(struct screen *s);                /* takes glyphs, colours and mouse from the settings */
+size_t screen_complete(void *s, const char *line, size_t cursor, struct arena *mem, const char ***out);
 
 #endif

@@ -29,7 +29,8 @@ const char *slot_state(struct app *a, int slot)
     const struct snapshot *p = app_snapshot(a, slot);
     if (!p)
         return "READY";
-    return train_state_name(p->state);
+    /* Validation is part of the run: no word of its own that flickers where epochs are short. */
+    return train_state_name(p->state == TS_EVAL ? TS_RUN : p->state);
 }
 
 int64_t slot_step(struct app *a, int slot)

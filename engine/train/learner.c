@@ -390,10 +390,10 @@ enum status learner_ready(struct learner *l, int workers, struct err *err)
             st = stages_new(l, err);
         if (st == ST_OK && !w->shown)
             st = shared_workspace(w->shared, &w->shown, err);
-        if (st == ST_OK)
-            st = head_new(l, err);
         w->ready = st == ST_OK;
     }
+    if (st == ST_OK) /* each time: a live setting may have changed the loss */
+        st = head_new(l, err);
     for (; st == ST_OK && w->n_ws < workers && w->n_ws < MAX_WORKERS; w->n_ws++)
         st = shared_workspace(w->shared, &w->ws[w->n_ws], err);
     return st;

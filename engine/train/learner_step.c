@@ -247,7 +247,7 @@ static enum status phase_a_on_batch(struct step_job *j, struct pool *p, struct e
 static enum status phase_a(struct step_job *j, struct pool *p, struct err *err)
 {
     struct learner_work *w = j->l->work;
-    j->on_batch = w->head != NULL;
+    j->on_batch = w->head && head_wants_batch(j->l->model->head(j->l->self));
     for (int s = 0; s < BATCH_SHARDS; s++)
         j->on_batch &= w->plan.n_part[s] <= 1; /* a shard of several blocks has several heads */
     if (j->on_batch)

@@ -19,7 +19,7 @@ struct background {
     pthread_t thread;
     const struct split *split;
     volatile bool cancel;
-    atomic_bool done;           /* set last, release; the app's thread reads the rest after acquire */
+    atomic_bool done; /* set last, release; the app's thread reads the rest after acquire */
     bool has_ceiling;
     struct ceiling valid, test;
     bool has_base;
@@ -37,7 +37,8 @@ static bool baseline(const struct background *b, const char *name, struct eval_r
     bool ok = false;
     if (!def || hparams_new(&hp, def->hparams, def->name, &err) != ST_OK)
         return false;
-    if (learner_new(&l, def, hp, b->split, 1, &err) == ST_OK && weights_of(&w, l, &err) == ST_OK) {
+    if (learner_new(&l, def, hp, b->split, 1, &err) == ST_OK &&
+        weights_of(&w, l, &err) == ST_OK) {
         eval_defaults(&spec, b->split);
         ok = eval_run(w, &spec, NULL, &b->cancel, out, &err) == ST_OK;
     }
@@ -59,7 +60,8 @@ static void *background_main(void *arg)
     spec.on = PART_VALID;
     b->has_ceiling = eval_ceiling(b->split, &spec, &b->valid, &b->cancel, &err) == ST_OK;
     spec.on = PART_TEST;
-    b->has_ceiling = b->has_ceiling && eval_ceiling(b->split, &spec, &b->test, &b->cancel, &err) == ST_OK;
+    b->has_ceiling =
+        b->has_ceiling && eval_ceiling(b->split, &spec, &b->test, &b->cancel, &err) == ST_OK;
     atomic_store_explicit(&b->done, true, memory_order_release);
     return NULL;
 }
@@ -224,7 +226,8 @@ enum status app_set_threads(struct app *a, int threads, struct err *err)
 enum status app_set_data(struct app *a, struct dataset *ds, struct err *err)
 {
     struct split *sp = NULL;
-    enum status st = split_new(&sp, ds, ds->by_user ? SPLIT_LEAVE_ONE_OUT : SPLIT_SESSIONS, err);
+    enum status st =
+        split_new(&sp, ds, ds->by_user ? SPLIT_LEAVE_ONE_OUT : SPLIT_SESSIONS, err);
     if (st != ST_OK) {
         dataset_free(ds);
         return st;
@@ -280,7 +283,8 @@ const struct learner *app_learner(const struct app *a, int slot)
     return s->trainer ? trainer_learner(s->trainer) : s->learner;
 }
 
-enum status app_put_learner(struct app *a, int slot, struct learner *l, const char *origin, struct err *err)
+enum status app_put_learner(struct app *a, int slot, struct learner *l, const char *origin,
+                            struct err *err)
 {
     struct history *h = NULL;
     struct weights *w = NULL;
@@ -290,7 +294,8 @@ enum status app_put_learner(struct app *a, int slot, struct learner *l, const ch
     if (st == ST_OK && l->step > 0)
         st = learner_clone(&base, l, err);
     if (st == ST_OK)
-        st = history_new(&h, (size_t)setting(a, SETTING_KEEP_MB) << 20, (int)setting(a, SETTING_KEEP_STEPS), err);
+        st = history_new(&h, (size_t)setting(a, SETTING_KEEP_MB) << 20,
+                         (int)setting(a, SETTING_KEEP_STEPS), err);
     if (st == ST_OK)
         st = weights_of(&w, l, err);
     if (st != ST_OK) {
@@ -345,10 +350,13 @@ int app_running_slot(struct app *a)
 struct weights *app_view_weights(struct app *a, int slot)
 {
     struct weights *w = NULL;
-    return app_weights_at(a, slot, slot == a->slot ? a->at : STEP_LIVE, &w, NULL) == ST_OK ? w : NULL;
+    return app_weights_at(a, slot, slot == a->slot ? a->at : STEP_LIVE, &w, NULL) == ST_OK
+               ? w
+               : NULL;
 }
 
-enum status app_weights_at(struct app *a, int slot, int64_t at, struct weights **out, struct err *err)
+enum status app_weights_at(struct app *a, int slot, int64_t at, struct weights **out,
+                           struct err *err)
 {
     struct slot *s = &a->slots[slot];
     *out = NULL;
@@ -390,7 +398,8 @@ int app_free_slot(const struct app *a)
     return -1;
 }
 
-enum status app_put_fork(struct app *a, int slot, int from, struct learner *l, const char *origin, struct err *err)
+enum status app_put_fork(struct app *a, int slot, int from, struct learner *l,
+                         const char *origin, struct err *err)
 {
     const struct slot *p = &a->slots[from];
     struct hparams *hp0 = NULL;
@@ -422,21 +431,27 @@ enum status app_put_fork(struct app *a, int slot, int from, struct learner *l, c
     return ST_OK;
 }
 
-enum { REPLAY_BACK = 32 }; /* steps before the wanted one at which a copy stays behind: the next step back is short */
+enum {
+    REPLAY_BACK = 32
+}; /* steps before the wanted one at which a copy stays behind: the next step back is short */
 
-enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out, struct err *err)
+enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out,
+                       struct err *err)
 {
     struct slot *s = &a->slots[slot];
     struct learner *l = NULL;
     const struct learner *now = app_learner(a, slot);
     int64_t from = s->base ? s->base->step : 0;
     if (step < from) {
-        err_set(err, ST_STATE, "the run in %c begins at step %lld", 'A' + slot, (long long)from);
+        err_set(err, ST_STATE, "the run in %c begins at step %lld", 'A' + slot,
+                (long long)from);
         return err_hint(err, "no-step", NULL), ST_STATE;
     }
     const struct learner *start = s->recent && s->recent->step <= step ? s->recent : s->base;
-    enum status st = start ? learner_clone(&l, start, err) : learner_new(&l, s->model, s->hp0, a->split, now->seed, err);
-    struct pool *pool = app_running_slot(a) < 0 ? a->pool : NULL; /* a run has the workers to itself */
+    enum status st = start ? learner_clone(&l, start, err)
+                           : learner_new(&l, s->model, s->hp0, a->split, now->seed, err);
+    struct pool *pool =
+        app_running_slot(a) < 0 ? a->pool : NULL; /* a run has the workers to itself */
     int next = 0;
     while (st == ST_OK && next < s->n_change && s->change[next].step < l->step)
         next++; /* in effect already */
@@ -486,13 +501,17 @@ static enum status no_step(int64_t want, const int64_t *kept, int n, struct err 
             above = kept[i];
     }
     if (below >= 0 && above >= 0)
-        err_set(err, ST_STATE, "step %lld is not kept; nearest %lld and %lld", (long long)want, (long long)below, (long long)above);
+        err_set(err, ST_STATE, "step %lld is not kept; nearest %lld and %lld", (long long)want,
+                (long long)below, (long long)above);
     else
-        err_set(err, ST_STATE, "step %lld is not kept; nearest %lld", (long long)want, (long long)(below >= 0 ? below : above));
-    return err_hint(err, "no-step", "Try: at %lld", (long long)(below >= 0 ? below : above)), ST_STATE;
+        err_set(err, ST_STATE, "step %lld is not kept; nearest %lld", (long long)want,
+                (long long)(below >= 0 ? below : above));
+    return err_hint(err, "no-step", "Try: at %lld", (long long)(below >= 0 ? below : above)),
+           ST_STATE;
 }
 
-enum status app_resolve_time(struct app *a, int slot, const char *text, int64_t *step, struct err *err)
+enum status app_resolve_time(struct app *a, int slot, const char *text, int64_t *step,
+                             struct err *err)
 {
     struct slot *s = &a->slots[slot];
     if (!s->model) {
@@ -559,10 +578,12 @@ static bool poll_slot(struct app *a, int i)
     const struct snapshot *snap = trainer_snapshot(s->trainer);
     while (trainer_event(s->trainer, &ev)) {
         app_log(a, ev.step, ev.is_error ? LOG_ERROR : LOG_EVENT, "%s", ev.text);
-        if (!ev.is_error && strncmp(ev.text, "set ", 4) == 0 && s->n_change < (int)(sizeof s->change / sizeof *s->change)) {
+        if (!ev.is_error && strncmp(ev.text, "set ", 4) == 0 &&
+            s->n_change < (int)(sizeof s->change / sizeof *s->change)) {
             struct setting_change *c = &s->change[s->n_change++];
             c->step = ev.step;
-            snprintf(c->text, sizeof c->text, "%.*s", (int)strcspn(ev.text + 4, "("), ev.text + 4); /* "lr 0.1 (from batch ..." */
+            snprintf(c->text, sizeof c->text, "%.*s", (int)strcspn(ev.text + 4, "("),
+                     ev.text + 4); /* "lr 0.1 (from batch ..." */
             for (size_t n = strlen(c->text); n > 0 && c->text[n - 1] == ' ';)
                 c->text[--n] = '\0';
         }
@@ -572,7 +593,8 @@ static bool poll_slot(struct app *a, int i)
         }
         changed = true;
     }
-    if (snap->has_eval && snap->eval.n > 0 && (snap->eval.step != s->valid.step || !s->valid.n)) {
+    if (snap->has_eval && snap->eval.n > 0 &&
+        (snap->eval.step != s->valid.step || !s->valid.n)) {
         s->valid = snap->eval;
         if (s->best_step < 0 || snap->eval.ndcg > s->best) {
             s->best = snap->eval.ndcg;
@@ -612,9 +634,11 @@ static bool poll_eval(struct app *a)
     a->asked = *r;
     a->asked_slot = a->evaluating_slot;
     char num[3][FMT_NUM];
-    snprintf(a->message, sizeof a->message, "%c @%lld on %s: HR@%d %s  NDCG@%d %s  MRR %s  (%lld cases)", 'A' + a->evaluating_slot,
-             (long long)r->step, r->on == PART_TEST ? "test" : "validation", (int)r->k, fmt_num(num[0], r->hr), (int)r->k,
-             fmt_num(num[1], r->ndcg), fmt_num(num[2], r->mrr), (long long)r->n);
+    snprintf(a->message, sizeof a->message,
+             "%c @%lld on %s: HR@%d %s  NDCG@%d %s  MRR %s  (%lld cases)",
+             'A' + a->evaluating_slot, (long long)r->step,
+             r->on == PART_TEST ? "test" : "validation", (int)r->k, fmt_num(num[0], r->hr),
+             (int)r->k, fmt_num(num[1], r->ndcg), fmt_num(num[2], r->mrr), (long long)r->n);
     app_log(a, r->step, LOG_EVENT, "%.200s", a->message);
     return true;
 }
@@ -652,7 +676,8 @@ void app_log(struct app *a, int64_t step, enum log_kind kind, const char *fmt, .
 
 const struct log_line *app_log_at(const struct app *a, int i)
 {
-    return i < 0 || i >= a->n_log ? NULL : &a->log[(a->log_at + LOG_LINES - a->n_log + i) % LOG_LINES];
+    return i < 0 || i >= a->n_log ? NULL
+                                  : &a->log[(a->log_at + LOG_LINES - a->n_log + i) % LOG_LINES];
 }
 
 void app_edit(struct app *a, const struct sequence *next)

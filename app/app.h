@@ -15,48 +15,50 @@ struct sequence {
     int32_t n;
     int32_t item[SEQ_MAX];
 };
-struct setting_change {            /* "lr 0.0005", in effect from the batch after `step` updates */
+struct setting_change { /* "lr 0.0005", in effect from the batch after `step` updates */
     int64_t step;
     char text[64];
 };
 struct slot {                      /* 'A'..'Z' */
     const struct model_def *model; /* NULL = empty */
     struct learner *learner;       /* at rest here; NULL while the trainer has it */
-    struct trainer *trainer;       /* running or paused run, else NULL; its series stay after it is done */
-    struct weights *weights;       /* latest seen, what views show when live */
-    struct history *history;       /* kept steps */
-    struct eval_result valid;      /* latest validation; n == 0: none yet */
+    struct trainer
+        *trainer; /* running or paused run, else NULL; its series stay after it is done */
+    struct weights *weights;  /* latest seen, what views show when live */
+    struct history *history;  /* kept steps */
+    struct eval_result valid; /* latest validation; n == 0: none yet */
     struct eval_result test;
-    int64_t goal;                  /* step a script's `train` still has to reach; 0 = none */
-    double best;                   /* best validation NDCG so far, and its step */
+    int64_t goal; /* step a script's `train` still has to reach; 0 = none */
+    double best;  /* best validation NDCG so far, and its step */
     int64_t best_step;
-    struct hparams *hp0;           /* settings it began with, its start (NULL: step 0 of the seed) and what changed since: */
-    struct learner *base;          /* enough to replay any step of the run */
-    struct learner *recent;        /* a later place to replay from, or NULL */
+    struct hparams *
+        hp0; /* settings it began with, its start (NULL: step 0 of the seed) and what changed since: */
+    struct learner *base;   /* enough to replay any step of the run */
+    struct learner *recent; /* a later place to replay from, or NULL */
     struct setting_change change[64];
     int n_change;
-    char breaks[16][200];          /* conditions armed by `break`, in the trainer's order */
+    char breaks[16][200]; /* conditions armed by `break`, in the trainer's order */
     int n_break;
-    char origin[80];               /* "fork of A at 1280", "model.st"; empty: made here */
+    char origin[80]; /* "fork of A at 1280", "model.st"; empty: made here */
 };
 struct alias {
     char name[24];
     char command[200];
 };
-struct background;                 /* ceilings and baselines on a thread of their own: app.c */
+struct background; /* ceilings and baselines on a thread of their own: app.c */
 enum log_kind { LOG_COMMAND, LOG_EVENT, LOG_ERROR };
 struct log_line {
     int64_t step;
     enum log_kind kind;
-    bool running;                  /* a command given while the run went on */
-    bool by_event;                 /* a command whose effect the run reports as an event, with the step it really acted at */
+    bool running; /* a command given while the run went on */
+    bool by_event; /* its effect is reported by the run, with the step it really acted at */
     char text[240];
 };
-struct baseline_scores {           /* pop and markov on the validation questions: dashed lines */
+struct baseline_scores { /* pop and markov on the validation questions: dashed lines */
     bool ready;
     struct eval_result pop, markov;
 };
-struct settings;                   /* app/cmd/settings.h */
+struct settings; /* app/cmd/settings.h */
 struct app {
     struct dataset *ds;
     struct split *split;
@@ -64,46 +66,50 @@ struct app {
     bool has_ceiling;
     struct baseline_scores base;
     struct slot slots[SLOTS];
-    int slot;                      /* current, 0 = 'A' */
+    int slot; /* current, 0 = 'A' */
     struct sequence seq, pin;
     bool has_pin;
     struct sequence undo[UNDO_MAX];
     int n_undo, at_undo;
-    int64_t at;                    /* STEP_LIVE or a kept step */
-    int cursor;                    /* place in the sequence, 0-based */
-    bool truth_shown;              /* planted truth beside the answers */
+    int64_t at;       /* STEP_LIVE or a kept step */
+    int cursor;       /* place in the sequence, 0-based */
+    bool truth_shown; /* planted truth beside the answers */
     uint64_t seed;
     int threads;
     struct settings *set;
     struct pool *pool;
-    struct explore *explore;       /* for answers on this thread (plain, headless) */
-    struct explorer *explorer;     /* with a screen */
-    struct log_line *log;          /* ring */
+    struct explore *explore;   /* for answers on this thread (plain, headless) */
+    struct explorer *explorer; /* with a screen */
+    struct log_line *log;      /* ring */
     int n_log, log_at;
-    char message[320];             /* hint line: last message or error until the next key */
+    char message[320]; /* hint line: last message or error until the next key */
     bool message_is_error;
-    bool interactive;              /* a screen or a prompt: train returns at once */
+    bool interactive; /* a screen or a prompt: train returns at once */
     bool quit, quit_asked;
     /* Set by the screen: binds a key for `bind`; NULL without one (bind then does nothing). */
-    enum status (*bind)(struct app *a, const char *context, const char *keys, const char *command, struct err *err);
+    enum status (*bind)(struct app *a, const char *context, const char *keys,
+                        const char *command, struct err *err);
     int exit_status;
     struct alias alias[64];
     int n_alias;
-    int cmd_depth;                 /* lines within lines: source, alias */
-    struct arena *line_mem;        /* of the line being run */
-    int64_t next_stamp;            /* step of the next stamped line of the script being run; -1 = none */
-    bool lookahead;                /* a script that is known to its end: stamps can be obeyed exactly */
-    char dir[512];                 /* folder of the script being run: its relative files are looked for there too; may be "" */
-    struct eval_result asked;      /* what `eval` answered last, for `assert`; n == 0: nothing */
+    int cmd_depth;          /* lines within lines: source, alias */
+    struct arena *line_mem; /* of the line being run */
+    int64_t next_stamp; /* step of the next stamped line of the script being run; -1 = none */
+    bool lookahead;     /* a script that is known to its end: stamps can be obeyed exactly */
+    char dir
+        [512]; /* folder of the script being run: its relative files are looked for there too; may be "" */
+    struct eval_result asked; /* what `eval` answered last, for `assert`; n == 0: nothing */
     int asked_slot;
-    bool evaluating;               /* with a screen: the explorer is at an `eval`; its answer comes in by app_poll */
-    bool evaluating_plain;         /* of the data's own questions, all of them: goes to the slot */
+    bool
+        evaluating; /* with a screen: the explorer is at an `eval`; its answer comes in by app_poll */
+    bool evaluating_plain; /* of the data's own questions, all of them: goes to the slot */
     int evaluating_slot;
-    bool error_shown;              /* the script that failed has shown its line already */
-    volatile bool cancel;          /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */
+    bool error_shown; /* the script that failed has shown its line already */
+    volatile bool
+        cancel; /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */
     struct background *background;
-    unsigned data_generation;      /* grows with each app_set_data */
-    struct ui *ui;                 /* tabs, panes, focus: app/ui_state.h; NULL without a screen */
+    unsigned data_generation; /* grows with each app_set_data */
+    struct ui *ui;            /* tabs, panes, focus: app/ui_state.h; NULL without a screen */
 };
 
 MUST_CHECK enum status app_new(struct app **out, int threads, uint64_t seed, struct err *err);
@@ -116,21 +122,25 @@ void app_wait_background(struct app *a);
 enum status app_set_threads(struct app *a, int threads, struct err *err);
 /* Starts the explorer's thread: for a screen. */
 enum status app_start_explorer(struct app *a, struct err *err);
-enum { APP_EVAL_ID = 1 };                                     /* the explorer's asker for `eval`; views begin at 1000 */
+enum { APP_EVAL_ID = 1 }; /* the explorer's asker for `eval`; views begin at 1000 */
 /* Puts a learner at rest into a slot, dropping what was there; kept steps begin with its present one.  Takes l. */
-enum status app_put_learner(struct app *a, int slot, struct learner *l, const char *origin, struct err *err);
+enum status app_put_learner(struct app *a, int slot, struct learner *l, const char *origin,
+                            struct err *err);
 /* The same for a learner of the run in slot `from` at an earlier step: it can be replayed as far back as that run.  from == slot is fine. */
-enum status app_put_fork(struct app *a, int slot, int from, struct learner *l, const char *origin, struct err *err);
+enum status app_put_fork(struct app *a, int slot, int from, struct learner *l,
+                         const char *origin, struct err *err);
 void app_drop_slot(struct app *a, int slot);
 /* Facts of a slot's model whether it rests or runs; NULL = empty. */
 const struct learner *app_learner(const struct app *a, int slot);
-int64_t app_step(struct app *a, int slot);                    /* updates done; 0 for an empty slot */
-bool app_running(struct app *a, int slot);                    /* RUN, STEP or EVAL */
-int app_running_slot(struct app *a);                          /* -1 = none */
+int64_t app_step(struct app *a, int slot); /* updates done; 0 for an empty slot */
+bool app_running(struct app *a, int slot); /* RUN, STEP or EVAL */
+int app_running_slot(struct app *a);       /* -1 = none */
 /* "live", "first", "best", "next", "prev", N, +N, -N, @N as a kept step of the slot; no-step when it is not kept. */
-enum status app_resolve_time(struct app *a, int slot, const char *text, int64_t *step, struct err *err);
+enum status app_resolve_time(struct app *a, int slot, const char *text, int64_t *step,
+                             struct err *err);
 /* The parameters of a slot at a time; a new reference. */
-enum status app_weights_at(struct app *a, int slot, int64_t at, struct weights **out, struct err *err);
+enum status app_weights_at(struct app *a, int slot, int64_t at, struct weights **out,
+                           struct err *err);
 /* What the data's protocol and the setting `exclude` say. */
 bool app_exclude_seen(const struct app *a);
 /* "A:SASRec @1840" */
@@ -138,18 +148,24 @@ void app_slot_title(struct app *a, int slot, int64_t step, char *buf, size_t siz
 /* A split of another kind on the same data; slots are dropped. */
 enum status app_set_split(struct app *a, enum split_kind kind, struct err *err);
 /* The learner as it was after `step` updates of the slot's run, bit for bit, by replay from its start; the caller owns it. */
-enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out, struct err *err);
-int app_free_slot(const struct app *a);                       /* the next empty one, -1 = none */
-struct slot *app_slot(struct app *a);                         /* current; its model may be NULL */
+enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out,
+                       struct err *err);
+int app_free_slot(const struct app *a); /* the next empty one, -1 = none */
+struct slot *app_slot(struct app *a);   /* current; its model may be NULL */
 /* Parameters for what is viewed now: slot and time; a new reference or NULL (no model). */
 struct weights *app_view_weights(struct app *a, int slot);
-const struct snapshot *app_snapshot(struct app *a, int slot); /* of a running trainer, or NULL */
+const struct snapshot *app_snapshot(struct app *a,
+                                    int slot); /* of a running trainer, or NULL */
 /* Once a tick on the screen thread: takes new snapshots, events and weights in.  true = something changed. */
 bool app_poll(struct app *a);
-void app_log(struct app *a, int64_t step, enum log_kind kind, const char *fmt, ...) PRINTF_LIKE(4, 5);
-const struct log_line *app_log_at(const struct app *a, int i); /* 0 = oldest of n_log; NULL = none */
-void app_edit(struct app *a, const struct sequence *next);    /* new sequence, the old one can be undone */
-bool app_undo(struct app *a, int dir);                        /* -1 undo, 1 redo; false = nothing there */
-void app_item_text(const struct app *a, int32_t item, char *buf, size_t size); /* "31 lamp"; "31" without names; inert */
+void app_log(struct app *a, int64_t step, enum log_kind kind, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+const struct log_line *app_log_at(const struct app *a,
+                                  int i); /* 0 = oldest of n_log; NULL = none */
+void app_edit(struct app *a,
+              const struct sequence *next); /* new sequence, the old one can be undone */
+bool app_undo(struct app *a, int dir);      /* -1 undo, 1 redo; false = nothing there */
+void app_item_text(const struct app *a, int32_t item, char *buf,
+                   size_t size); /* "31 lamp"; "31" without names; inert */
 
 #endif

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+// clang-format off
 enum option_id { OPT_PLAIN = 256, OPT_BATCH, OPT_JSON, OPT_SCREEN, OPT_SNAP, OPT_DATA, OPT_SEED, OPT_THREADS, OPT_COLOR, OPT_NO_MOUSE,
                  OPT_VERSION, OPT_HELP, OPT_E };
 static const struct {
@@ -38,6 +39,7 @@ static const struct {
     {OPT_VERSION,  "version",  NULL,       "print version, kernels and libraries"},
     {OPT_HELP,     "help",     NULL,       "print this"},
 };
+// clang-format on
 enum { N_OPTIONS = sizeof options / sizeof *options };
 
 struct settings_given {
@@ -51,22 +53,27 @@ struct settings_given {
 
 static void usage(FILE *f)
 {
-    fprintf(f, "usage: seqlab [OPTIONS]\n"
-               "Explores sequential recommenders while they train.  Without options: the screen.\n\n");
+    fprintf(
+        f,
+        "usage: seqlab [OPTIONS]\n"
+        "Explores sequential recommenders while they train.  Without options: the screen.\n\n");
     for (int i = 0; i < N_OPTIONS; i++) {
         char left[32];
-        snprintf(left, sizeof left, "%s%s%s%s", options[i].id == OPT_E ? "-" : "--", options[i].name, options[i].value ? " " : "",
+        snprintf(left, sizeof left, "%s%s%s%s", options[i].id == OPT_E ? "-" : "--",
+                 options[i].name, options[i].value ? " " : "",
                  options[i].value ? options[i].value : "");
         fprintf(f, "  %-18s %s\n", left, options[i].doc);
     }
-    fprintf(f, "\nExit status: 0 done, 1 a command failed, 2 wrong usage, 3 an assert failed, 4 a run diverged, 130 interrupted.\n"
-               "Example: seqlab -e 'data plant twins; model new sasrec; train epochs=5; eval on=test'\n");
+    fprintf(f, "\nExit status: 0 done, 1 a command failed, 2 wrong usage, 3 an assert failed, "
+               "4 a run diverged, 130 interrupted.\n"
+               "Example: seqlab -e 'data plant twins; model new sasrec; train epochs=5; eval "
+               "on=test'\n");
 }
 
 static void version(void)
 {
-    printf("seqlab %s\nkernels %s\n%s\n%s\njansson %s\n", SEQLAB_VERSION, kern()->name, gemm_blas_name(), prompt_library(),
-           JANSSON_VERSION);
+    printf("seqlab %s\nkernels %s\n%s\n%s\njansson %s\n", SEQLAB_VERSION, kern()->name,
+           gemm_blas_name(), prompt_library(), JANSSON_VERSION);
 }
 
 static bool whole_number(const char *text, long long max, long long *out)
@@ -88,24 +95,39 @@ static int parse(int argc, char **argv, struct settings_given *g)
 {
     struct option longs[N_OPTIONS + 1] = {{0}};
     for (int i = 0; i < N_OPTIONS; i++) /* "-e" is short; "--e" works as well */
-        longs[i] = (struct option){options[i].name, options[i].value ? required_argument : no_argument, NULL, (int)options[i].id};
+        longs[i] =
+            (struct option){options[i].name, options[i].value ? required_argument : no_argument,
+                            NULL, (int)options[i].id};
     int c;
     long long n;
     opterr = 0;
     while ((c = getopt_long(argc, argv, ":e:hV", longs, NULL)) != -1) {
         char more;
         switch (c) {
-        case OPT_PLAIN: g->plain = true; break;
-        case OPT_BATCH: g->batch = optarg; break;
+        case OPT_PLAIN:
+            g->plain = true;
+            break;
+        case OPT_BATCH:
+            g->batch = optarg;
+            break;
         case 'e':
-        case OPT_E: g->command[g->n_command++] = optarg; break;
-        case OPT_JSON: g->json = true; break;
+        case OPT_E:
+            g->command[g->n_command++] = optarg;
+            break;
+        case OPT_JSON:
+            g->json = true;
+            break;
         case OPT_SCREEN:
-            if (sscanf(optarg, "%4dx%4d%c", &g->cols, &g->rows, &more) != 2 || g->cols < 1 || g->cols > 500 || g->rows < 1 || g->rows > 200)
+            if (sscanf(optarg, "%4dx%4d%c", &g->cols, &g->rows, &more) != 2 || g->cols < 1 ||
+                g->cols > 500 || g->rows < 1 || g->rows > 200)
                 return wrong("--screen takes columns x rows, 1x1 to 500x200, not", optarg) + 1;
             break;
-        case OPT_SNAP: g->snap = optarg; break;
-        case OPT_DATA: g->data = optarg; break;
+        case OPT_SNAP:
+            g->snap = optarg;
+            break;
+        case OPT_DATA:
+            g->data = optarg;
+            break;
         case OPT_SEED:
             if (!whole_number(optarg, 9007199254740991, &n))
                 return wrong("--seed takes a whole number, not", optarg) + 1;
@@ -126,13 +148,21 @@ static int parse(int argc, char **argv, struct settings_given *g)
             g->color = optarg;
             break;
         }
-        case OPT_NO_MOUSE: g->no_mouse = true; break;
+        case OPT_NO_MOUSE:
+            g->no_mouse = true;
+            break;
         case OPT_VERSION:
-        case 'V': version(); return 1;
+        case 'V':
+            version();
+            return 1;
         case OPT_HELP:
-        case 'h': usage(stdout); return 1;
-        case ':': return wrong("a value is missing after", argv[optind - 1]) + 1;
-        default: return wrong("unknown option", argv[optind - 1]) + 1;
+        case 'h':
+            usage(stdout);
+            return 1;
+        case ':':
+            return wrong("a value is missing after", argv[optind - 1]) + 1;
+        default:
+            return wrong("unknown option", argv[optind - 1]) + 1;
         }
     }
     if (optind < argc)
@@ -167,7 +197,8 @@ static void quoted(const char *s, char *buf, size_t size)
 }
 
 static const char start_line[] = "data plant bazaar; model new sasrec; train";
-static const char demo_line[] = "data plant bazaar; model new sasrec; train epochs=5; eval; seq from s:7201 upto=5; predict";
+static const char demo_line[] = "data plant bazaar; model new sasrec; train epochs=5; eval; "
+                                "seq from s:7201 upto=5; predict";
 
 static int run(struct settings_given *g, struct app *a)
 {
@@ -188,7 +219,13 @@ static int run(struct settings_given *g, struct app *a)
     bool in_tty = isatty(STDIN_FILENO), out_tty = isatty(STDOUT_FILENO);
     const char *term = getenv("TERM");
     bool has_rc = config_path(PLACE_CONFIG, "rc", false, rc, sizeof rc) && is_file(rc);
-    struct headless h = {.app = a, .json = g->json, .echo = true, .command = line, .batch = g->batch, .cols = g->cols, .rows = g->rows,
+    struct headless h = {.app = a,
+                         .json = g->json,
+                         .echo = true,
+                         .command = line,
+                         .batch = g->batch,
+                         .cols = g->cols,
+                         .rows = g->rows,
                          .snap = g->snap};
     if (g->n_command || g->batch) {
         headless_signals(a);
@@ -197,10 +234,14 @@ static int run(struct settings_given *g, struct app *a)
         headless_signals(a);
         if (in_tty) {
             if (!has_rc && !g->data && !g->json)
-                fprintf(stderr, "seqlab %s, line mode.  Try: %s epochs=5   or: help\n", SEQLAB_VERSION, start_line);
+                fprintf(stderr, "seqlab %s, line mode.  Try: %s epochs=5   or: help\n",
+                        SEQLAB_VERSION, start_line);
             status = plain_run(a, g->json, has_rc ? rc : NULL, n ? line : NULL);
         } else {
-            int c = g->plain ? 'x' : getc(stdin); /* nobody there and nothing to do: show what it is about */
+            int c =
+                g->plain
+                    ? 'x'
+                    : getc(stdin); /* nobody there and nothing to do: show what it is about */
             if (c == EOF && !n) {
                 line[n++] = demo_line;
             } else {

@@ -37,7 +37,8 @@ enum status run_trainer(struct app *a, int slot, struct trainer **out, struct er
         s->learner = NULL;
         trainer_set_history(s->trainer, s->history);
         int64_t every = (int64_t)setting(a, SETTING_EVAL_EVERY);
-        struct train_cmd c = {.kind = TC_EVERY, .n = every ? every : run_steps_per_epoch(a, slot)};
+        struct train_cmd c = {.kind = TC_EVERY,
+                              .n = every ? every : run_steps_per_epoch(a, slot)};
         if (!trainer_post(s->trainer, &c))
             return err_set(err, ST_STATE, "the run takes no commands");
     }
@@ -45,7 +46,8 @@ enum status run_trainer(struct app *a, int slot, struct trainer **out, struct er
     return ST_OK;
 }
 
-enum status run_post(struct app *a, int slot, enum train_cmd_kind kind, int64_t n, const char *text, struct err *err)
+enum status run_post(struct app *a, int slot, enum train_cmd_kind kind, int64_t n,
+                     const char *text, struct err *err)
 {
     struct trainer *t;
     enum status st = run_trainer(a, slot, &t, err);
@@ -54,7 +56,8 @@ enum status run_post(struct app *a, int slot, enum train_cmd_kind kind, int64_t 
     struct train_cmd c = {.kind = kind, .n = n};
     if (text) {
         if (strlen(text) >= sizeof c.text) {
-            err_set(err, ST_ARG, "this text is too long (%d bytes at most)", (int)sizeof c.text - 1);
+            err_set(err, ST_ARG, "this text is too long (%d bytes at most)",
+                    (int)sizeof c.text - 1);
             return err_hint(err, "bad-value", NULL), ST_ARG;
         }
         snprintf(c.text, sizeof c.text, "%s", text);
@@ -82,8 +85,9 @@ static void progress(struct app *a, int slot, struct cmd_out *out)
     const struct snapshot *s = app_snapshot(a, slot);
     const struct eval_result *e = &a->slots[slot].valid;
     char loss[FMT_NUM], hr[FMT_NUM], ndcg[FMT_NUM];
-    out_note(out, "step %lld epoch %d  loss %s  valid HR@%d %s  NDCG@%d %s", (long long)e->step, (int)s->epoch, fmt_num(loss, s->loss),
-             (int)e->k, fmt_num(hr, e->hr), (int)e->k, fmt_num(ndcg, e->ndcg));
+    out_note(out, "step %lld epoch %d  loss %s  valid HR@%d %s  NDCG@%d %s", (long long)e->step,
+             (int)s->epoch, fmt_num(loss, s->loss), (int)e->k, fmt_num(hr, e->hr), (int)e->k,
+             fmt_num(ndcg, e->ndcg));
 }
 
 enum status run_wait(struct app *a, int slot, struct cmd_out *out, struct err *err)
@@ -98,7 +102,8 @@ enum status run_wait(struct app *a, int slot, struct cmd_out *out, struct err *e
         if (s->valid.n && s->valid.step != shown)
             progress(a, slot, out);
         for (; log_at != a->log_at; log_at = (log_at + 1) % LOG_LINES)
-            if (a->log[log_at].kind == LOG_ERROR || strncmp(a->log[log_at].text, "break", 5) == 0)
+            if (a->log[log_at].kind == LOG_ERROR ||
+                strncmp(a->log[log_at].text, "break", 5) == 0)
                 out_note(out, "@%lld %s", (long long)a->log[log_at].step, a->log[log_at].text);
         if (rests)
             break;
@@ -118,7 +123,8 @@ enum status run_wait(struct app *a, int slot, struct cmd_out *out, struct err *e
         return snap->err.code ? snap->err.code : ST_STATE;
     }
     if (cancelled || a->cancel) {
-        err_set(err, ST_CANCELLED, "interrupted; the run is paused at step %lld", (long long)app_step(a, slot));
+        err_set(err, ST_CANCELLED, "interrupted; the run is paused at step %lld",
+                (long long)app_step(a, slot));
         return err_hint(err, "cancelled", "Try: resume"), ST_CANCELLED;
     }
     return ST_OK;
@@ -130,9 +136,11 @@ enum status run_to(struct app *a, int slot, int64_t goal, struct cmd_out *out, s
     return st == ST_OK ? run_wait(a, slot, out, err) : st;
 }
 
-enum status run_evaluate(struct app *a, struct weights *w, const struct eval_spec *spec, struct eval_result *out, struct err *err)
+enum status run_evaluate(struct app *a, struct weights *w, const struct eval_spec *spec,
+                         struct eval_result *out, struct err *err)
 {
-    struct pool *p = app_running_slot(a) < 0 ? a->pool : NULL; /* a run has the workers to itself */
+    struct pool *p =
+        app_running_slot(a) < 0 ? a->pool : NULL; /* a run has the workers to itself */
     return eval_run(w, spec, p, &a->cancel, out, err);
 }
 
@@ -150,7 +158,8 @@ static enum status metric(struct app *a, const struct quantity *q, double *v, st
         struct eval_spec spec;
         eval_defaults(&spec, a->split);
         spec.k = q->k;
-        bool whole = s->valid.n == eval_count(a->split, &spec) && s->valid.step == step && s->valid.k == q->k;
+        bool whole = s->valid.n == eval_count(a->split, &spec) && s->valid.step == step &&
+                     s->valid.k == q->k;
         enum status st = whole ? ST_OK : app_weights_at(a, a->slot, STEP_LIVE, &w, err);
         if (whole)
             r = s->valid;
@@ -162,7 +171,10 @@ static enum status metric(struct app *a, const struct quantity *q, double *v, st
         a->asked = r;
         a->asked_slot = a->slot;
     }
-    *v = q->kind == Q_HR ? r.hr : q->kind == Q_NDCG ? r.ndcg : q->kind == Q_MRR ? r.mrr : r.logloss;
+    *v = q->kind == Q_HR     ? r.hr
+         : q->kind == Q_NDCG ? r.ndcg
+         : q->kind == Q_MRR  ? r.mrr
+                             : r.logloss;
     return ST_OK;
 }
 
@@ -195,7 +207,8 @@ static enum status quantity(struct app *a, const struct quantity *q, double *v, 
     return ST_OK;
 }
 
-enum status run_condition(struct app *a, const struct condition *c, bool *holds, double *value, struct err *err)
+enum status run_condition(struct app *a, const struct condition *c, bool *holds, double *value,
+                          struct err *err)
 {
     const struct snapshot *s = app_snapshot(a, a->slot);
     enum status st = ST_OK;

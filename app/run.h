@@ -6,7 +6,8 @@
 
 /* The slot's trainer, started when the learner rests.  no-model, busy (another slot runs) and baselines are refused. */
 enum status run_trainer(struct app *a, int slot, struct trainer **out, struct err *err);
-enum status run_post(struct app *a, int slot, enum train_cmd_kind kind, int64_t n, const char *text, struct err *err);
+enum status run_post(struct app *a, int slot, enum train_cmd_kind kind, int64_t n,
+                     const char *text, struct err *err);
 /* Waits until the run rests: paused, done or failed.  One note a validation.  ST_NUMERIC when it diverged, ST_CANCELLED on a.cancel (the run
  * is paused then). */
 enum status run_wait(struct app *a, int slot, struct cmd_out *out, struct err *err);
@@ -14,10 +15,12 @@ enum status run_wait(struct app *a, int slot, struct cmd_out *out, struct err *e
 enum status run_to(struct app *a, int slot, int64_t goal, struct cmd_out *out, struct err *err);
 int64_t run_steps_per_epoch(struct app *a, int slot);
 /* Evaluates now, on this thread (with the pool when no run has it). */
-enum status run_evaluate(struct app *a, struct weights *w, const struct eval_spec *spec, struct eval_result *out, struct err *err);
+enum status run_evaluate(struct app *a, struct weights *w, const struct eval_spec *spec,
+                         struct eval_result *out, struct err *err);
 /* Value of a quantity of a condition for the current slot; hr@k, ndcg@k and mrr: the last `eval` of this model and step, else a fresh one
  * on validation. */
 struct condition;
-enum status run_condition(struct app *a, const struct condition *c, bool *holds, double *value, struct err *err);
+enum status run_condition(struct app *a, const struct condition *c, bool *holds, double *value,
+                          struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* Words become typed, range-checked values; accessors of a call.  Text of errors: ui-design 7.7. */
+/* Words become typed, range-checked values; text of errors: ui-design 7.7. */
 #include "app/cmd/call.h"
 #include "app/cmd/condition.h"
 #include "app/cmd/settings.h"
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 bool is_prefix(const char *p, const char *s)
 {
@@ -35,14 +34,16 @@ static bool integer(const char *s, int64_t *out)
     return true;
 }
 
-enum status arg_number(const char *name, const char *text, bool whole, double min, double max, double *out, struct err *err)
+enum status arg_number(const char *name, const char *text, bool whole, double min, double max,
+                       double *out, struct err *err)
 {
     char *end;
     errno = 0;
     double v = strtod(text, &end);
     /* strtod also reads "0x10", "inf" and "nan": nobody means these here. */
     if (end == text || *end || !isfinite(v) || strpbrk(text, "xXpPnN")) {
-        err_set(err, ST_ARG, "%s must be a %snumber, got \"%.40s\"", name, whole ? "whole " : "", text);
+        err_set(err, ST_ARG, "%s must be a %snumber, got \"%.40s\"", name,
+                whole ? "whole " : "", text);
         return err_hint(err, "bad-value", NULL), ST_ARG;
     }
     bool bounded = min != 0 || max != 0;
@@ -88,7 +89,8 @@ static bool same_name(const char *a, const char *b)
     return *a == *b;
 }
 
-static enum status item_by_name(const struct app *a, const char *name, int32_t *item, struct err *err)
+static enum status item_by_name(const struct app *a, const char *name, int32_t *item,
+                                struct err *err)
 {
     const struct dataset *ds = a->ds;
     *item = *name ? dataset_find_item(ds, name) : 0;
@@ -115,7 +117,8 @@ static enum status item_by_name(const struct app *a, const char *name, int32_t *
             if (pass == 0 ? !begins : begins || edit_distance(name, cand, 2) > 2)
                 continue;
             char clean[32];
-            int w = snprintf(near + n, sizeof near - n, "%s%s (%d)", found ? ", " : "near: ", inert(clean, sizeof clean, cand), (int)i);
+            int w = snprintf(near + n, sizeof near - n, "%s%s (%d)",
+                             found ? ", " : "near: ", inert(clean, sizeof clean, cand), (int)i);
             if (w < 0 || (size_t)w >= sizeof near - n) {
                 near[n] = '\0';
                 break;
@@ -125,10 +128,12 @@ static enum status item_by_name(const struct app *a, const char *name, int32_t *
         }
     if (found)
         return err_hint(err, "bad-item", "%s", near), ST_ARG;
-    return err_hint(err, "bad-item", "Try: find %.24s, or: data info", *name ? name : "NAME"), ST_ARG;
+    return err_hint(err, "bad-item", "Try: find %.24s, or: data info", *name ? name : "NAME"),
+           ST_ARG;
 }
 
-enum status arg_item(const struct app *a, const struct lex_part *p, int32_t *item, struct err *err)
+enum status arg_item(const struct app *a, const struct lex_part *p, int32_t *item,
+                     struct err *err)
 {
     if (need_data(a, err) != ST_OK)
         return ST_STATE;
@@ -143,8 +148,11 @@ enum status arg_item(const struct app *a, const struct lex_part *p, int32_t *ite
                 err_set(err, ST_ARG, "0 is padding, items are 1..%d", (int)a->ds->n_items);
                 return err_hint(err, "bad-item", "Try: data info"), ST_ARG;
             }
-            err_set(err, ST_ARG, "%lld is not in 1..%d (data %.60s)", (long long)v, (int)a->ds->n_items, a->ds->name);
-            return err_hint(err, "bad-item", "Try /%lld or: data info", (long long)(v < 0 ? -v : v)), ST_ARG;
+            err_set(err, ST_ARG, "%lld is not in 1..%d (data %.60s)", (long long)v,
+                    (int)a->ds->n_items, a->ds->name);
+            return err_hint(err, "bad-item", "Try /%lld or: data info",
+                            (long long)(v < 0 ? -v : v)),
+                   ST_ARG;
         }
         return *item = (int32_t)v, ST_OK;
     }
@@ -160,21 +168,24 @@ enum status arg_item(const struct app *a, const struct lex_part *p, int32_t *ite
     return st;
 }
 
-static enum status session_number(const struct app *a, const char *text, int64_t *out, struct err *err)
+static enum status session_number(const struct app *a, const char *text, int64_t *out,
+                                  struct err *err)
 {
     if (need_data(a, err) != ST_OK)
         return ST_STATE;
     const char *d = is_prefix("s:", text) ? text + 2 : *text == 's' ? text + 1 : text;
     int64_t v;
     if (!digits(d) || !integer(d, &v) || v < 1 || v > a->ds->n_sessions) {
-        err_set(err, ST_ARG, "\"%.40s\" is not a session: they are s:1..s:%d", text, (int)a->ds->n_sessions);
+        err_set(err, ST_ARG, "\"%.40s\" is not a session: they are s:1..s:%d", text,
+                (int)a->ds->n_sessions);
         return err_hint(err, "bad-value", "Try: data show s:1"), ST_ARG;
     }
     *out = v - 1;
     return ST_OK;
 }
 
-static enum status sequence_add(struct sequence *s, const int32_t *item, int32_t n, struct err *err)
+static enum status sequence_add(struct sequence *s, const int32_t *item, int32_t n,
+                                struct err *err)
 {
     if (n > SEQ_MAX - s->n) {
         err_set(err, ST_ARG, "a sequence has at most %d items", SEQ_MAX);
@@ -185,7 +196,8 @@ static enum status sequence_add(struct sequence *s, const int32_t *item, int32_t
     return ST_OK;
 }
 
-static enum status sequence_part(const struct app *a, const struct lex_part *p, struct sequence *s, struct err *err)
+static enum status sequence_part(const struct app *a, const struct lex_part *p,
+                                 struct sequence *s, struct err *err)
 {
     bool bare = !p->quoted && !p->at;
     if (bare && strcmp(p->text, "$") == 0) {
@@ -229,7 +241,8 @@ static bool side_ok(const char *s)
 {
     if (s[0] < 'A' || s[0] > 'Z')
         return false;
-    return !s[1] || (s[1] == '@' && (digits(s + 2) || strcmp(s + 2, "live") == 0 || strcmp(s + 2, "best") == 0));
+    return !s[1] || (s[1] == '@' && (digits(s + 2) || strcmp(s + 2, "live") == 0 ||
+                                     strcmp(s + 2, "best") == 0));
 }
 
 /* ---- binding ---- */
@@ -265,7 +278,8 @@ static void list_choices(const char *const *choices, char *buf, size_t size)
     }
 }
 
-static enum status bad_choice(const char *what, const char *text, const char *const *choices, struct err *err)
+static enum status bad_choice(const char *what, const char *text, const char *const *choices,
+                              struct err *err)
 {
     struct suggest s;
     suggest_begin(&s, text);
@@ -304,7 +318,8 @@ static enum status value(struct binder *b, struct arg_value *v, const struct lex
     switch (arg->type) {
     case ARG_INT:
     case ARG_FLOAT: {
-        enum status st = arg_number(arg->name, p->text, arg->type == ARG_INT, arg->min, arg->max, &v->num, err);
+        enum status st = arg_number(arg->name, p->text, arg->type == ARG_INT, arg->min,
+                                    arg->max, &v->num, err);
         v->i = st == ST_OK ? (int64_t)v->num : 0;
         return st;
     }
@@ -326,13 +341,15 @@ static enum status value(struct binder *b, struct arg_value *v, const struct lex
         if (strcmp(p->text, "cursor") == 0)
             k = a->cursor + 1;
         else if (!integer(p->text, &k)) {
-            err_set(err, ST_ARG, "\"%.40s\" is not a position: 1 is the oldest, -1 the newest", p->text);
+            err_set(err, ST_ARG, "\"%.40s\" is not a position: 1 is the oldest, -1 the newest",
+                    p->text);
             return err_hint(err, "bad-position", NULL), ST_ARG;
         }
         if (k < 0)
             k += n + 1;
         if (k < 1 || k > n) {
-            err_set(err, ST_ARG, "position %.20s is outside the sequence (%d items)", p->text, (int)n);
+            err_set(err, ST_ARG, "position %.20s is outside the sequence (%d items)", p->text,
+                    (int)n);
             return err_hint(err, "bad-position", n ? NULL : "Try: seq 12 87 3"), ST_ARG;
         }
         return v->i = k - 1, ST_OK;
@@ -359,19 +376,24 @@ static enum status value(struct binder *b, struct arg_value *v, const struct lex
         for (int i = 0; names[i]; i++)
             if (strcmp(names[i], p->text) == 0)
                 return v->i = i, ST_OK;
-        enum status st = bad_choice(arg->type == ARG_MODEL ? "the model" : "the world", p->text, names, err);
+        enum status st =
+            bad_choice(arg->type == ARG_MODEL ? "the model" : "the world", p->text, names, err);
         return st;
     }
     case ARG_TIME:
         if (time_ok(p->text))
             return ST_OK;
         err_set(err, ST_ARG, "\"%.40s\" is not a time", p->text);
-        return err_hint(err, "bad-value", "live, first, best, next, prev, a step number, +N or -N"), ST_ARG;
+        return err_hint(err, "bad-value",
+                        "live, first, best, next, prev, a step number, +N or -N"),
+               ST_ARG;
     case ARG_SIDE:
         if (side_ok(p->text))
             return ST_OK;
         err_set(err, ST_ARG, "\"%.40s\" is not a side", p->text);
-        return err_hint(err, "bad-value", "A slot, or a slot at a time: A, A@200, A@live, A@best"), ST_ARG;
+        return err_hint(err, "bad-value",
+                        "A slot, or a slot at a time: A, A@200, A@live, A@best"),
+               ST_ARG;
     case ARG_CONDITION: {
         struct condition c;
         return condition_parse(&c, p->text, err);
@@ -382,7 +404,8 @@ static enum status value(struct binder *b, struct arg_value *v, const struct lex
     }
     case ARG_METRIC: {
         struct quantity q;
-        if (quantity_parse(&q, p->text, NULL) == ST_OK && (q.kind == Q_HR || q.kind == Q_NDCG || q.kind == Q_MRR)) {
+        if (quantity_parse(&q, p->text, NULL) == ST_OK &&
+            (q.kind == Q_HR || q.kind == Q_NDCG || q.kind == Q_MRR)) {
             v->i = q.kind;
             return ST_OK;
         }
@@ -399,7 +422,8 @@ static enum status value(struct binder *b, struct arg_value *v, const struct lex
     case ARG_KEY:
     case ARG_COMMAND:
     case ARG_PAIR:
-        if (!p->text[0] && arg->type != ARG_TEXT && arg->type != ARG_PAIR && arg->type != ARG_COMMAND) {
+        if (!p->text[0] && arg->type != ARG_TEXT && arg->type != ARG_PAIR &&
+            arg->type != ARG_COMMAND) {
             err_set(err, ST_ARG, "%s is empty", arg->name);
             return err_hint(err, "bad-value", NULL), ST_ARG;
         }
@@ -412,7 +436,8 @@ static enum status value(struct binder *b, struct arg_value *v, const struct lex
     return ST_OK;
 }
 
-static struct arg_value *push(struct binder *b, const struct cmd_arg *arg, const struct token *t)
+static struct arg_value *push(struct binder *b, const struct cmd_arg *arg,
+                              const struct token *t)
 {
     struct arg_value *v = &b->v[b->n++];
     *v = (struct arg_value){.arg = arg, .text = t->value, .col = t->col, .len = t->len};
@@ -435,14 +460,16 @@ static const struct cmd_arg *find_type(const struct cmd_def *d, enum arg_type ty
     return NULL;
 }
 
-static enum status bind_option(struct binder *b, const struct cmd_arg *arg, const struct token *t)
+static enum status bind_option(struct binder *b, const struct cmd_arg *arg,
+                               const struct token *t)
 {
     for (int i = 0; i < b->n; i++)
         if (b->v[i].arg == arg && !arg->repeats) {
             err_set(b->err, ST_ARG, "%s= is given twice", arg->name);
             return blame(b, t->col, t->len, (err_hint(b->err, "bad-value", NULL), ST_ARG));
         }
-    struct lex_part whole = {t->value, t->value_col, t->col + t->len - t->value_col, t->quoted, false};
+    struct lex_part whole = {t->value, t->value_col, t->col + t->len - t->value_col, t->quoted,
+                             false};
     if (arg->type == ARG_SEQUENCE) {
         struct arg_value *v = push(b, arg, t);
         struct sequence *s = arena_alloc(b->mem, sizeof *s);
@@ -481,7 +508,8 @@ static enum status bind_edit(struct binder *b, const struct cmd_arg *arg, const 
     char pos[24];
     if (!eq || n == 0 || n >= sizeof pos || !eq[1]) {
         err_set(b->err, ST_ARG, "\"%.40s\" is not POS=ITEM", t->text);
-        return blame(b, t->col, t->len, (err_hint(b->err, "bad-value", "Try: whatif 2=45"), ST_ARG));
+        return blame(b, t->col, t->len,
+                     (err_hint(b->err, "bad-value", "Try: whatif 2=45"), ST_ARG));
     }
     memcpy(pos, t->text, n);
     pos[n] = '\0';
@@ -493,7 +521,8 @@ static enum status bind_edit(struct binder *b, const struct cmd_arg *arg, const 
         return blame(b, t->col, (int32_t)n, st);
     const char *item_text = eq + 1;
     bool at = *item_text == '@';
-    struct lex_part ip = {item_text + at, t->col + (int32_t)n + 1, t->len - (int32_t)n - 1, b->line[t->col + (int32_t)n + 1] == '"', at};
+    struct lex_part ip = {item_text + at, t->col + (int32_t)n + 1, t->len - (int32_t)n - 1,
+                          b->line[t->col + (int32_t)n + 1] == '"', at};
     int32_t item;
     st = arg_item(b->a, &ip, &item, b->err);
     if (st != ST_OK)
@@ -508,18 +537,26 @@ static bool fits(struct binder *b, const struct cmd_arg *arg, const struct token
 {
     int64_t v;
     switch (arg->type) {
-    case ARG_INT: return integer(t->text, &v) || (t->text[0] && strspn(t->text, "0123456789.-+eE") == strlen(t->text));
-    case ARG_FLOAT: return t->text[0] && strspn(t->text, "0123456789.-+eE") == strlen(t->text);
-    case ARG_FLAG: return !t->quoted && strcmp(t->text, arg->name) == 0;
-    case ARG_EDIT: return !t->quoted && strchr(t->text, '=');
-    case ARG_SLOT: return t->text[0] >= 'A' && t->text[0] <= 'Z' && !t->text[1];
+    case ARG_INT:
+        return integer(t->text, &v) ||
+               (t->text[0] && strspn(t->text, "0123456789.-+eE") == strlen(t->text));
+    case ARG_FLOAT:
+        return t->text[0] && strspn(t->text, "0123456789.-+eE") == strlen(t->text);
+    case ARG_FLAG:
+        return !t->quoted && strcmp(t->text, arg->name) == 0;
+    case ARG_EDIT:
+        return !t->quoted && strchr(t->text, '=');
+    case ARG_SLOT:
+        return t->text[0] >= 'A' && t->text[0] <= 'Z' && !t->text[1];
     case ARG_CHOICE:
         for (int i = 0; arg->choices[i]; i++)
             if (strcmp(arg->choices[i], t->text) == 0)
                 return true;
         return false;
-    default: return !t->key || arg->type == ARG_CONDITION || arg->type == ARG_TEXT || arg->type == ARG_PATH || arg->type == ARG_TENSOR ||
-                    arg->type == ARG_COMMAND || arg->type == ARG_DATASET;
+    default:
+        return !t->key || arg->type == ARG_CONDITION || arg->type == ARG_TEXT ||
+               arg->type == ARG_PATH || arg->type == ARG_TENSOR || arg->type == ARG_COMMAND ||
+               arg->type == ARG_DATASET;
     }
     (void)b;
 }
@@ -549,10 +586,17 @@ static enum status bad_usage(struct binder *b, const char *what, const char *wor
     return err_hint(b->err, "usage", "Use: %.80s", usage), ST_ARG;
 }
 
-enum status call_bind(struct cmd_call *out, struct app *a, const struct cmd_def *def, const struct lex_command *c, int words,
-                      const char *line, bool strict, struct arena *mem, struct place *where, struct err *err)
+enum status call_bind(struct cmd_call *out, struct app *a, const struct cmd_def *def,
+                      const struct lex_command *c, int words, const char *line, bool strict,
+                      struct arena *mem, struct place *where, struct err *err)
 {
-    struct binder b = {.a = a, .def = def, .line = line, .strict = strict, .mem = mem, .where = where, .err = err};
+    struct binder b = {.a = a,
+                       .def = def,
+                       .line = line,
+                       .strict = strict,
+                       .mem = mem,
+                       .where = where,
+                       .err = err};
     b.max = 1;
     for (int i = words; i < c->n; i++)
         b.max += c->token[i].n_part + 1;
@@ -568,9 +612,12 @@ enum status call_bind(struct cmd_call *out, struct app *a, const struct cmd_def 
     enum status st;
     for (int i = words; i < c->n; i++) {
         const struct token *t = &c->token[i];
-        if (next && next->name && next->type == ARG_COMMAND && !next->option) { /* the rest of the command, as typed */
+        if (next && next->name && next->type == ARG_COMMAND &&
+            !next->option) { /* the rest of the command, as typed */
             struct arg_value *v = push(&b, next, t);
-            v->text = c->n - i == 1 && t->quoted ? t->text : arena_printf(mem, "%.*s", (int)(c->to - t->col), line + t->col);
+            v->text = c->n - i == 1 && t->quoted
+                          ? t->text
+                          : arena_printf(mem, "%.*s", (int)(c->to - t->col), line + t->col);
             if (!v->text)
                 return err_nomem(err, 80, "a command");
             v->len = c->to - t->col;
@@ -584,7 +631,8 @@ enum status call_bind(struct cmd_call *out, struct app *a, const struct cmd_def 
                 return st;
             continue;
         }
-        const struct cmd_arg *flag = !t->quoted && !t->key ? find_arg(def, t->text, false) : NULL;
+        const struct cmd_arg *flag =
+            !t->quoted && !t->key ? find_arg(def, t->text, false) : NULL;
         if (flag && flag->type == ARG_FLAG && flag->optional) {
             push(&b, flag, t)->i = 1;
             continue;
@@ -607,7 +655,8 @@ enum status call_bind(struct cmd_call *out, struct app *a, const struct cmd_def 
             take = p;
             break;
         }
-        if (t->key && (!take || (pair && take->type != ARG_EDIT && take->type != ARG_CONDITION && take->type != ARG_TEXT))) {
+        if (t->key && (!take || (pair && take->type != ARG_EDIT &&
+                                 take->type != ARG_CONDITION && take->type != ARG_TEXT))) {
             if (!pair)
                 return bad_key(&b, t);
             struct arg_value *v = push(&b, pair, t);
@@ -633,11 +682,13 @@ enum status call_bind(struct cmd_call *out, struct app *a, const struct cmd_def 
             }
             for (int k = 0; k < t->n_part; k++) {
                 /* "12, 87": the comma ends a word, the part behind it is empty */
-                if (!t->part[k].text[0] && !t->part[k].quoted && !t->part[k].at && t->n_part > 1)
+                if (!t->part[k].text[0] && !t->part[k].quoted && !t->part[k].at &&
+                    t->n_part > 1)
                     continue;
                 st = sequence_part(a, &t->part[k], seq, err);
                 if (st != ST_OK)
-                    return blame(&b, t->part[k].len ? t->part[k].col : t->col, t->part[k].len ? t->part[k].len : t->len, st);
+                    return blame(&b, t->part[k].len ? t->part[k].col : t->col,
+                                 t->part[k].len ? t->part[k].len : t->len, st);
             }
             continue;
         }
@@ -677,91 +728,4 @@ enum status call_bind(struct cmd_call *out, struct app *a, const struct cmd_def 
     out->n = b.n;
     out->v = b.v;
     return ST_OK;
-}
-
-/* ---- accessors ---- */
-
-static const struct arg_value *get(const struct cmd_call *c, const char *name, int i)
-{
-    for (int k = 0; k < c->n; k++)
-        if (strcasecmp(c->v[k].arg->name, name) == 0 && i-- == 0) /* SESSION or session */
-            return &c->v[k];
-    return NULL;
-}
-
-bool call_has(const struct cmd_call *c, const char *name)
-{
-    return get(c, name, 0) != NULL;
-}
-
-int64_t call_int(const struct cmd_call *c, const char *name, int64_t def)
-{
-    const struct arg_value *v = get(c, name, 0);
-    return v ? v->i : def;
-}
-
-int64_t call_int_at(const struct cmd_call *c, const char *name, int i)
-{
-    const struct arg_value *v = get(c, name, i);
-    return v ? v->i : 0;
-}
-
-double call_num(const struct cmd_call *c, const char *name, double def)
-{
-    const struct arg_value *v = get(c, name, 0);
-    return v ? v->num : def;
-}
-
-const char *call_text(const struct cmd_call *c, const char *name, const char *def)
-{
-    const struct arg_value *v = get(c, name, 0);
-    return v ? v->text : def;
-}
-
-const struct sequence *call_seq(const struct cmd_call *c, const char *name)
-{
-    const struct arg_value *v = get(c, name, 0);
-    return v ? v->seq : NULL;
-}
-
-int call_count(const struct cmd_call *c, const char *name)
-{
-    int n = 0;
-    while (get(c, name, n))
-        n++;
-    return n;
-}
-
-const char *call_at(const struct cmd_call *c, const char *name, int i)
-{
-    const struct arg_value *v = get(c, name, i);
-    return v ? v->text : NULL;
-}
-
-const char *call_key_at(const struct cmd_call *c, const char *name, int i)
-{
-    const struct arg_value *v = get(c, name, i);
-    return v ? v->key : NULL;
-}
-
-const struct cmd_def *call_def(const struct cmd_call *c)
-{
-    return c->def;
-}
-
-const char *call_line(const struct cmd_call *c)
-{
-    return c->line;
-}
-
-bool call_is_strict(const struct cmd_call *c)
-{
-    return c->strict;
-}
-
-void call_blame(const struct cmd_call *c, const char *name, struct cmd_out *o)
-{
-    const struct arg_value *v = get(c, name, 0);
-    if (v)
-        out_place(o, v->col, v->len);
 }

@@ -15,7 +15,8 @@
 
 const struct cmd_arg args_data_list[] = {{0}};
 
-enum status run_data_list(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_data_list(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
 {
     (void)a, (void)call, (void)err;
     json_t *worlds = json_array(), *formats = json_array();
@@ -23,13 +24,15 @@ enum status run_data_list(struct app *a, const struct cmd_call *call, struct cmd
     for (int i = 0; world_defs[i]; i++) {
         const struct world_def *d = world_defs[i];
         out_line(out, "  %-8s %5d sessions  %s", d->name, (int)d->sessions, d->planted);
-        json_array_append_new(worlds, json_pack("{s:s,s:s,s:s,s:i}", "name", d->name, "title", d->title, "planted", d->planted,
-                                                "sessions", (int)d->sessions));
+        json_array_append_new(worlds,
+                              json_pack("{s:s,s:s,s:s,s:i}", "name", d->name, "title", d->title,
+                                        "planted", d->planted, "sessions", (int)d->sessions));
     }
     out_line(out, "formats (data load FILE):");
     for (int i = 0; importer_defs[i]; i++) {
         out_line(out, "  %-10s %s", importer_defs[i]->name, importer_defs[i]->title);
-        json_array_append_new(formats, json_pack("{s:s,s:s}", "name", importer_defs[i]->name, "title", importer_defs[i]->title));
+        json_array_append_new(formats, json_pack("{s:s,s:s}", "name", importer_defs[i]->name,
+                                                 "title", importer_defs[i]->title));
     }
     json_object_set_new(out_json(out), "worlds", worlds);
     json_object_set_new(out_json(out), "formats", formats);
@@ -48,11 +51,13 @@ static void data_fields(const struct app *a, struct cmd_out *out)
 static void data_line(const struct app *a, struct cmd_out *out)
 {
     char ev[FMT_NUM], se[FMT_NUM];
-    out_line(out, "%s: %s sessions, %d items, %s events; split %s", a->ds->name, fmt_count(se, a->ds->n_sessions), (int)a->ds->n_items,
+    out_line(out, "%s: %s sessions, %d items, %s events; split %s", a->ds->name,
+             fmt_count(se, a->ds->n_sessions), (int)a->ds->n_items,
              fmt_count(ev, (double)a->ds->n_events), split_name(a->split->kind));
     data_fields(a, out);
 }
 
+// clang-format off
 static const char *const items_choices[] = {"144", "240", "480", NULL};
 const struct cmd_arg args_data_plant[] = {
     {.name = "WORLD", .type = ARG_WORLD, .doc = "which pattern"},
@@ -62,8 +67,10 @@ const struct cmd_arg args_data_plant[] = {
     {.name = "seed", .type = ARG_INT, .option = true, .optional = true, .min = 0, .max = 9e15, .doc = "default: the setting seed"},
     {0},
 };
+// clang-format on
 
-static enum status plant(struct app *a, const char *name, const struct world_opts *o, struct err *err)
+static enum status plant(struct app *a, const char *name, const struct world_opts *o,
+                         struct err *err)
 {
     struct dataset *ds = NULL;
     if (app_running_slot(a) >= 0 && !a->interactive) {
@@ -74,13 +81,15 @@ static enum status plant(struct app *a, const char *name, const struct world_opt
     return st == ST_OK ? app_set_data(a, ds, err) : st;
 }
 
-enum status run_data_plant(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_data_plant(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
 {
     static const int32_t sizes[] = {144, 240, 480};
     struct world_opts o = {
         .items = sizes[call_int(call, "items", 1)],
         .sessions = (int32_t)call_int(call, "sessions", 0),
-        .noise = call_has(call, "noise") ? (int32_t)lround(call_num(call, "noise", 0) * 1000) : -1,
+        .noise =
+            call_has(call, "noise") ? (int32_t)lround(call_num(call, "noise", 0) * 1000) : -1,
         .seed = (uint64_t)call_int(call, "seed", (int64_t)a->seed),
     };
     enum status st = plant(a, world_defs[call_int(call, "WORLD", 0)]->name, &o, err);
@@ -89,6 +98,7 @@ enum status run_data_plant(struct app *a, const struct cmd_call *call, struct cm
     return st;
 }
 
+// clang-format off
 const struct cmd_arg args_data_load[] = {
     {.name = "FILE", .type = ARG_DATASET, .doc = "a file, or the name of a world"},
     {.name = "format", .type = ARG_WORD, .option = true, .optional = true, .doc = "importer, see data list"},
@@ -100,6 +110,7 @@ const struct cmd_arg args_data_load[] = {
     {.name = "time", .type = ARG_WORD, .option = true, .optional = true, .doc = "tables: the column of times"},
     {0},
 };
+// clang-format on
 
 static bool load_progress(void *ctx, int64_t done, int64_t total)
 {
@@ -111,15 +122,18 @@ static bool load_progress(void *ctx, int64_t done, int64_t total)
 static void load_notes(const struct import_report *r, struct cmd_out *out)
 {
     if (r->blank + r->no_key + r->repaired > 0)
-        out_line(out, "%lld empty lines and %lld rows without user or item left out; %lld texts made harmless", (long long)r->blank,
-                 (long long)r->no_key, (long long)r->repaired);
+        out_line(out,
+                 "%lld empty lines and %lld rows without user or item left out; %lld texts "
+                 "made harmless",
+                 (long long)r->blank, (long long)r->no_key, (long long)r->repaired);
     if (r->names_from[0])
         out_line(out, "names of %d items from %s", (int)r->named, r->names_from);
     else if (r->names_problem[0])
         out_line(out, "no names: %s", r->names_problem);
 }
 
-enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
 {
     const char *what = call_text(call, "FILE", ""), *format = call_text(call, "format", NULL);
     for (int i = 0; world_defs[i]; i++)
@@ -140,7 +154,9 @@ enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd
     if (!known) {
         call_blame(call, "format", out);
         err_set(err, ST_ARG, "no format \"%.40s\"", format);
-        return err_hint(err, "bad-value", s.pick ? "Did you mean %s?" : "Try: data list", s.pick), ST_ARG;
+        return err_hint(err, "bad-value", s.pick ? "Did you mean %s?" : "Try: data list",
+                        s.pick),
+               ST_ARG;
     }
     struct import_opts o = {
         .session_gap_s = call_int(call, "gap", 0),
@@ -170,14 +186,18 @@ enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd
     if (st != ST_OK)
         return st;
     data_line(a, out);
-    out_line(out, "read %lld lines, %lld events; kept %lld (%lld repeats, %lld of rare items, %lld of short sessions left out)",
-             (long long)rep.lines, (long long)rep.events_in, (long long)rep.events_out, (long long)rep.dup, (long long)rep.dropped_rare,
-             (long long)rep.dropped_short);
+    out_line(out,
+             "read %lld lines, %lld events; kept %lld (%lld repeats, %lld of rare items, %lld "
+             "of short sessions left out)",
+             (long long)rep.lines, (long long)rep.events_in, (long long)rep.events_out,
+             (long long)rep.dup, (long long)rep.dropped_rare, (long long)rep.dropped_short);
     load_notes(&rep, out);
     json_object_set_new(out_json(out), "report",
-                        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "lines", (json_int_t)rep.lines, "events_in", (json_int_t)rep.events_in,
-                                  "events_out", (json_int_t)rep.events_out, "duplicates", (json_int_t)rep.dup, "dropped_rare",
-                                  (json_int_t)rep.dropped_rare, "dropped_short", (json_int_t)rep.dropped_short));
+                        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "lines", (json_int_t)rep.lines,
+                                  "events_in", (json_int_t)rep.events_in, "events_out",
+                                  (json_int_t)rep.events_out, "duplicates", (json_int_t)rep.dup,
+                                  "dropped_rare", (json_int_t)rep.dropped_rare, "dropped_short",
+                                  (json_int_t)rep.dropped_short));
     return ST_OK;
 }
 
@@ -189,11 +209,12 @@ static int by_length(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-static void info_scores(struct cmd_out *out, const char *name, double hr, double ndcg, double mrr, double logloss)
+static void info_scores(struct cmd_out *out, const char *name, double hr, double ndcg,
+                        double mrr, double logloss)
 {
     char h[FMT_NUM], n[FMT_NUM], m[FMT_NUM], l[FMT_NUM];
-    out_line(out, "%-9s HR@10 %s  NDCG@10 %s  MRR %s  log loss %s", name, fmt_num(h, hr), fmt_num(n, ndcg), fmt_num(m, mrr),
-             fmt_num(l, logloss));
+    out_line(out, "%-9s HR@10 %s  NDCG@10 %s  MRR %s  log loss %s", name, fmt_num(h, hr),
+             fmt_num(n, ndcg), fmt_num(m, mrr), fmt_num(l, logloss));
     json_t *j = json_object();
     json_object_set_new(j, "hr@10", json_num(hr));
     json_object_set_new(j, "ndcg@10", json_num(ndcg));
@@ -202,7 +223,8 @@ static void info_scores(struct cmd_out *out, const char *name, double hr, double
     json_object_set_new(out_json(out), name, j);
 }
 
-enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
 {
     (void)call;
     const struct dataset *ds = a->ds;
@@ -223,7 +245,8 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
         }
     }
     qsort(len, (size_t)ds->n_sessions, sizeof *len, by_length);
-    int32_t lo = ds->n_sessions ? len[0] : 0, mid = ds->n_sessions ? len[ds->n_sessions / 2] : 0,
+    int32_t lo = ds->n_sessions ? len[0] : 0,
+            mid = ds->n_sessions ? len[ds->n_sessions / 2] : 0,
             hi = ds->n_sessions ? len[ds->n_sessions - 1] : 0;
     free(len);
     char t[FMT_NUM];
@@ -233,9 +256,13 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     out_line(out, "items     %d   events %lld", (int)ds->n_items, (long long)ds->n_events);
     out_line(out, "length    min %d  median %d  max %d", (int)lo, (int)mid, (int)hi);
     out_line(out, "density   %s %%   repeats in session %s %%", fmt_num(t, 100 * density),
-             fmt_num((char[FMT_NUM]){0}, ds->n_events ? 100.0 * (double)repeats / (double)ds->n_events : 0));
-    out_line(out, "split     %s: %lld training events, %lld validation questions, %lld test questions", split_name(sp->kind),
-             (long long)sp->n_train_events, (long long)sp->n_valid, (long long)sp->n_test);
+             fmt_num((char[FMT_NUM]){0},
+                     ds->n_events ? 100.0 * (double)repeats / (double)ds->n_events : 0));
+    out_line(
+        out,
+        "split     %s: %lld training events, %lld validation questions, %lld test questions",
+        split_name(sp->kind), (long long)sp->n_train_events, (long long)sp->n_valid,
+        (long long)sp->n_test);
     out_line(out, "hash      %016llx", (unsigned long long)ds->hash);
     data_fields(a, out);
     char hash[20];
@@ -246,36 +273,47 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     out_int(out, "train_events", sp->n_train_events);
     out_int(out, "valid", sp->n_valid);
     out_int(out, "test", sp->n_test);
-    json_object_set_new(out_json(out), "length", json_pack("{s:i,s:i,s:i}", "min", (int)lo, "median", (int)mid, "max", (int)hi));
+    json_object_set_new(
+        out_json(out), "length",
+        json_pack("{s:i,s:i,s:i}", "min", (int)lo, "median", (int)mid, "max", (int)hi));
     if (ds->world) {
         const struct world_def *w = world_of(ds->world);
         const struct world_opts *o = world_options(ds->world);
-        out_line(out, "planted   %s (noise %s, seed %llu)", w->planted, fmt_short(t, o->noise / 1000.0), (unsigned long long)o->seed);
+        out_line(out, "planted   %s (noise %s, seed %llu)", w->planted,
+                 fmt_short(t, o->noise / 1000.0), (unsigned long long)o->seed);
         out_text(out, "planted", w->planted);
         out_int(out, "seed", (int64_t)o->seed);
         out_num(out, "noise", o->noise / 1000.0);
     }
     if (a->has_ceiling)
-        info_scores(out, "ceiling", a->valid_ceiling.hr10, a->valid_ceiling.ndcg10, a->valid_ceiling.mrr, a->valid_ceiling.logloss);
+        info_scores(out, "ceiling", a->valid_ceiling.hr10, a->valid_ceiling.ndcg10,
+                    a->valid_ceiling.mrr, a->valid_ceiling.logloss);
     if (a->base.ready) {
-        info_scores(out, "pop", a->base.pop.hr, a->base.pop.ndcg, a->base.pop.mrr, a->base.pop.logloss);
-        info_scores(out, "markov", a->base.markov.hr, a->base.markov.ndcg, a->base.markov.mrr, a->base.markov.logloss);
+        info_scores(out, "pop", a->base.pop.hr, a->base.pop.ndcg, a->base.pop.mrr,
+                    a->base.pop.logloss);
+        info_scores(out, "markov", a->base.markov.hr, a->base.markov.ndcg, a->base.markov.mrr,
+                    a->base.markov.logloss);
     }
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_data_show[] = {
     {.name = "SESSION", .type = ARG_SESSION, .doc = "s:1 is the first"},
     {0},
 };
+// clang-format on
 
-enum status run_data_show(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_data_show(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
 {
     const struct dataset *ds = a->ds;
     int32_t s = (int32_t)call_int(call, "SESSION", 0), n = dataset_len(ds, s);
     if (a->ui && out_form(out) == OUT_MESSAGE && ui_view(a, "sessions"))
         return ui_show(a, "sessions", call, err);
-    const char *part = a->split->part[s] != PART_TRAIN ? ", held out" : a->split->kind == SPLIT_SESSIONS ? ", training" : "";
+    const char *part = a->split->part[s] != PART_TRAIN    ? ", held out"
+                       : a->split->kind == SPLIT_SESSIONS ? ", training"
+                                                          : "";
     json_t *items = json_array();
     out_line(out, "s:%d  %d items%s", (int)s + 1, (int)n, part);
     for (int32_t i = 0; i < n; i++) {
@@ -286,7 +324,10 @@ enum status run_data_show(struct app *a, const struct cmd_call *call, struct cmd
         out_line(out, "%4d  %-28s %s", (int)i + 1, text, flag);
         json_t *j = json_object();
         json_object_set_new(j, "id", json_integer(ds->item[e]));
-        json_object_set_new(j, "name", ds->item_name && ds->item_name[ds->item[e]] ? json_text(ds->item_name[ds->item[e]]) : json_null());
+        json_object_set_new(j, "name",
+                            ds->item_name && ds->item_name[ds->item[e]]
+                                ? json_text(ds->item_name[ds->item[e]])
+                                : json_null());
         if (ds->flag)
             json_object_set_new(j, "flag", json_text(flag));
         if (ds->ts)
@@ -300,43 +341,53 @@ enum status run_data_show(struct app *a, const struct cmd_call *call, struct cmd
 
 const struct cmd_arg args_data_random[] = {{0}};
 
-enum status run_data_random(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_data_random(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                            struct err *err)
 {
     /* Numbered by what was logged before: the same log draws the same sessions. */
     struct rng_key key = rng_key(a->seed, a->n_log, rng_site("data random"));
-    struct arg_value v = {.arg = &args_data_show[0], .text = "", .i = rng_below(key, 0, (uint32_t)a->ds->n_sessions)};
+    struct arg_value v = {.arg = &args_data_show[0],
+                          .text = "",
+                          .i = rng_below(key, 0, (uint32_t)a->ds->n_sessions)};
     struct cmd_call one = *call;
     one.n = 1;
     one.v = &v;
     return run_data_show(a, &one, out, err);
 }
 
+// clang-format off
 static const char *const split_choices[] = {"leave-one-out", "sessions", "ratio", "users", NULL}; /* order of enum split_kind */
 const struct cmd_arg args_data_split[] = {
     {.name = "KIND", .type = ARG_CHOICE, .choices = split_choices, .doc = "how questions are held out"},
     {0},
 };
+// clang-format on
 
-enum status run_data_split(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_data_split(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
 {
     enum status st = app_set_split(a, (enum split_kind)call_int(call, "KIND", 0), err);
     if (st != ST_OK)
         return st;
-    out_line(out, "split %s: %d training sessions, %lld validation and %lld test questions", split_name(a->split->kind),
-             (int)a->split->n_train, (long long)a->split->n_valid, (long long)a->split->n_test);
+    out_line(out, "split %s: %d training sessions, %lld validation and %lld test questions",
+             split_name(a->split->kind), (int)a->split->n_train, (long long)a->split->n_valid,
+             (long long)a->split->n_test);
     out_text(out, "split", split_name(a->split->kind));
     out_int(out, "valid", a->split->n_valid);
     out_int(out, "test", a->split->n_test);
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_data_export[] = {
     {.name = "FILE", .type = ARG_PATH, .doc = "one session a line"},
     {.name = "truth", .type = ARG_PATH, .option = true, .optional = true, .doc = "what is planted, an event a line"},
     {0},
 };
+// clang-format on
 
-enum status run_data_export(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_data_export(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                            struct err *err)
 {
     const char *path = call_text(call, "FILE", ""), *truth = call_text(call, "truth", NULL);
     if (truth && !a->ds->flag) {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+// clang-format off
 static const char *const part_choices[] = {"valid", "test", NULL};
 static const char *const sampled_choices[] = {"100", "uni100", "pop100", NULL};
 static const char *const protocol_choices[] = {"full", "uni100", "pop100", NULL};
@@ -29,8 +30,10 @@ const struct cmd_arg args_eval[] = {
     {.name = "cases", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1e12, .doc = "only so many, evenly spread"},
     {0},
 };
+// clang-format on
 
-static enum status eval_options(struct app *a, const struct cmd_call *call, struct eval_spec *spec, struct cmd_out *out, struct err *err)
+static enum status eval_options(struct app *a, const struct cmd_call *call,
+                                struct eval_spec *spec, struct cmd_out *out, struct err *err)
 {
     eval_defaults(spec, a->split);
     if (setting(a, SETTING_EXCLUDE) != 0)
@@ -42,9 +45,10 @@ static enum status eval_options(struct app *a, const struct cmd_call *call, stru
     if (call_has(call, "exclude"))
         spec->exclude_seen = call_int(call, "exclude", 0) == 1;
     if (call_has(call, "protocol"))
-        spec->protocol = call_int(call, "protocol", 0) == 1   ? PROTO_UNI100
-                         : call_int(call, "protocol", 0) == 2 ? PROTO_POP100
-                                                              : spec->protocol; /* the data's own: all items are ranked */
+        spec->protocol = call_int(call, "protocol", 0) == 1 ? PROTO_UNI100
+                         : call_int(call, "protocol", 0) == 2
+                             ? PROTO_POP100
+                             : spec->protocol; /* the data's own: all items are ranked */
     if (call_has(call, "sampled"))
         spec->protocol = call_int(call, "sampled", 0) == 2 ? PROTO_POP100 : PROTO_UNI100;
     const char *where = call_text(call, "where", NULL);
@@ -65,7 +69,9 @@ static enum status eval_options(struct app *a, const struct cmd_call *call, stru
     for (int i = WF_START; i < WORLD_FLAGS; i++)
         suggest_add(&s, world_flag_name((enum world_flag)i));
     err_set(err, ST_ARG, "no kind of event \"%.40s\"", where);
-    return err_hint(err, "bad-value", s.pick ? "Did you mean %s?" : "Try: data show s:1", s.pick), ST_ARG;
+    return err_hint(err, "bad-value", s.pick ? "Did you mean %s?" : "Try: data show s:1",
+                    s.pick),
+           ST_ARG;
 }
 
 static bool full_ranking(const struct eval_spec *s)
@@ -91,21 +97,25 @@ struct eval_columns {
     struct ceiling c;
 };
 
-static void metric_row(const struct app *a, const struct eval_columns *col, struct cmd_out *out, const char *name, double v, double se,
-                       double best, double pop, double markov)
+static void metric_row(const struct app *a, const struct eval_columns *col, struct cmd_out *out,
+                       const char *name, double v, double se, double best, double pop,
+                       double markov)
 {
     char num[5][FMT_NUM], line[200];
-    snprintf(line, sizeof line, "%-9s %-9s +-%-9s", name, fmt_num(num[0], v), fmt_num(num[1], 1.96 * se));
+    snprintf(line, sizeof line, "%-9s %-9s +-%-9s", name, fmt_num(num[0], v),
+             fmt_num(num[1], 1.96 * se));
     size_t n = strlen(line);
     if (col->ceiling)
         n += (size_t)snprintf(line + n, sizeof line - n, " %-9s", fmt_num(num[2], best));
     if (col->base)
-        snprintf(line + n, sizeof line - n, " %-9s %-9s", fmt_num(num[3], pop), fmt_num(num[4], markov));
+        snprintf(line + n, sizeof line - n, " %-9s %-9s", fmt_num(num[3], pop),
+                 fmt_num(num[4], markov));
     (void)a;
     out_line(out, "%s", line);
 }
 
-enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     int slot = (int)call_int(call, "model", a->slot);
     struct eval_spec spec;
@@ -120,13 +130,15 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
         return st;
     }
     bool plain = spec.flag < 0 && full_ranking(&spec) && spec.max_cases == 0;
-    if (a->ui && out_form(out) == OUT_MESSAGE && a->explorer) { /* the screen does not wait: app_poll takes the answer */
+    if (a->ui && out_form(out) == OUT_MESSAGE &&
+        a->explorer) { /* the screen does not wait: app_poll takes the answer */
         explorer_eval(a->explorer, APP_EVAL_ID, w, &spec);
         weights_unref(w);
         a->evaluating = true;
         a->evaluating_plain = plain;
         a->evaluating_slot = slot;
-        out_line(out, "evaluating %c on %s ...", 'A' + slot, spec.on == PART_TEST ? "test" : "validation");
+        out_line(out, "evaluating %c on %s ...", 'A' + slot,
+                 spec.on == PART_TEST ? "test" : "validation");
         return ST_OK;
     }
     st = run_evaluate(a, w, &spec, &r, err);
@@ -153,28 +165,33 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
     char title[64], head[200], seen[80] = "", letter[2] = {(char)('A' + slot), '\0'};
     app_slot_title(a, slot, r.step, title, sizeof title);
     if (r.seen_target && r.exclude_seen)
-        snprintf(seen, sizeof seen, "; %lld targets repeat an item of their prefix", (long long)r.seen_target);
+        snprintf(seen, sizeof seen, "; %lld targets repeat an item of their prefix",
+                 (long long)r.seen_target);
     if (spec.flag >= 0)
         snprintf(head, sizeof head, ", where=%s", world_flag_name((enum world_flag)spec.flag));
     else
         head[0] = '\0';
     char count[FMT_NUM];
-    out_line(out, "%s  %s: %s cases%s, %s, seen %s%s", title, part_choices[spec.on == PART_TEST], fmt_count(count, (double)r.n), head,
-             full_ranking(&spec) ? "full ranking, no sampling"
+    out_line(out, "%s  %s: %s cases%s, %s, seen %s%s", title,
+             part_choices[spec.on == PART_TEST], fmt_count(count, (double)r.n), head,
+             full_ranking(&spec)             ? "full ranking, no sampling"
              : spec.protocol == PROTO_UNI100 ? "SAMPLED ranking among 100 even draws"
                                              : "SAMPLED ranking among 100 draws by popularity",
              r.exclude_seen ? "left out" : "kept", seen);
     if (col.ceiling || col.base)
-        out_line(out, "%-9s %-9s   %-9s%s%s", "", "model", "95 %", col.ceiling ? " ceiling  " : "", col.base ? " pop       markov" : "");
+        out_line(out, "%-9s %-9s   %-9s%s%s", "", "model", "95 %",
+                 col.ceiling ? " ceiling  " : "", col.base ? " pop       markov" : "");
     char name[24];
     const struct baseline_scores *b = &a->base;
     snprintf(name, sizeof name, "HR@%d", (int)r.k);
     metric_row(a, &col, out, name, r.hr, r.se_hr, col.c.hr10, b->pop.hr, b->markov.hr);
     snprintf(name, sizeof name, "NDCG@%d", (int)r.k);
-    metric_row(a, &col, out, name, r.ndcg, r.se_ndcg, col.c.ndcg10, b->pop.ndcg, b->markov.ndcg);
+    metric_row(a, &col, out, name, r.ndcg, r.se_ndcg, col.c.ndcg10, b->pop.ndcg,
+               b->markov.ndcg);
     metric_row(a, &col, out, "MRR", r.mrr, r.se_mrr, col.c.mrr, b->pop.mrr, b->markov.mrr);
     if (r.has_logloss)
-        metric_row(a, &col, out, "log loss", r.logloss, r.se_logloss, col.c.logloss, b->pop.logloss, b->markov.logloss);
+        metric_row(a, &col, out, "log loss", r.logloss, r.se_logloss, col.c.logloss,
+                   b->pop.logloss, b->markov.logloss);
     out_text(out, "slot", letter);
     out_text(out, "model", s->model->name);
     out_int(out, "step", r.step);
@@ -184,26 +201,37 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
     if (spec.flag >= 0)
         out_text(out, "where", world_flag_name((enum world_flag)spec.flag));
     out_int(out, "n", r.n);
-    json_object_set_new(out_json(out), "metrics", metrics_json(r.k, r.hr, r.ndcg, r.mrr, r.has_logloss ? r.logloss : (double)NAN));
+    json_object_set_new(
+        out_json(out), "metrics",
+        metrics_json(r.k, r.hr, r.ndcg, r.mrr, r.has_logloss ? r.logloss : (double)NAN));
     json_object_set_new(out_json(out), "interval95",
-                        metrics_json(r.k, 1.96 * r.se_hr, 1.96 * r.se_ndcg, 1.96 * r.se_mrr, r.has_logloss ? 1.96 * r.se_logloss : (double)NAN));
-    json_object_set_new(out_json(out), "ceiling",
-                        col.ceiling ? metrics_json(r.k, col.c.hr10, col.c.ndcg10, col.c.mrr, col.c.logloss) : json_null());
+                        metrics_json(r.k, 1.96 * r.se_hr, 1.96 * r.se_ndcg, 1.96 * r.se_mrr,
+                                     r.has_logloss ? 1.96 * r.se_logloss : (double)NAN));
+    json_object_set_new(
+        out_json(out), "ceiling",
+        col.ceiling ? metrics_json(r.k, col.c.hr10, col.c.ndcg10, col.c.mrr, col.c.logloss)
+                    : json_null());
     json_t *base = json_object();
     if (col.base) {
-        json_object_set_new(base, "pop", metrics_json(r.k, b->pop.hr, b->pop.ndcg, b->pop.mrr, b->pop.logloss));
-        json_object_set_new(base, "markov", metrics_json(r.k, b->markov.hr, b->markov.ndcg, b->markov.mrr, b->markov.logloss));
+        json_object_set_new(
+            base, "pop", metrics_json(r.k, b->pop.hr, b->pop.ndcg, b->pop.mrr, b->pop.logloss));
+        json_object_set_new(
+            base, "markov",
+            metrics_json(r.k, b->markov.hr, b->markov.ndcg, b->markov.mrr, b->markov.logloss));
     }
     json_object_set_new(out_json(out), "baselines", base);
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_assert[] = {
     {.name = "CONDITION", .type = ARG_CONDITION, .doc = "hr@10>0.35, loss<3, step=100"},
     {0},
 };
+// clang-format on
 
-enum status run_assert(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_assert(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     struct condition c;
     bool holds = false;
@@ -229,6 +257,7 @@ enum status run_assert(struct app *a, const struct cmd_call *call, struct cmd_ou
 
 /* ---- compare ---- */
 
+// clang-format off
 static const char *const compare_on[] = {"seq", "valid", "test", NULL};
 const struct cmd_arg args_compare[] = {
     {.name = "SIDE1", .type = ARG_SIDE, .doc = "a slot, or a slot at a time: A@200"},
@@ -237,14 +266,17 @@ const struct cmd_arg args_compare[] = {
     {.name = "metric", .type = ARG_METRIC, .option = true, .optional = true, .doc = "default hr@10"},
     {0},
 };
+// clang-format on
 
-static enum status side(struct app *a, const char *text, int *slot, int64_t *at, struct err *err)
+static enum status side(struct app *a, const char *text, int *slot, int64_t *at,
+                        struct err *err)
 {
     *slot = text[0] - 'A';
     return app_resolve_time(a, *slot, text[1] ? text + 2 : "live", at, err);
 }
 
-static void compare_lists(struct app *a, const struct ranking *p, const struct ranking *q, struct cmd_out *out)
+static void compare_lists(struct app *a, const struct ranking *p, const struct ranking *q,
+                          struct cmd_out *out)
 {
     char left[64], right[64], num[2][FMT_NUM];
     app_slot_title(a, p->slot, p->step, left, sizeof left);
@@ -256,13 +288,15 @@ static void compare_lists(struct app *a, const struct ranking *p, const struct r
         char x[96], y[96], cell[120];
         app_item_text(a, p->item[i], x, sizeof x);
         app_item_text(a, q->item[i], y, sizeof y);
-        snprintf(cell, sizeof cell, "%2d %s %s other %d", (int)i + 1, x, fmt_num(num[0], (double)p->prob[p->item[i]]),
-                 (int)ranking_of(q, p->item[i]));
-        out_line(out, "%-40s %2d %s %s other %d", cell, (int)i + 1, y, fmt_num(num[1], (double)q->prob[q->item[i]]),
-                 (int)ranking_of(p, q->item[i]));
+        snprintf(cell, sizeof cell, "%2d %s %s other %d", (int)i + 1, x,
+                 fmt_num(num[0], (double)p->prob[p->item[i]]), (int)ranking_of(q, p->item[i]));
+        out_line(out, "%-40s %2d %s %s other %d", cell, (int)i + 1, y,
+                 fmt_num(num[1], (double)q->prob[q->item[i]]), (int)ranking_of(p, q->item[i]));
     }
     double rbo = 0, weight = 1;
-    for (int32_t d = 1; d <= n; d++) { /* rank-biased overlap, persistence 0.9, cut at n and normalised (Webber et al. 2010) */
+    for (
+        int32_t d = 1; d <= n;
+        d++) { /* rank-biased overlap, persistence 0.9, cut at n and normalised (Webber et al. 2010) */
         int32_t common = 0;
         for (int32_t i = 0; i < d; i++)
             for (int32_t k = 0; k < d; k++)
@@ -278,8 +312,9 @@ static void compare_lists(struct app *a, const struct ranking *p, const struct r
         js += (x > 0 ? x * log(x / m) : 0) / 2 + (y > 0 ? y * log(y / m) : 0) / 2;
     }
     bool agree = n > 0 && p->item[0] == q->item[0];
-    out_line(out, "overlap@%d %d/%d   RBO(.9) %s   top-1 %s   JS divergence %s nats", (int)n, (int)both, (int)n, fmt_num(num[0], rbo),
-             agree ? "agree" : "differ", fmt_num(num[1], js));
+    out_line(out, "overlap@%d %d/%d   RBO(.9) %s   top-1 %s   JS divergence %s nats", (int)n,
+             (int)both, (int)n, fmt_num(num[0], rbo), agree ? "agree" : "differ",
+             fmt_num(num[1], js));
     out_int(out, "overlap", both);
     out_int(out, "k", n);
     out_num(out, "rbo", rbo);
@@ -296,7 +331,8 @@ static double case_value(const struct rank_obs *o, const struct quantity *q)
     return q->kind == Q_HR ? 1 : 1 / log2(o->rank + 1);
 }
 
-static enum status compare_cases(struct app *a, struct weights *const w[2], const char *const title[2], enum split_part on,
+static enum status compare_cases(struct app *a, struct weights *const w[2],
+                                 const char *const title[2], enum split_part on,
                                  const struct quantity *q, struct cmd_out *out, struct err *err)
 {
     struct eval_spec spec;
@@ -322,32 +358,45 @@ static enum status compare_cases(struct app *a, struct weights *const w[2], cons
             sd += x - y;
             sd2 += (x - y) * (x - y);
         }
-        double mean = n ? sd / (double)n : 0, var = n > 1 ? (sd2 - sd * mean) / (double)(n - 1) : 0, half = n ? 1.96 * sqrt(var / (double)n) : 0;
+        double mean = n ? sd / (double)n : 0,
+               var = n > 1 ? (sd2 - sd * mean) / (double)(n - 1) : 0,
+               half = n ? 1.96 * sqrt(var / (double)n) : 0;
         char num[6][FMT_NUM];
         const char *name = q->kind == Q_HR ? "HR" : q->kind == Q_NDCG ? "NDCG" : "MRR";
-        out_line(out, "%s set: who has the target among the first %d", on == PART_TEST ? "test" : "validation", (int)q->k);
+        out_line(out, "%s set: who has the target among the first %d",
+                 on == PART_TEST ? "test" : "validation", (int)q->k);
         out_line(out, "%22s %12s", "second right", "second wrong");
-        out_line(out, "first right %10lld %12lld", (long long)table[0][0], (long long)table[0][1]);
-        out_line(out, "first wrong %10lld %12lld", (long long)table[1][0], (long long)table[1][1]);
+        out_line(out, "first right %10lld %12lld", (long long)table[0][0],
+                 (long long)table[0][1]);
+        out_line(out, "first wrong %10lld %12lld", (long long)table[1][0],
+                 (long long)table[1][1]);
         out_line(out, "%lld cases, full ranking, no sampling", (long long)n);
-        out_line(out, "%s@%d  %s %s   %s %s   difference %s", name, (int)q->k, title[0], fmt_num(num[0], n ? sum[0] / (double)n : 0), title[1],
+        out_line(out, "%s@%d  %s %s   %s %s   difference %s", name, (int)q->k, title[0],
+                 fmt_num(num[0], n ? sum[0] / (double)n : 0), title[1],
                  fmt_num(num[1], n ? sum[1] / (double)n : 0), fmt_signed(num[2], mean));
-        out_line(out, "paired 95 %%: [%s, %s]  %s", fmt_signed(num[3], mean - half), fmt_signed(num[4], mean + half),
-                 mean - half > 0 ? "the first is better" : mean + half < 0 ? "the second is better" : "not decided");
+        out_line(out, "paired 95 %%: [%s, %s]  %s", fmt_signed(num[3], mean - half),
+                 fmt_signed(num[4], mean + half),
+                 mean - half > 0   ? "the first is better"
+                 : mean + half < 0 ? "the second is better"
+                                   : "not decided");
         out_int(out, "n", n);
         out_num(out, "first", n ? sum[0] / (double)n : 0);
         out_num(out, "second", n ? sum[1] / (double)n : 0);
         out_num(out, "difference", mean);
-        json_object_set_new(out_json(out), "interval95", json_pack("[o,o]", json_num(mean - half), json_num(mean + half)));
+        json_object_set_new(out_json(out), "interval95",
+                            json_pack("[o,o]", json_num(mean - half), json_num(mean + half)));
         json_object_set_new(out_json(out), "table",
-                            json_pack("{s:I,s:I,s:I,s:I}", "both", (json_int_t)table[0][0], "first_only", (json_int_t)table[0][1],
-                                      "second_only", (json_int_t)table[1][0], "neither", (json_int_t)table[1][1]));
+                            json_pack("{s:I,s:I,s:I,s:I}", "both", (json_int_t)table[0][0],
+                                      "first_only", (json_int_t)table[0][1], "second_only",
+                                      (json_int_t)table[1][0], "neither",
+                                      (json_int_t)table[1][1]));
     }
     free(obs);
     return st;
 }
 
-enum status run_compare(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_compare(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                        struct err *err)
 {
     int slot[2];
     int64_t at[2];

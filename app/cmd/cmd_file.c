@@ -30,13 +30,16 @@ static enum status wrote(const char *path, struct cmd_out *out)
 
 /* ---- models ---- */
 
+// clang-format off
 const struct cmd_arg args_save_model[] = {
     {.name = "FILE", .type = ARG_PATH, .doc = "safetensors"},
     {.name = "model", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the current slot"},
     {0},
 };
+// clang-format on
 
-enum status run_save_model(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_save_model(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
 {
     const char *path = call_text(call, "FILE", "");
     int slot = (int)call_int(call, "model", a->slot);
@@ -46,12 +49,14 @@ enum status run_save_model(struct app *a, const struct cmd_call *call, struct cm
         return err_hint(err, "no-model", "Try: model list"), ST_STATE;
     }
     if (a->slots[slot].model->flags & MODEL_BASELINE) {
-        err_set(err, ST_UNSUPPORTED, "%s is counted from the data: there is nothing to save", a->slots[slot].model->title);
+        err_set(err, ST_UNSUPPORTED, "%s is counted from the data: there is nothing to save",
+                a->slots[slot].model->title);
         return err_hint(err, "not-for-model", NULL), ST_UNSUPPORTED;
     }
     enum status st = ST_OK;
     bool running = app_running(a, slot);
-    if (running && !call_is_strict(call)) { /* between two batches; its event says how it went */
+    if (running &&
+        !call_is_strict(call)) { /* between two batches; its event says how it went */
         st = run_post(a, slot, TC_SAVE, 0, path, err);
         if (st == ST_OK)
             out_line(out, "saving %s at the next batch boundary", path);
@@ -75,14 +80,17 @@ enum status run_save_model(struct app *a, const struct cmd_call *call, struct cm
     return wrote(path, out);
 }
 
+// clang-format off
 const struct cmd_arg args_load_model[] = {
     {.name = "FILE", .type = ARG_PATH, .doc = "as save model wrote it"},
     {.name = "force", .type = ARG_FLAG, .optional = true, .doc = "also for another item set of the same size"},
     {.name = "slot", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the current one"},
     {0},
 };
+// clang-format on
 
-enum status run_load_model(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_load_model(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
 {
     const char *path = call_text(call, "FILE", "");
     int slot = (int)call_int(call, "slot", a->slot);
@@ -110,12 +118,15 @@ enum status run_load_model(struct app *a, const struct cmd_call *call, struct cm
 
 /* ---- scripts of this session ---- */
 
+// clang-format off
 const struct cmd_arg args_save_log[] = {
     {.name = "FILE", .type = ARG_PATH, .doc = "a script for source"},
     {0},
 };
+// clang-format on
 
-enum status run_save_log(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_save_log(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                         struct err *err)
 {
     struct durable *d = NULL;
     const char *path = call_text(call, "FILE", "");
@@ -144,12 +155,15 @@ enum status run_save_log(struct app *a, const struct cmd_call *call, struct cmd_
     return st == ST_OK ? wrote(path, out) : st;
 }
 
+// clang-format off
 const struct cmd_arg args_save_config[] = {
     {.name = "FILE", .type = ARG_PATH, .doc = "a script for source"},
     {0},
 };
+// clang-format on
 
-enum status run_save_config(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_save_config(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                            struct err *err)
 {
     struct durable *d = NULL;
     const char *path = call_text(call, "FILE", "");
@@ -178,9 +192,11 @@ enum status run_save_config(struct app *a, const struct cmd_call *call, struct c
 
 /* ---- export ---- */
 
-static const char *const export_choices[] = {"view", "screen", "curve", "attention", "table", NULL};
+static const char *const export_choices[] = {"view",      "screen", "curve",
+                                             "attention", "table",  NULL};
 static const char *const export_themes[] = {"dark", "light", NULL};
 enum { EX_VIEW, EX_SCREEN, EX_CURVE, EX_ATTENTION, EX_TABLE };
+// clang-format off
 const struct cmd_arg args_export[] = {
     {.name = "WHAT", .type = ARG_CHOICE, .choices = export_choices, .doc = "picture or table"},
     {.name = "to", .type = ARG_FLAG, .doc = ""},
@@ -189,10 +205,11 @@ const struct cmd_arg args_export[] = {
     {.name = "theme", .type = ARG_CHOICE, .option = true, .optional = true, .choices = export_themes, .doc = "of pictures, default light"},
     {0},
 };
+// clang-format on
 
 /* pane: the view whose own drawing is wanted as vectors; NULL, or one that has none: the screen as it stands. */
-static enum status export_grid(struct app *a, const struct cmd_call *call, const char *pane, const char *path, int cols, int rows,
-                               struct err *err)
+static enum status export_grid(struct app *a, const struct cmd_call *call, const char *pane,
+                               const char *path, int cols, int rows, struct err *err)
 {
     struct grid g = {0};
     struct durable *d = NULL;
@@ -214,17 +231,22 @@ static enum status export_grid(struct app *a, const struct cmd_call *call, const
     char title[64], footer[200];
     app_slot_title(a, a->slot, app_step(a, a->slot), title, sizeof title);
     const struct learner *l = app_learner(a, a->slot);
-    snprintf(footer, sizeof footer, "seed %llu, step %lld, kernels %s, data %.60s %016llx", (unsigned long long)(l ? l->seed : a->seed),
-             (long long)app_step(a, a->slot), kern()->name, a->ds ? a->ds->name : "none", a->ds ? (unsigned long long)a->ds->hash : 0ull);
+    snprintf(footer, sizeof footer, "seed %llu, step %lld, kernels %s, data %.60s %016llx",
+             (unsigned long long)(l ? l->seed : a->seed), (long long)app_step(a, a->slot),
+             kern()->name, a->ds ? a->ds->name : "none",
+             a->ds ? (unsigned long long)a->ds->hash : 0ull);
     const struct view *v = pane ? ui_view(a, pane) : ui_focused(a);
-    struct plot *p = svg && call_int(call, "WHAT", 0) != EX_SCREEN && v && v->def->plot ? calloc(1, sizeof *p) : NULL;
+    struct plot *p = svg && call_int(call, "WHAT", 0) != EX_SCREEN && v && v->def->plot
+                         ? calloc(1, sizeof *p)
+                         : NULL;
     if (p) {
         double w, h;
         p->title = title;
         p->footer = footer;
         v->def->plot(v, p);
         plot_size(p, &w, &h);
-        st = p->n > 0 ? plot_svg(p, w, h, light, durable_file(d), err) : svg_grid(&g, title, light, durable_file(d), err);
+        st = p->n > 0 ? plot_svg(p, w, h, light, durable_file(d), err)
+                      : svg_grid(&g, title, light, durable_file(d), err);
         free(p);
     } else if (svg) {
         st = svg_grid(&g, title, light, durable_file(d), err);
@@ -246,7 +268,8 @@ static enum status export_grid(struct app *a, const struct cmd_call *call, const
 static enum status export_curve(struct app *a, const char *path, struct err *err)
 {
     static const char *const columns[] = {"series", "step", "value", NULL};
-    static const char *const names[] = {"loss", "lr", "grad.norm", "valid.hr", "valid.ndcg", "valid.loss", NULL};
+    static const char *const names[] = {"loss",       "lr",         "grad.norm", "valid.hr",
+                                        "valid.ndcg", "valid.loss", NULL};
     const struct trainer *t = app_slot(a)->trainer;
     struct sheet *s = NULL;
     if (!t) {
@@ -274,7 +297,8 @@ static enum status export_table(struct app *a, const char *path, struct err *err
     static const char *const columns[] = {"rank", "id", "name", "score", "prob", NULL};
     struct ranking *r = NULL;
     struct sheet *s = NULL;
-    enum status st = ranking_new(&r, a, a->slot, a->at, &a->seq, (int32_t)setting(a, SETTING_K), app_exclude_seen(a), err);
+    enum status st = ranking_new(&r, a, a->slot, a->at, &a->seq, (int32_t)setting(a, SETTING_K),
+                                 app_exclude_seen(a), err);
     if (st == ST_OK)
         st = sheet_new(&s, "next items", columns, err);
     for (int32_t i = 0; st == ST_OK && i < r->n; i++) {
@@ -293,10 +317,12 @@ static enum status export_table(struct app *a, const char *path, struct err *err
 
 static enum status export_attention(struct app *a, const char *path, struct err *err)
 {
-    static const char *const columns[] = {"layer", "head", "query", "query_item", "key", "key_item", "weight", NULL};
+    static const char *const columns[] = {"layer", "head",     "query",  "query_item",
+                                          "key",   "key_item", "weight", NULL};
     struct sheet *s = NULL;
     const struct answer *ans;
-    struct question q = {.kind = ASK_PROBES, .n = a->seq.n, .item = a->seq.item, .probes = "*attn.prob"};
+    struct question q = {
+        .kind = ASK_PROBES, .n = a->seq.n, .item = a->seq.item, .probes = "*attn.prob"};
     if (!(app_slot(a)->model->flags & MODEL_ATTENTION)) {
         err_set(err, ST_UNSUPPORTED, "%s has no attention", app_slot(a)->model->title);
         return err_hint(err, "not-for-model", NULL), ST_UNSUPPORTED;
@@ -330,20 +356,23 @@ static enum status export_attention(struct app *a, const char *path, struct err 
     return st;
 }
 
-static enum status picture_size(const struct cmd_call *call, struct cmd_out *out, int *cols, int *rows, struct err *err)
+static enum status picture_size(const struct cmd_call *call, struct cmd_out *out, int *cols,
+                                int *rows, struct err *err)
 {
     const char *size = call_text(call, "size", NULL);
     char more;
     if (!size)
         return ST_OK;
-    if (sscanf(size, "%4dx%4d%c", cols, rows, &more) == 2 && *cols >= 20 && *cols <= 500 && *rows >= 5 && *rows <= 200)
+    if (sscanf(size, "%4dx%4d%c", cols, rows, &more) == 2 && *cols >= 20 && *cols <= 500 &&
+        *rows >= 5 && *rows <= 200)
         return ST_OK;
     call_blame(call, "size", out);
     err_set(err, ST_ARG, "size is columns x rows, 20x5 to 500x200, got \"%.30s\"", size);
     return err_hint(err, "bad-value", "Try: size=100x30"), ST_ARG;
 }
 
-enum status run_export(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_export(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     const char *path = call_text(call, "FILE", ""), *end = path_ending(path);
     int64_t what = call_int(call, "WHAT", 0);
@@ -371,7 +400,11 @@ enum status run_export(struct app *a, const struct cmd_call *call, struct cmd_ou
         if (st == ST_OK && what == EX_ATTENTION)
             st = ui_tab(a, "attention", err);
         if (st == ST_OK)
-            st = export_grid(a, call, what == EX_CURVE ? "curve" : what == EX_ATTENTION ? "attention" : NULL, path, cols, rows, err);
+            st = export_grid(a, call,
+                             what == EX_CURVE       ? "curve"
+                             : what == EX_ATTENTION ? "attention"
+                                                    : NULL,
+                             path, cols, rows, err);
         if (own)
             ui_free(a);
     }
@@ -383,14 +416,17 @@ enum status run_export(struct app *a, const struct cmd_call *call, struct cmd_ou
     return wrote(path, out);
 }
 
+// clang-format off
 const struct cmd_arg args_export_tensor[] = {
     {.name = "TENSOR", .type = ARG_TENSOR, .doc = "a name, an index in brackets"},
     {.name = "to", .type = ARG_FLAG, .doc = ""},
     {.name = "FILE", .type = ARG_PATH, .doc = ".csv .json .txt"},
     {0},
 };
+// clang-format on
 
-enum status run_export_tensor(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_export_tensor(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                              struct err *err)
 {
     static const char *const columns[] = {"index", "value", NULL};
     const char *path = call_text(call, "FILE", "");
@@ -412,7 +448,8 @@ enum status run_export_tensor(struct app *a, const struct cmd_call *call, struct
         }
         size_t n = 0;
         for (int k = 0; k < v.nd; k++)
-            n += (size_t)snprintf(index + n, sizeof index - n, "%s%d", k ? " " : "", (int)at[k] + 1);
+            n += (size_t)snprintf(index + n, sizeof index - n, "%s%d", k ? " " : "",
+                                  (int)at[k] + 1);
         sheet_str(s, index);
         sheet_num(s, (double)v.x[i]);
     }
@@ -429,11 +466,13 @@ enum status run_export_tensor(struct app *a, const struct cmd_call *call, struct
 
 /* ---- source ---- */
 
+// clang-format off
 const struct cmd_arg args_source[] = {
     {.name = "FILE", .type = ARG_PATH, .doc = "a script"},
     {.name = "step", .type = ARG_FLAG, .optional = true, .doc = "wait for Enter before each line"},
     {0},
 };
+// clang-format on
 
 static bool ask_enter(void *ctx, const char *line)
 {
@@ -448,7 +487,8 @@ static bool ask_enter(void *ctx, const char *line)
     }
 }
 
-enum status run_source(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_source(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     const char *path = call_text(call, "FILE", "");
     bool steps = call_has(call, "step") && isatty(STDIN_FILENO) && !a->ui;

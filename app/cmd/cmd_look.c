@@ -18,15 +18,17 @@ static bool on_screen(const struct app *a, const struct cmd_out *out)
 
 /* ---- lens, evolve: every prefix ---- */
 
+// clang-format off
 const struct cmd_arg args_lens[] = {
     {.name = "k", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 20, .doc = "first choices, default 3"},
     {.name = "pos", .type = ARG_POSITION, .option = true, .optional = true, .doc = "layers of models with blocks: what is read there, default the newest"},
     {0},
 };
+// clang-format on
 
 /* One line and one object: the first k of a row of scores. */
-static void lens_row(struct app *a, const char *label, const float *score, int32_t n_items, int32_t k, float *prob, json_t *into,
-                     struct cmd_out *out)
+static void lens_row(struct app *a, const char *label, const float *score, int32_t n_items,
+                     int32_t k, float *prob, json_t *into, struct cmd_out *out)
 {
     int32_t item[20];
     float best[20];
@@ -38,7 +40,8 @@ static void lens_row(struct app *a, const char *label, const float *score, int32
     for (int32_t c = 0; c < n; c++) {
         app_item_text(a, item[c], text, sizeof text);
         if (at < sizeof line)
-            at += (size_t)snprintf(line + at, sizeof line - at, "  %s %s", text, fmt_num(num, (double)prob[item[c]]));
+            at += (size_t)snprintf(line + at, sizeof line - at, "  %s %s", text,
+                                   fmt_num(num, (double)prob[item[c]]));
         json_t *j = item_json(a, item[c]);
         json_object_set_new(j, "prob", json_num((double)prob[item[c]]));
         json_array_append_new(choices, j);
@@ -70,13 +73,15 @@ static void lens_layers(struct app *a, int32_t n, int32_t k, float *prob, struct
             snprintf(label, sizeof label, "the input alone");
         json_t *j = json_object();
         json_object_set_new(j, "layer", json_integer(layer));
-        lens_row(a, label, p->x + (int64_t)(p->d[0] - 1) * p->d[1], ans->n_items, k, prob, j, out);
+        lens_row(a, label, p->x + (int64_t)(p->d[0] - 1) * p->d[1], ans->n_items, k, prob, j,
+                 out);
         json_array_append_new(list, j);
     }
     json_object_set_new(out_json(out), "layers", list);
 }
 
-enum status run_lens(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_lens(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     int32_t k = (int32_t)call_int(call, "k", 3);
     const struct answer *ans;
@@ -98,7 +103,8 @@ enum status run_lens(struct app *a, const struct cmd_call *call, struct cmd_out 
         snprintf(label, sizeof label, "%3d ..%s", (int)(ans->first + i) + 1, text);
         json_t *j = item_json(a, ans->item[i]);
         json_object_set_new(j, "position", json_integer(ans->first + i + 1));
-        lens_row(a, label, ans->score + (int64_t)i * (int64_t)row, ans->n_items, k, prob, j, out);
+        lens_row(a, label, ans->score + (int64_t)i * (int64_t)row, ans->n_items, k, prob, j,
+                 out);
         json_array_append_new(list, j);
     }
     json_object_set_new(out_json(out), "prefixes", list);
@@ -107,10 +113,12 @@ enum status run_lens(struct app *a, const struct cmd_call *call, struct cmd_out 
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_evolve[] = {
     {.name = "follow", .type = ARG_ITEM, .option = true, .optional = true, .repeats = true, .doc = "items; default the first three now"},
     {0},
 };
+// clang-format on
 
 static int32_t rank_in(const float *score, int32_t n_items, int32_t item)
 {
@@ -120,7 +128,8 @@ static int32_t rank_in(const float *score, int32_t n_items, int32_t item)
     return r;
 }
 
-enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     enum { FOLLOW = 8 };
     int32_t item[FOLLOW], n = 0;
@@ -165,7 +174,8 @@ enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_ou
     for (int32_t f = 0; f < n; f++) {
         json_t *j = item_json(a, item[f]), *ranks = json_array();
         for (int32_t i = 0; i < ans->n_row; i++)
-            json_array_append_new(ranks, json_integer(rank_in(ans->score + i * row, ans->n_items, item[f])));
+            json_array_append_new(
+                ranks, json_integer(rank_in(ans->score + i * row, ans->n_items, item[f])));
         json_object_set_new(j, "ranks", ranks);
         json_array_append_new(list, j);
     }
@@ -173,7 +183,8 @@ enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_ou
         app_item_text(a, ans->item[i], text, sizeof text);
         at = (size_t)snprintf(line, sizeof line, "%3d %-26s", (int)(ans->first + i) + 1, text);
         for (int32_t f = 0; f < n && at < sizeof line; f++)
-            at += (size_t)snprintf(line + at, sizeof line - at, " %-16d", (int)rank_in(ans->score + i * row, ans->n_items, item[f]));
+            at += (size_t)snprintf(line + at, sizeof line - at, " %-16d",
+                                   (int)rank_in(ans->score + i * row, ans->n_items, item[f]));
         out_line(out, "%s", line);
     }
     json_object_set_new(out_json(out), "follow", list);
@@ -182,6 +193,7 @@ enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_ou
 
 /* ---- attend ---- */
 
+// clang-format off
 const struct cmd_arg args_attend[] = {
     {.name = "layer", .type = ARG_WORD, .option = true, .optional = true, .doc = "1 is the first; default the last; next, prev"},
     {.name = "head", .type = ARG_WORD, .option = true, .optional = true, .doc = "a number, mean (default), max; next, prev, cycle"},
@@ -190,10 +202,12 @@ const struct cmd_arg args_attend[] = {
     {.name = "diff", .type = ARG_WORD, .option = true, .optional = true, .doc = "pin, or a time: this map less that one"},
     {0},
 };
+// clang-format on
 
 enum { HEAD_MEAN = 0, HEAD_MAX = -1 };
 
-static enum status attend_options(const struct cmd_call *call, struct cmd_out *out, int *layer, int *head, struct err *err)
+static enum status attend_options(const struct cmd_call *call, struct cmd_out *out, int *layer,
+                                  int *head, struct err *err)
 {
     const char *l = call_text(call, "layer", NULL), *h = call_text(call, "head", NULL);
     double v;
@@ -228,14 +242,17 @@ static void one_map(const struct probe_copy *p, int head, float *map)
                 sum += x;
                 max = x > max ? x : max;
             }
-            map[i * u + j] = head > 0 ? p->x[((int64_t)(head - 1) * t + i) * u + j] : head == HEAD_MAX ? max : sum / (float)h;
+            map[i * u + j] = head > 0           ? p->x[((int64_t)(head - 1) * t + i) * u + j]
+                             : head == HEAD_MAX ? max
+                                                : sum / (float)h;
         }
 }
 
 /* Abnar & Zuidema 2020: product over layers of (mean map + identity) / 2. */
 static bool rollout(const struct answer *ans, int32_t t, float *map)
 {
-    float *step = malloc(sizeof *step * (size_t)t * (size_t)t * 2), *next = step ? step + (size_t)t * (size_t)t : NULL;
+    float *step = malloc(sizeof *step * (size_t)t * (size_t)t * 2),
+          *next = step ? step + (size_t)t * (size_t)t : NULL;
     bool first = true;
     if (!step)
         return false;
@@ -263,7 +280,8 @@ static bool rollout(const struct answer *ans, int32_t t, float *map)
 }
 
 /* "row 5, 9 cable, reads mostly 45 sofa, 0.62, then 3, 0.21" */
-static void say_row(const struct app *a, const int32_t *item, int32_t place, int32_t row, int32_t t, const float *w, struct cmd_out *out)
+static void say_row(const struct app *a, const int32_t *item, int32_t place, int32_t row,
+                    int32_t t, const float *w, struct cmd_out *out)
 {
     char name[160], text[3][100], num[3][FMT_NUM], line[500];
     int32_t best[3] = {-1, -1, -1};
@@ -277,10 +295,12 @@ static void say_row(const struct app *a, const int32_t *item, int32_t place, int
         app_item_text(a, item[best[n]], text[n], sizeof text[n]);
     if (n == 0)
         return;
-    size_t at = (size_t)snprintf(line, sizeof line, "row %d, %s, reads mostly %s, %s", (int)(place + row) + 1, name, text[0],
+    size_t at = (size_t)snprintf(line, sizeof line, "row %d, %s, reads mostly %s, %s",
+                                 (int)(place + row) + 1, name, text[0],
                                  fmt_num(num[0], (double)w[best[0]]));
     for (int k = 1; k < n && at < sizeof line; k++)
-        at += (size_t)snprintf(line + at, sizeof line - at, ", then %s, %s", text[k], fmt_num(num[k], (double)w[best[k]]));
+        at += (size_t)snprintf(line + at, sizeof line - at, ", then %s, %s", text[k],
+                               fmt_num(num[k], (double)w[best[k]]));
     out_line(out, "%s", line);
 }
 
@@ -290,15 +310,17 @@ struct attention_map {
     int32_t t, u, n, first; /* rows, columns, items among the rows, first item read */
     int32_t item[SEQ_MAX + 64];
     int64_t step;
-    float *map;             /* (t,u), heap */
+    float *map; /* (t,u), heap */
 };
 
-static enum status attention_map(struct app *a, const struct sequence *seq, int64_t at, const struct cmd_call *call, struct cmd_out *out,
+static enum status attention_map(struct app *a, const struct sequence *seq, int64_t at,
+                                 const struct cmd_call *call, struct cmd_out *out,
                                  struct attention_map *m, struct err *err)
 {
     const struct answer *ans;
     const struct model_def *model = app_slot(a)->model;
-    struct question q = {.kind = ASK_PROBES, .n = seq->n, .item = seq->item, .probes = "*attn.prob"};
+    struct question q = {
+        .kind = ASK_PROBES, .n = seq->n, .item = seq->item, .probes = "*attn.prob"};
     enum status st = check_sequence(a, a->slot, seq, err);
     if (st == ST_OK)
         st = ask_here(a, a->slot, at, &q, &ans, err);
@@ -340,12 +362,14 @@ static enum status attention_map(struct app *a, const struct sequence *seq, int6
 }
 
 /* Largest changes of a row: "row 5, 9 cable, reads 45 sofa +0.21, 3 mug -0.18". */
-static void say_change(const struct app *a, const struct attention_map *m, const struct attention_map *was, int32_t row, struct cmd_out *out)
+static void say_change(const struct app *a, const struct attention_map *m,
+                       const struct attention_map *was, int32_t row, struct cmd_out *out)
 {
     char line[500], text[160], num[FMT_NUM];
     int32_t done[3] = {-1, -1, -1};
     app_item_text(a, m->item[row], text, sizeof text);
-    size_t at = (size_t)snprintf(line, sizeof line, "row %d, %s, reads", (int)(m->first + row) + 1, text);
+    size_t at = (size_t)snprintf(line, sizeof line, "row %d, %s, reads",
+                                 (int)(m->first + row) + 1, text);
     for (int k = 0; k < 3; k++) {
         int32_t best = -1;
         double top = 0;
@@ -360,7 +384,8 @@ static void say_change(const struct app *a, const struct attention_map *m, const
         app_item_text(a, m->item[best], text, sizeof text);
         if (at < sizeof line)
             at += (size_t)snprintf(line + at, sizeof line - at, "%s %s %s", k ? "," : "", text,
-                                   fmt_signed(num, (double)m->map[row * m->u + best] - (double)was->map[row * m->u + best]));
+                                   fmt_signed(num, (double)m->map[row * m->u + best] -
+                                                       (double)was->map[row * m->u + best]));
     }
     out_line(out, "%s%s", line, done[0] < 0 ? " the same" : "");
 }
@@ -369,11 +394,13 @@ static json_t *map_json(const float *map, int32_t row, int32_t u, const float *l
 {
     json_t *r = json_array();
     for (int32_t j = 0; j < u; j++)
-        json_array_append_new(r, json_num((double)map[row * u + j] - (less ? (double)less[row * u + j] : 0)));
+        json_array_append_new(
+            r, json_num((double)map[row * u + j] - (less ? (double)less[row * u + j] : 0)));
     return r;
 }
 
-enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     const struct model_def *m = app_slot(a)->model;
     static struct attention_map now, other; /* large; the app's thread only */
@@ -381,8 +408,11 @@ enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_ou
     bool to_pin = diff && strcmp(diff, "pin") == 0;
     int64_t other_at = a->at;
     if (!(m->flags & MODEL_ATTENTION)) {
-        err_set(err, ST_UNSUPPORTED, "attend needs attention; %c is %s", 'A' + a->slot, m->title);
-        return err_hint(err, "not-for-model", m->flags & MODEL_GATES ? "Try: gates" : "Try: why by=occlusion"), ST_UNSUPPORTED;
+        err_set(err, ST_UNSUPPORTED, "attend needs attention; %c is %s", 'A' + a->slot,
+                m->title);
+        return err_hint(err, "not-for-model",
+                        m->flags & MODEL_GATES ? "Try: gates" : "Try: why by=occlusion"),
+               ST_UNSUPPORTED;
     }
     if (on_screen(a, out))
         return ui_show(a, "attention", call, err);
@@ -392,7 +422,8 @@ enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_ou
     other.layer = now.layer;
     other.head = now.head;
     if (st == ST_OK && to_pin && (!a->has_pin || a->pin.n != a->seq.n)) {
-        err_set(err, ST_STATE, a->has_pin ? "the pinned sequence has another length" : "nothing is pinned");
+        err_set(err, ST_STATE,
+                a->has_pin ? "the pinned sequence has another length" : "nothing is pinned");
         err_hint(err, "empty-seq", "Try: pin");
         st = ST_STATE;
     }
@@ -408,10 +439,15 @@ enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_ou
         char what[160], h[16];
         snprintf(h, sizeof h, "%d", now.head);
         if (now.rolled)
-            snprintf(what, sizeof what, "attention rollout over %d layers (a heuristic):", now.layers);
+            snprintf(what, sizeof what,
+                     "attention rollout over %d layers (a heuristic):", now.layers);
         else
-            snprintf(what, sizeof what, "attention, layer %d of %d, head %s%s%.40s:", now.layer ? now.layer : now.layers, now.layers,
-                     now.head > 0 ? h : now.head == HEAD_MAX ? "max" : "mean", diff ? ", less " : "", diff ? diff : "");
+            snprintf(what, sizeof what, "attention, layer %d of %d, head %s%s%.40s:",
+                     now.layer ? now.layer : now.layers, now.layers,
+                     now.head > 0           ? h
+                     : now.head == HEAD_MAX ? "max"
+                                            : "mean",
+                     diff ? ", less " : "", diff ? diff : "");
         look_head(a, what, now.step, out);
         json_t *rows = json_array();
         int64_t only = call_int(call, "row", -1);
@@ -441,6 +477,7 @@ enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_ou
 
 /* ---- neighbors ---- */
 
+// clang-format off
 static const char *const near_choices[] = {"cosine", "dot", NULL};
 const struct cmd_arg args_neighbors[] = {
     {.name = "ITEM", .type = ARG_ITEM, .doc = "whose neighbours"},
@@ -448,10 +485,13 @@ const struct cmd_arg args_neighbors[] = {
     {.name = "by", .type = ARG_CHOICE, .option = true, .optional = true, .choices = near_choices, .doc = "default cosine"},
     {0},
 };
+// clang-format on
 
-enum status run_neighbors(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_neighbors(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
 {
-    int32_t item = (int32_t)call_int(call, "ITEM", 1), k = (int32_t)call_int(call, "k", (int64_t)setting(a, SETTING_K));
+    int32_t item = (int32_t)call_int(call, "ITEM", 1),
+            k = (int32_t)call_int(call, "k", (int64_t)setting(a, SETTING_K));
     bool dot = call_int(call, "by", 0) == 1;
     struct weights *w = NULL;
     enum status st = app_weights_at(a, a->slot, a->at, &w, err);
@@ -461,9 +501,12 @@ enum status run_neighbors(struct app *a, const struct cmd_call *call, struct cmd
     int32_t n_items = a->ds->n_items;
     if (!hd || !hd->table || item > n_items) {
         call_blame(call, "ITEM", out);
-        err_set(err, ST_UNSUPPORTED, item > n_items ? "the mask has no neighbours" : "%s has no item table", w->model->title);
+        err_set(err, ST_UNSUPPORTED,
+                item > n_items ? "the mask has no neighbours" : "%s has no item table",
+                w->model->title);
         weights_unref(w);
-        return err_hint(err, item > n_items ? "bad-item" : "not-for-model", NULL), ST_UNSUPPORTED;
+        return err_hint(err, item > n_items ? "bad-item" : "not-for-model", NULL),
+               ST_UNSUPPORTED;
     }
     float *near = calloc((size_t)n_items + 1, sizeof *near);
     int32_t *best = calloc((size_t)n_items + 1, sizeof *best);
@@ -491,7 +534,8 @@ enum status run_neighbors(struct app *a, const struct cmd_call *call, struct cmd
         char title[64], text[160], num[FMT_NUM], letter[2] = {(char)('A' + a->slot), '\0'};
         app_slot_title(a, a->slot, w->step, title, sizeof title);
         app_item_text(a, item, text, sizeof text);
-        out_line(out, "%s  near %s by %s in %s (%d x %d)", title, text, near_choices[dot], hd->table->name, (int)n_items, (int)d);
+        out_line(out, "%s  near %s by %s in %s (%d x %d)", title, text, near_choices[dot],
+                 hd->table->name, (int)n_items, (int)d);
         json_t *list = json_array();
         for (int32_t i = 0; i < n; i++) {
             app_item_text(a, best[i], text, sizeof text);
@@ -515,6 +559,7 @@ enum status run_neighbors(struct app *a, const struct cmd_call *call, struct cmd
 
 /* ---- tabs of models that answer on the screen only ---- */
 
+// clang-format off
 static const char *const filter_kinds[] = {"horizontal", "vertical", NULL};
 const struct cmd_arg args_filters[] = {
     {.name = "KIND", .type = ARG_CHOICE, .optional = true, .choices = filter_kinds, .doc = "which filters"},
@@ -537,20 +582,24 @@ const struct cmd_arg args_latent[] = {
     {.name = "project", .type = ARG_FLAG, .optional = true, .doc = "the map of items"},
     {0},
 };
+// clang-format on
 
-enum status run_filters(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_filters(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                        struct err *err)
 {
     (void)out;
     return ui_show(a, "filters", call, err);
 }
 
-enum status run_gates(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_gates(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                      struct err *err)
 {
     (void)out;
     return ui_show(a, "gates", call, err);
 }
 
-enum status run_latent(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_latent(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     (void)out;
     return ui_show(a, "latent", call, err);

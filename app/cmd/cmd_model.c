@@ -29,7 +29,8 @@ static void describe(struct app *a, int slot, char *buf, size_t size)
     }
 }
 
-enum status run_model_list(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_model_list(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
 {
     (void)call, (void)err;
     json_t *kinds = json_array(), *slots = json_array();
@@ -37,7 +38,8 @@ enum status run_model_list(struct app *a, const struct cmd_call *call, struct cm
     for (int i = 0; model_defs[i]; i++) {
         const struct model_def *m = model_defs[i];
         out_line(out, "  %-9s %-9s %s", m->name, m->title, m->paper ? m->paper : "");
-        json_array_append_new(kinds, json_pack("{s:s,s:s}", "name", m->name, "title", m->title));
+        json_array_append_new(kinds,
+                              json_pack("{s:s,s:s}", "name", m->name, "title", m->title));
     }
     bool any = false;
     for (int i = 0; i < SLOTS; i++) {
@@ -50,8 +52,10 @@ enum status run_model_list(struct app *a, const struct cmd_call *call, struct cm
         char text[200];
         const struct snapshot *snap = app_snapshot(a, i);
         describe(a, i, text, sizeof text);
-        out_line(out, "%c %c %s @%lld %s%s%s%s", i == a->slot ? '*' : ' ', 'A' + i, s->model->title, (long long)app_step(a, i),
-                 snap ? train_state_name(snap->state) : "READY", text, s->origin[0] ? "  " : "", s->origin);
+        out_line(out, "%c %c %s @%lld %s%s%s%s", i == a->slot ? '*' : ' ', 'A' + i,
+                 s->model->title, (long long)app_step(a, i),
+                 snap ? train_state_name(snap->state) : "READY", text, s->origin[0] ? "  " : "",
+                 s->origin);
         json_t *j = json_object();
         char letter[2] = {(char)('A' + i), '\0'};
         json_object_set_new(j, "slot", json_text(letter));
@@ -61,12 +65,14 @@ enum status run_model_list(struct app *a, const struct cmd_call *call, struct cm
         json_array_append_new(slots, j);
     }
     if (!any)
-        out_line(out, "slots: all empty.  Try: %s", a->ds ? "model new sasrec" : "data plant twins; model new sasrec");
+        out_line(out, "slots: all empty.  Try: %s",
+                 a->ds ? "model new sasrec" : "data plant twins; model new sasrec");
     json_object_set_new(out_json(out), "kinds", kinds);
     json_object_set_new(out_json(out), "slots", slots);
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_model_new[] = {
     {.name = "KIND", .type = ARG_MODEL, .doc = "which model"},
     {.name = "slot", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the current one"},
@@ -75,8 +81,10 @@ const struct cmd_arg args_model_new[] = {
     {.name = "KEY=VALUE", .type = ARG_PAIR, .option = true, .optional = true, .repeats = true, .doc = "settings of the model"},
     {0},
 };
+// clang-format on
 
-static enum status take_preset(const struct model_def *m, struct hparams *hp, const char *name, struct err *err)
+static enum status take_preset(const struct model_def *m, struct hparams *hp, const char *name,
+                               struct err *err)
 {
     struct suggest s;
     suggest_begin(&s, name);
@@ -86,7 +94,9 @@ static enum status take_preset(const struct model_def *m, struct hparams *hp, co
         suggest_add(&s, p->name);
     }
     err_set(err, ST_ARG, "%s has no preset \"%.40s\"", m->title, name);
-    return err_hint(err, "bad-value", s.pick ? "Did you mean %s?" : "Try: model info %s", s.pick ? s.pick : m->name), ST_ARG;
+    return err_hint(err, "bad-value", s.pick ? "Did you mean %s?" : "Try: model info %s",
+                    s.pick ? s.pick : m->name),
+           ST_ARG;
 }
 
 static const char *setting_kind(const struct hparams *hp, const char *key)
@@ -94,7 +104,8 @@ static const char *setting_kind(const struct hparams *hp, const char *key)
     return hp_has(hp, key) ? "bad-value" : "bad-key";
 }
 
-enum status run_model_new(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_model_new(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
 {
     const struct model_def *m = model_defs[call_int(call, "KIND", 0)];
     int slot = (int)call_int(call, "slot", a->slot);
@@ -102,7 +113,9 @@ enum status run_model_new(struct app *a, const struct cmd_call *call, struct cmd
     struct learner *l = NULL;
     if (app_running(a, slot) && !a->interactive) {
         err_set(err, ST_STATE, "a run is going on in %c", 'A' + slot);
-        return err_hint(err, "busy", "Try: stop, or slot=%c", 'A' + (app_free_slot(a) < 0 ? slot : app_free_slot(a))), ST_STATE;
+        return err_hint(err, "busy", "Try: stop, or slot=%c",
+                        'A' + (app_free_slot(a) < 0 ? slot : app_free_slot(a))),
+               ST_STATE;
     }
     enum status st = hparams_new(&hp, m->hparams, m->name, err);
     if (st == ST_OK && call_has(call, "preset")) {
@@ -120,12 +133,14 @@ enum status run_model_new(struct app *a, const struct cmd_call *call, struct cmd
                     v = &call->v[k];
             if (v)
                 out_place(out, v->col, v->len);
-            bool near = strncmp(err->hint, "Did you", 7) == 0 || strncmp(err->hint, "did you", 7) == 0;
+            bool near =
+                strncmp(err->hint, "Did you", 7) == 0 || strncmp(err->hint, "did you", 7) == 0;
             err_hint(err, setting_kind(hp, key), near ? NULL : "Try: model info %s", m->name);
         }
     }
     if (st == ST_OK)
-        st = learner_new(&l, m, hp, a->split, (uint64_t)call_int(call, "seed", (int64_t)a->seed), err);
+        st = learner_new(&l, m, hp, a->split,
+                         (uint64_t)call_int(call, "seed", (int64_t)a->seed), err);
     hparams_free(hp);
     if (st == ST_OK)
         st = app_put_learner(a, slot, l, NULL, err);
@@ -135,7 +150,8 @@ enum status run_model_new(struct app *a, const struct cmd_call *call, struct cmd
     describe(a, slot, text, sizeof text);
     int64_t n = l->ps ? (int64_t)params_count(l->ps) : 0;
     char count[FMT_NUM];
-    out_line(out, "%c:%s%s  %s parameters, seed %llu", 'A' + slot, m->title, text, fmt_count(count, (double)n), (unsigned long long)l->seed);
+    out_line(out, "%c:%s%s  %s parameters, seed %llu", 'A' + slot, m->title, text,
+             fmt_count(count, (double)n), (unsigned long long)l->seed);
     out_text(out, "slot", letter);
     out_text(out, "model", m->name);
     out_int(out, "parameters", n);
@@ -143,12 +159,15 @@ enum status run_model_new(struct app *a, const struct cmd_call *call, struct cmd
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_model_use[] = {
     {.name = "SLOT", .type = ARG_SLOT, .doc = "A to Z"},
     {0},
 };
+// clang-format on
 
-enum status run_model_use(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_model_use(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
 {
     int slot = (int)call_int(call, "SLOT", 0);
     if (!a->slots[slot].model) {
@@ -166,12 +185,15 @@ enum status run_model_use(struct app *a, const struct cmd_call *call, struct cmd
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_model_drop[] = {
     {.name = "SLOT", .type = ARG_SLOT, .doc = "A to Z"},
     {0},
 };
+// clang-format on
 
-enum status run_model_drop(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_model_drop(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
 {
     int slot = (int)call_int(call, "SLOT", 0);
     if (!a->slots[slot].model) {
@@ -186,10 +208,12 @@ enum status run_model_drop(struct app *a, const struct cmd_call *call, struct cm
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_model_info[] = {
     {.name = "SLOT|KIND", .type = ARG_WORD, .optional = true, .doc = "default: the current slot"},
     {0},
 };
+// clang-format on
 
 static void info_kind(const struct model_def *m, const struct hparams *hp, struct cmd_out *out)
 {
@@ -205,7 +229,8 @@ static void info_kind(const struct model_def *m, const struct hparams *hp, struc
         char also[80] = "";
         if (d->author_word)
             snprintf(also, sizeof also, " (%s)", d->author_word);
-        out_line(out, "  %c %-12s %-10s %s%s", d->live ? '*' : ' ', d->name, v, d->doc ? d->doc : "", also);
+        out_line(out, "  %c %-12s %-10s %s%s", d->live ? '*' : ' ', d->name, v,
+                 d->doc ? d->doc : "", also);
         json_t *j = json_object();
         json_object_set_new(j, "name", json_text(d->name));
         json_object_set_new(j, "value", json_text(v));
@@ -218,7 +243,8 @@ static void info_kind(const struct model_def *m, const struct hparams *hp, struc
     json_object_set_new(out_json(out), "settings", set);
 }
 
-enum status run_model_info(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_model_info(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
 {
     const char *what = call_text(call, "SLOT|KIND", NULL);
     int slot = a->slot;
@@ -231,7 +257,9 @@ enum status run_model_info(struct app *a, const struct cmd_call *call, struct cm
                 suggest_add(&s, model_defs[i]->name);
             call_blame(call, "SLOT|KIND", out);
             err_set(err, ST_ARG, "no kind of model \"%.40s\"", what);
-            return err_hint(err, "bad-value", s.pick ? "Did you mean %s?" : "Try: model list", s.pick), ST_ARG;
+            return err_hint(err, "bad-value", s.pick ? "Did you mean %s?" : "Try: model list",
+                            s.pick),
+                   ST_ARG;
         }
         struct hparams *hp = NULL;
         enum status st = hparams_new(&hp, m->hparams, m->name, err);
@@ -246,13 +274,15 @@ enum status run_model_info(struct app *a, const struct cmd_call *call, struct cm
     const struct slot *s = &a->slots[slot];
     if (!s->model) {
         err_set(err, ST_STATE, "no model in slot %c", 'A' + slot);
-        return err_hint(err, "no-model", "Try: model new sasrec, or: model info sasrec"), ST_STATE;
+        return err_hint(err, "no-model", "Try: model new sasrec, or: model info sasrec"),
+               ST_STATE;
     }
     const struct learner *l = app_learner(a, slot);
     char title[64], count[FMT_NUM];
     app_slot_title(a, slot, app_step(a, slot), title, sizeof title);
     int64_t n = l->ps ? (int64_t)params_count(l->ps) : 0;
-    out_line(out, "%s  %s parameters  seed %llu  %s", title, fmt_count(count, (double)n), (unsigned long long)l->seed, s->origin);
+    out_line(out, "%s  %s parameters  seed %llu  %s", title, fmt_count(count, (double)n),
+             (unsigned long long)l->seed, s->origin);
     out_int(out, "step", app_step(a, slot));
     out_int(out, "parameters", n);
     info_kind(s->model, l->hp, out);

@@ -14,7 +14,8 @@ static bool on_screen(const struct app *a, const struct cmd_out *out)
     return a->ui && out_form(out) == OUT_MESSAGE;
 }
 
-static void show_sequence(struct app *a, const char *what, const struct sequence *s, struct cmd_out *out)
+static void show_sequence(struct app *a, const char *what, const struct sequence *s,
+                          struct cmd_out *out)
 {
     char text[400];
     sequence_text(a, s, text, sizeof text);
@@ -22,12 +23,15 @@ static void show_sequence(struct app *a, const char *what, const struct sequence
     json_object_set_new(out_json(out), "sequence", sequence_json(s));
 }
 
+// clang-format off
 const struct cmd_arg args_seq[] = {
     {.name = "SEQUENCE", .type = ARG_SEQUENCE, .optional = true, .repeats = true, .doc = "items, oldest first"},
     {0},
 };
+// clang-format on
 
-enum status run_seq(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_seq(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                    struct err *err)
 {
     (void)err;
     if (call_seq(call, "SEQUENCE"))
@@ -36,15 +40,19 @@ enum status run_seq(struct app *a, const struct cmd_call *call, struct cmd_out *
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_seq_from[] = {
     {.name = "SESSION", .type = ARG_SESSION, .doc = "s:412"},
     {.name = "upto", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = SEQ_MAX, .doc = "only so many items"},
     {0},
 };
+// clang-format on
 
-enum status run_seq_from(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_seq_from(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                         struct err *err)
 {
-    int64_t s = call_int(call, "SESSION", 0), from = a->ds->off[s], n = a->ds->off[s + 1] - from;
+    int64_t s = call_int(call, "SESSION", 0), from = a->ds->off[s],
+            n = a->ds->off[s + 1] - from;
     int64_t upto = call_int(call, "upto", n);
     struct sequence seq;
     if (upto > n) {
@@ -61,10 +69,12 @@ enum status run_seq_from(struct app *a, const struct cmd_call *call, struct cmd_
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_seq_append[] = {
     {.name = "ITEM", .type = ARG_ITEM, .doc = "the newest"},
     {0},
 };
+// clang-format on
 
 static enum status room(const struct sequence *s, struct err *err)
 {
@@ -74,7 +84,8 @@ static enum status room(const struct sequence *s, struct err *err)
     return err_hint(err, "bad-value", "Try: whatif drop 1"), ST_STATE;
 }
 
-enum status run_seq_append(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_seq_append(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
 {
     struct sequence s = a->seq;
     enum status st = room(&s, err);
@@ -88,7 +99,8 @@ enum status run_seq_append(struct app *a, const struct cmd_call *call, struct cm
 
 const struct cmd_arg args_seq_clear[] = {{0}};
 
-enum status run_seq_clear(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_seq_clear(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
 {
     (void)call, (void)err;
     struct sequence none = {0};
@@ -97,14 +109,17 @@ enum status run_seq_clear(struct app *a, const struct cmd_call *call, struct cmd
     return ST_OK;
 }
 
+// clang-format off
 static const char *const pin_choices[] = {"off", "toggle", NULL};
 const struct cmd_arg args_pin[] = {
     {.name = "WHAT", .type = ARG_CHOICE, .optional = true, .choices = pin_choices, .doc = "off takes it away"},
     {.name = "SEQUENCE", .type = ARG_SEQUENCE, .optional = true, .repeats = true, .doc = "default: the present one"},
     {0},
 };
+// clang-format on
 
-enum status run_pin(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_pin(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                    struct err *err)
 {
     int64_t what = call_int(call, "WHAT", -1);
     if (what == 0 || (what == 1 && a->has_pin)) {
@@ -113,7 +128,8 @@ enum status run_pin(struct app *a, const struct cmd_call *call, struct cmd_out *
         out_bool(out, "pinned", false);
         return ST_OK;
     }
-    const struct sequence *s = call_seq(call, "SEQUENCE") ? call_seq(call, "SEQUENCE") : &a->seq;
+    const struct sequence *s =
+        call_seq(call, "SEQUENCE") ? call_seq(call, "SEQUENCE") : &a->seq;
     if (!s->n) {
         err_set(err, ST_STATE, "the sequence is empty");
         return err_hint(err, "empty-seq", "Try: seq 12 87 3; pin"), ST_STATE;
@@ -125,6 +141,7 @@ enum status run_pin(struct app *a, const struct cmd_call *call, struct cmd_out *
     return ST_OK;
 }
 
+// clang-format off
 static const char *const exclude_choices[] = {"none", "seen", NULL};
 static const char *const as_choices[] = {"prob", "logprob", "score", NULL};
 const struct cmd_arg args_predict[] = {
@@ -136,10 +153,13 @@ const struct cmd_arg args_predict[] = {
     {.name = "as", .type = ARG_CHOICE, .option = true, .optional = true, .choices = as_choices, .doc = "the number printed"},
     {0},
 };
+// clang-format on
 
-enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                        struct err *err)
 {
-    const struct sequence *s = call_seq(call, "SEQUENCE") ? call_seq(call, "SEQUENCE") : &a->seq;
+    const struct sequence *s =
+        call_seq(call, "SEQUENCE") ? call_seq(call, "SEQUENCE") : &a->seq;
     int slot = (int)call_int(call, "model", a->slot);
     int64_t at = slot == a->slot ? a->at : STEP_LIVE;
     if (!s->n) {
@@ -161,8 +181,11 @@ enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_o
         return ui_tab(a, "predict", err);
     }
     struct ranking *r = NULL;
-    bool exclude = call_has(call, "exclude") ? call_int(call, "exclude", 0) == 1 : app_exclude_seen(a);
-    st = ranking_new(&r, a, slot, at, s, (int32_t)call_int(call, "k", (int64_t)setting(a, SETTING_K)), exclude, err);
+    bool exclude =
+        call_has(call, "exclude") ? call_int(call, "exclude", 0) == 1 : app_exclude_seen(a);
+    st =
+        ranking_new(&r, a, slot, at, s,
+                    (int32_t)call_int(call, "k", (int64_t)setting(a, SETTING_K)), exclude, err);
     if (st != ST_OK)
         return st;
     if (call_seq(call, "SEQUENCE"))
@@ -177,7 +200,8 @@ enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_o
 /* ---- whatif ---- */
 
 /* Applies the edit, then shows what it changed.  Without a model the sequence alone. */
-static enum status edit(struct app *a, const struct sequence *next, struct cmd_out *out, struct err *err)
+static enum status edit(struct app *a, const struct sequence *next, struct cmd_out *out,
+                        struct err *err)
 {
     struct sequence before = a->seq;
     if (!app_slot(a)->model || next->n == 0 || before.n == 0 || on_screen(a, out)) {
@@ -200,12 +224,15 @@ static enum status edit(struct app *a, const struct sequence *next, struct cmd_o
     return st;
 }
 
+// clang-format off
 const struct cmd_arg args_whatif[] = {
     {.name = "POS=ITEM", .type = ARG_EDIT, .repeats = true, .doc = "1 is the oldest, -1 the newest"},
     {0},
 };
+// clang-format on
 
-enum status run_whatif(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_whatif(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     struct sequence s = a->seq;
     for (int i = 0; i < call->n; i++)
@@ -213,12 +240,15 @@ enum status run_whatif(struct app *a, const struct cmd_call *call, struct cmd_ou
     return edit(a, &s, out, err);
 }
 
+// clang-format off
 const struct cmd_arg args_whatif_drop[] = {
     {.name = "POS", .type = ARG_POSITION, .doc = "1 is the oldest, -1 the newest"},
     {0},
 };
+// clang-format on
 
-enum status run_whatif_drop(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_whatif_drop(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                            struct err *err)
 {
     struct sequence s = a->seq;
     int32_t at = (int32_t)call_int(call, "POS", 0);
@@ -227,13 +257,16 @@ enum status run_whatif_drop(struct app *a, const struct cmd_call *call, struct c
     return edit(a, &s, out, err);
 }
 
+// clang-format off
 const struct cmd_arg args_whatif_insert[] = {
     {.name = "POS", .type = ARG_POSITION, .doc = "before this one"},
     {.name = "ITEM", .type = ARG_ITEM, .doc = "what to put there"},
     {0},
 };
+// clang-format on
 
-enum status run_whatif_insert(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_whatif_insert(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                              struct err *err)
 {
     struct sequence s = a->seq;
     int32_t at = (int32_t)call_int(call, "POS", 0);
@@ -246,26 +279,32 @@ enum status run_whatif_insert(struct app *a, const struct cmd_call *call, struct
     return edit(a, &s, out, err);
 }
 
+// clang-format off
 const struct cmd_arg args_whatif_replace[] = {
     {.name = "POS", .type = ARG_POSITION, .doc = "1 is the oldest, -1 the newest"},
     {.name = "ITEM", .type = ARG_ITEM, .doc = "what to put there"},
     {0},
 };
+// clang-format on
 
-enum status run_whatif_replace(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_whatif_replace(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                               struct err *err)
 {
     struct sequence s = a->seq;
     s.item[call_int(call, "POS", 0)] = (int32_t)call_int(call, "ITEM", 1);
     return edit(a, &s, out, err);
 }
 
+// clang-format off
 const struct cmd_arg args_whatif_swap[] = {
     {.name = "POS1", .type = ARG_POSITION, .doc = "one"},
     {.name = "POS2", .type = ARG_POSITION, .doc = "the other"},
     {0},
 };
+// clang-format on
 
-enum status run_whatif_swap(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_whatif_swap(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                            struct err *err)
 {
     struct sequence s = a->seq;
     int64_t i = call_int(call, "POS1", 0), k = call_int(call, "POS2", 0);
@@ -275,12 +314,15 @@ enum status run_whatif_swap(struct app *a, const struct cmd_call *call, struct c
     return edit(a, &s, out, err);
 }
 
+// clang-format off
 const struct cmd_arg args_whatif_mask[] = {
     {.name = "POS", .type = ARG_POSITION, .doc = "1 is the oldest, -1 the newest"},
     {0},
 };
+// clang-format on
 
-enum status run_whatif_mask(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_whatif_mask(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                            struct err *err)
 {
     struct sequence s = a->seq;
     s.item[call_int(call, "POS", 0)] = a->ds->n_items + 1;
@@ -301,13 +343,15 @@ static enum status undo(struct app *a, int dir, struct cmd_out *out, struct err 
     return ST_OK;
 }
 
-enum status run_whatif_undo(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_whatif_undo(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                            struct err *err)
 {
     (void)call;
     return undo(a, -1, out, err);
 }
 
-enum status run_whatif_redo(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_whatif_redo(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                            struct err *err)
 {
     (void)call;
     return undo(a, 1, out, err);

@@ -14,11 +14,13 @@
 
 /* ---- settings ---- */
 
+// clang-format off
 const struct cmd_arg args_set[] = {
     {.name = "KEY", .type = ARG_SETTING, .doc = "of the program or of the model"},
     {.name = "VALUE", .type = ARG_TEXT, .optional = true, .doc = "toggle, next, or a value; without: shows it"},
     {0},
 };
+// clang-format on
 
 static enum status no_setting(struct app *a, const char *key, struct err *err)
 {
@@ -31,14 +33,27 @@ static enum status no_setting(struct app *a, const char *key, struct err *err)
         suggest_add(&s, d->name);
     static const struct { /* words other programs use */
         const char *word, *ours;
-    } known[] = {{"learning_rate", "lr"}, {"learning-rate", "lr"}, {"batch_size", "batch"}, {"hidden_units", "d"}, {"hidden_size", "d"},
-                 {"num_blocks", "layers"}, {"num_heads", "heads"}, {"n_heads", "heads"}, {"weight_decay", "wd"}, {"max_len", "maxlen"},
-                 {"dropout_rate", "dropout"}, {"colour", "color"}, {"colors", "color"}};
+    } known[] = {
+        {"learning_rate", "lr"     },
+        {"learning-rate", "lr"     },
+        {"batch_size",    "batch"  },
+        {"hidden_units",  "d"      },
+        {"hidden_size",   "d"      },
+        {"num_blocks",    "layers" },
+        {"num_heads",     "heads"  },
+        {"n_heads",       "heads"  },
+        {"weight_decay",  "wd"     },
+        {"max_len",       "maxlen" },
+        {"dropout_rate",  "dropout"},
+        {"colour",        "color"  },
+        {"colors",        "color"  }
+    };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].word, key) == 0)
             s.pick = known[i].ours;
     err_set(err, ST_ARG, "no setting \"%.40s\"", key);
-    return err_hint(err, "bad-key", s.pick ? "Did you mean %s?" : "Try: show settings", s.pick), ST_ARG;
+    return err_hint(err, "bad-key", s.pick ? "Did you mean %s?" : "Try: show settings", s.pick),
+           ST_ARG;
 }
 
 /* Does any model have this setting?  The example of a name that acts later. */
@@ -57,8 +72,8 @@ static enum status later(const char *key, const char *value, const char *model, 
     return err_hint(err, "later", "Try: model new %s %s=%.30s", model, key, value), ST_STATE;
 }
 
-static enum status set_model(struct app *a, const struct cmd_call *call, const char *key, const char *value, struct cmd_out *out,
-                             struct err *err)
+static enum status set_model(struct app *a, const struct cmd_call *call, const char *key,
+                             const char *value, struct cmd_out *out, struct err *err)
 {
     struct slot *s = app_slot(a);
     const struct learner *l = app_learner(a, a->slot);
@@ -67,7 +82,8 @@ static enum status set_model(struct app *a, const struct cmd_call *call, const c
         const struct model_def *m = model_with(key);
         call_blame(call, "KEY", out);
         if (m && l) {
-            err_set(err, ST_ARG, "%s has no setting %s; %s has", s->model->title, key, m->title);
+            err_set(err, ST_ARG, "%s has no setting %s; %s has", s->model->title, key,
+                    m->title);
             return err_hint(err, "not-for-model", "Try: model info"), ST_ARG;
         }
         return m ? later(key, value, m->name, err) : no_setting(a, key, err);
@@ -117,7 +133,8 @@ static void show_one(struct app *a, int id, struct cmd_out *out)
     char text[64], range[96];
     setting_text(a, id, text, sizeof text);
     setting_range(id, range, sizeof range);
-    out_line(out, "%-10s %-8s %s (%s)", setting_defs[id].name, text, setting_defs[id].doc, range);
+    out_line(out, "%-10s %-8s %s (%s)", setting_defs[id].name, text, setting_defs[id].doc,
+             range);
     out_text(out, "setting", setting_defs[id].name);
     out_text(out, "value", text);
 }
@@ -130,13 +147,15 @@ static bool show_model_setting(struct app *a, const char *key, struct cmd_out *o
     if (!d)
         return false;
     hparams_text(l->hp, key, text, sizeof text);
-    out_line(out, "%-10s %-8s %s (%s)", key, text, d->doc ? d->doc : "", d->live ? "acts from the next batch" : "of a new model only");
+    out_line(out, "%-10s %-8s %s (%s)", key, text, d->doc ? d->doc : "",
+             d->live ? "acts from the next batch" : "of a new model only");
     out_text(out, "setting", key);
     out_text(out, "value", text);
     return true;
 }
 
-enum status run_set(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_set(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                    struct err *err)
 {
     const char *key = call_text(call, "KEY", ""), *value = call_text(call, "VALUE", NULL);
     int id = setting_find(key);
@@ -167,12 +186,15 @@ enum status run_set(struct app *a, const struct cmd_call *call, struct cmd_out *
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_reset[] = {
     {.name = "KEY", .type = ARG_SETTING, .doc = "a setting of the program, or all"},
     {0},
 };
+// clang-format on
 
-enum status run_reset(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_reset(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                      struct err *err)
 {
     const char *key = call_text(call, "KEY", "");
     int id = setting_find(key), n = 0;
@@ -208,10 +230,12 @@ enum status run_reset(struct app *a, const struct cmd_call *call, struct cmd_out
     return st;
 }
 
+// clang-format off
 const struct cmd_arg args_show[] = {
     {.name = "WHAT", .type = ARG_SETTING, .optional = true, .doc = "a setting, or: settings run kept log screen"},
     {0},
 };
+// clang-format on
 
 static void show_settings(struct app *a, struct cmd_out *out)
 {
@@ -225,18 +249,21 @@ static void show_settings(struct app *a, struct cmd_out *out)
         if (strcmp(group, d->group) != 0)
             out_line(out, "%s", d->group);
         group = d->group;
-        out_line(out, "%c %-10s %-8s %s (%s)", setting_changed(a, i) ? '*' : ' ', d->name, text, d->doc, range);
+        out_line(out, "%c %-10s %-8s %s (%s)", setting_changed(a, i) ? '*' : ' ', d->name, text,
+                 d->doc, range);
         json_object_set_new(list, d->name, json_text(text));
     }
     json_object_set_new(out_json(out), "settings", list);
     const struct learner *l = app_learner(a, a->slot);
     json_t *model = json_object();
     if (l)
-        out_line(out, "%s in %c (* changed, ! acts from the next batch)", l->model->title, 'A' + a->slot);
+        out_line(out, "%s in %c (* changed, ! acts from the next batch)", l->model->title,
+                 'A' + a->slot);
     for (const struct hparam_def *d = l ? hparams_defs(l->hp) : NULL; d && d->name; d++) {
         char text[64];
         hparams_text(l->hp, d->name, text, sizeof text);
-        out_line(out, "%c%c%-12s %-8s %s", hparams_changed(l->hp, d->name) ? '*' : ' ', d->live ? '!' : ' ', d->name, text, d->doc ? d->doc : "");
+        out_line(out, "%c%c%-12s %-8s %s", hparams_changed(l->hp, d->name) ? '*' : ' ',
+                 d->live ? '!' : ' ', d->name, text, d->doc ? d->doc : "");
         json_object_set_new(model, d->name, json_text(text));
     }
     json_object_set_new(out_json(out), "model", model);
@@ -253,18 +280,21 @@ static void show_run(struct app *a, struct cmd_out *out)
     out_text(out, "kernels", kern()->name);
     out_int(out, "threads", pool_threads(a->pool));
     if (a->ds) {
-        out_line(out, "data     %s, hash %016llx", a->ds->name, (unsigned long long)a->ds->hash);
+        out_line(out, "data     %s, hash %016llx", a->ds->name,
+                 (unsigned long long)a->ds->hash);
         out_text(out, "data", a->ds->name);
     }
     if (!l) {
         out_line(out, "model    none");
         return;
     }
-    out_line(out, "model    %s in %c, seed %llu", l->model->title, 'A' + a->slot, (unsigned long long)l->seed);
+    out_line(out, "model    %s in %c, seed %llu", l->model->title, 'A' + a->slot,
+             (unsigned long long)l->seed);
     out_text(out, "model", l->model->name);
     out_int(out, "seed", (int64_t)l->seed);
     out_int(out, "step", app_step(a, a->slot));
-    out_line(out, "step     %lld, %s", (long long)app_step(a, a->slot), s ? train_state_name(s->state) : "READY");
+    out_line(out, "step     %lld, %s", (long long)app_step(a, a->slot),
+             s ? train_state_name(s->state) : "READY");
     out_text(out, "state", s ? train_state_name(s->state) : "READY");
     if (s) {
         out_line(out, "spent    %s s training", fmt_num(num, s->seconds));
@@ -292,7 +322,8 @@ static void show_kept(struct app *a, struct cmd_out *out)
             out_line(out, "%s", line);
             at = 0;
         }
-        at += (size_t)snprintf(line + at, sizeof line - at, "%s%lld", at ? " " : "", (long long)step[i]);
+        at += (size_t)snprintf(line + at, sizeof line - at, "%s%lld", at ? " " : "",
+                               (long long)step[i]);
     }
     out_line(out, "%s", n ? line : "nothing is kept");
     json_object_set_new(out_json(out), "kept", list);
@@ -303,13 +334,19 @@ static void show_log(struct app *a, struct cmd_out *out)
     json_t *list = json_array();
     for (int i = 0; i < a->n_log; i++) {
         const struct log_line *l = app_log_at(a, i);
-        out_line(out, "%6lld %s%s", (long long)l->step, l->kind == LOG_ERROR ? "! " : l->kind == LOG_COMMAND ? ": " : "  ", l->text);
-        json_array_append_new(list, json_pack("{s:I,s:o}", "step", (json_int_t)l->step, "text", json_text(l->text)));
+        out_line(out, "%6lld %s%s", (long long)l->step,
+                 l->kind == LOG_ERROR     ? "! "
+                 : l->kind == LOG_COMMAND ? ": "
+                                          : "  ",
+                 l->text);
+        json_array_append_new(list, json_pack("{s:I,s:o}", "step", (json_int_t)l->step, "text",
+                                              json_text(l->text)));
     }
     json_object_set_new(out_json(out), "log", list);
 }
 
-enum status run_show(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_show(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     const char *what = call_text(call, "WHAT", "settings");
     int id = setting_find(what);
@@ -341,15 +378,19 @@ enum status run_show(struct app *a, const struct cmd_call *call, struct cmd_out 
 
 /* ---- names of command lines, keys ---- */
 
+// clang-format off
 const struct cmd_arg args_alias[] = {
     {.name = "NAME", .type = ARG_WORD, .optional = true, .doc = "one word"},
     {.name = "COMMAND", .type = ARG_COMMAND, .optional = true, .doc = "in quotes when it holds a ;"},
     {0},
 };
+// clang-format on
 
-enum status run_alias(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_alias(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                      struct err *err)
 {
-    const char *name = call_text(call, "NAME", NULL), *command = call_text(call, "COMMAND", NULL);
+    const char *name = call_text(call, "NAME", NULL),
+               *command = call_text(call, "COMMAND", NULL);
     int at = 0;
     if (!name) {
         json_t *list = json_object();
@@ -368,9 +409,11 @@ enum status run_alias(struct app *a, const struct cmd_call *call, struct cmd_out
         if (at == a->n_alias) {
             call_blame(call, "NAME", out);
             err_set(err, ST_ARG, "no alias \"%.40s\"", name);
-            return err_hint(err, "bad-key", "Try: alias %.20s \"data plant twins\"", name), ST_ARG;
+            return err_hint(err, "bad-key", "Try: alias %.20s \"data plant twins\"", name),
+                   ST_ARG;
         }
-        memmove(a->alias + at, a->alias + at + 1, sizeof *a->alias * (size_t)(a->n_alias - at - 1));
+        memmove(a->alias + at, a->alias + at + 1,
+                sizeof *a->alias * (size_t)(a->n_alias - at - 1));
         a->n_alias--;
         out_line(out, "%s is no alias any more", name);
         return ST_OK;
@@ -380,11 +423,18 @@ enum status run_alias(struct app *a, const struct cmd_call *call, struct cmd_out
         word = word && (isalnum((unsigned char)*p) || *p == '-' || *p == '_');
     if (!word || cmd_find(name, false)) {
         call_blame(call, "NAME", out);
-        err_set(err, ST_ARG, word ? "\"%.40s\" is a command already" : "\"%.40s\" cannot be a name: letters, digits, - and _, at most 23", name);
+        err_set(err, ST_ARG,
+                word ? "\"%.40s\" is a command already"
+                     : "\"%.40s\" cannot be a name: letters, digits, - and _, at most 23",
+                name);
         return err_hint(err, "bad-value", NULL), ST_ARG;
     }
-    if (strlen(command) >= sizeof a->alias[0].command || at == (int)(sizeof a->alias / sizeof *a->alias)) {
-        err_set(err, ST_ARG, strlen(command) >= sizeof a->alias[0].command ? "an alias has at most 199 characters" : "64 aliases are the most");
+    if (strlen(command) >= sizeof a->alias[0].command ||
+        at == (int)(sizeof a->alias / sizeof *a->alias)) {
+        err_set(err, ST_ARG,
+                strlen(command) >= sizeof a->alias[0].command
+                    ? "an alias has at most 199 characters"
+                    : "64 aliases are the most");
         return err_hint(err, "bad-value", "Try: source FILE"), ST_ARG;
     }
     snprintf(a->alias[at].name, sizeof a->alias[at].name, "%s", name);
@@ -395,14 +445,17 @@ enum status run_alias(struct app *a, const struct cmd_call *call, struct cmd_out
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_bind[] = {
     {.name = "KEY", .type = ARG_KEY, .doc = "as the help names it: n, C-r, F5"},
     {.name = "COMMAND", .type = ARG_COMMAND, .optional = true, .doc = "without: the key does nothing"},
     {.name = "context", .type = ARG_WORD, .option = true, .optional = true, .doc = "a tab or pane; default everywhere"},
     {0},
 };
+// clang-format on
 
-enum status run_bind(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_bind(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     const char *key = call_text(call, "KEY", ""), *command = call_text(call, "COMMAND", "");
     enum status st = ST_OK;
@@ -418,6 +471,7 @@ enum status run_bind(struct app *a, const struct cmd_call *call, struct cmd_out 
 
 /* ---- the screen ---- */
 
+// clang-format off
 const struct cmd_arg args_tab[] = {
     {.name = "NAME", .type = ARG_WORD, .doc = "train predict attention ..., a number, next, prev"},
     {0},
@@ -430,30 +484,36 @@ const struct cmd_arg args_layout[] = {
     {.name = "WHAT", .type = ARG_WORD, .doc = "zoom grow shrink reset next prev repaint"},
     {0},
 };
+// clang-format on
 
-enum status run_tab(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_tab(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                    struct err *err)
 {
     (void)out;
     return ui_tab(a, call_text(call, "NAME", ""), err);
 }
 
-enum status run_view(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_view(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     (void)out;
     const char *style = call_text(call, "STYLE", "");
     return ui_style(a, strcmp(style, "next") == 0 ? "" : style, err);
 }
 
-enum status run_layout(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_layout(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     (void)out;
     return ui_layout(a, call_text(call, "WHAT", ""), err);
 }
 
+// clang-format off
 const struct cmd_arg args_find[] = {
     {.name = "TEXT", .type = ARG_TEXT, .optional = true, .repeats = true, .doc = "part of a name; prev, or nothing: again"},
     {0},
 };
+// clang-format on
 
 static bool contains(const char *text, const char *part)
 {
@@ -468,12 +528,14 @@ static bool contains(const char *text, const char *part)
     return n == 0;
 }
 
-enum status run_find(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_find(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     char text[200] = "";
     size_t n = 0;
     for (int i = 0; i < call_count(call, "TEXT"); i++) {
-        int w = snprintf(text + n, sizeof text - n, "%s%s", i ? " " : "", call_at(call, "TEXT", i));
+        int w =
+            snprintf(text + n, sizeof text - n, "%s%s", i ? " " : "", call_at(call, "TEXT", i));
         n += w > 0 && (size_t)w < sizeof text - n ? (size_t)w : 0;
     }
     if (a->ui && out_form(out) == OUT_MESSAGE) {
@@ -489,7 +551,8 @@ enum status run_find(struct app *a, const struct cmd_call *call, struct cmd_out 
     for (int32_t i = 1; text[0] && i <= a->ds->n_items; i++) {
         char id[16];
         snprintf(id, sizeof id, "%d", (int)i);
-        if (!(a->ds->item_name && a->ds->item_name[i] && contains(a->ds->item_name[i], text)) && strcmp(id, text) != 0)
+        if (!(a->ds->item_name && a->ds->item_name[i] && contains(a->ds->item_name[i], text)) &&
+            strcmp(id, text) != 0)
             continue;
         if (++found <= 50) {
             char item[160];
@@ -497,14 +560,18 @@ enum status run_find(struct app *a, const struct cmd_call *call, struct cmd_out 
             out_line(out, "%s  %lld events", item, (long long)a->ds->popularity[i]);
             json_t *j = json_object();
             json_object_set_new(j, "id", json_integer(i));
-            json_object_set_new(j, "name", a->ds->item_name && a->ds->item_name[i] ? json_text(a->ds->item_name[i]) : json_null());
+            json_object_set_new(j, "name",
+                                a->ds->item_name && a->ds->item_name[i]
+                                    ? json_text(a->ds->item_name[i])
+                                    : json_null());
             json_array_append_new(list, j);
         }
     }
     if (!found) {
         json_decref(list);
         call_blame(call, "TEXT", out);
-        err_set(err, ST_ARG, text[0] ? "no item has \"%.60s\" in its name" : "find needs a text", text);
+        err_set(err, ST_ARG,
+                text[0] ? "no item has \"%.60s\" in its name" : "find needs a text", text);
         return err_hint(err, text[0] ? "bad-item" : "usage", "Try: find lamp"), ST_ARG;
     }
     if (found > 50)
@@ -516,18 +583,22 @@ enum status run_find(struct app *a, const struct cmd_call *call, struct cmd_out 
 
 /* ---- words ---- */
 
+// clang-format off
 const struct cmd_arg args_echo[] = {
     {.name = "TEXT", .type = ARG_TEXT, .optional = true, .repeats = true, .doc = "printed with blanks between"},
     {0},
 };
+// clang-format on
 
-enum status run_echo(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_echo(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     (void)a, (void)err;
     char text[2000] = "";
     size_t n = 0;
     for (int i = 0; i < call_count(call, "TEXT"); i++) {
-        int w = snprintf(text + n, sizeof text - n, "%s%s", i ? " " : "", call_at(call, "TEXT", i));
+        int w =
+            snprintf(text + n, sizeof text - n, "%s%s", i ? " " : "", call_at(call, "TEXT", i));
         n += w > 0 && (size_t)w < sizeof text - n ? (size_t)w : 0;
     }
     out_line(out, "%s", text);
@@ -535,10 +606,12 @@ enum status run_echo(struct app *a, const struct cmd_call *call, struct cmd_out 
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_help[] = {
     {.name = "COMMAND", .type = ARG_COMMAND, .optional = true, .doc = "one or two words"},
     {0},
 };
+// clang-format on
 
 static void help_row(const struct cmd_def *d, struct cmd_out *out)
 {
@@ -556,7 +629,8 @@ static void help_row(const struct cmd_def *d, struct cmd_out *out)
             out_line(out, "    %-10s %s", p->name, p->doc);
 }
 
-enum status run_help(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_help(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     const char *topic = call_text(call, "COMMAND", "");
     if (a->ui && out_form(out) == OUT_MESSAGE)
@@ -571,7 +645,8 @@ enum status run_help(struct app *a, const struct cmd_call *call, struct cmd_out 
                 out_line(out, "%s", d->group);
             group = d->group;
             out_line(out, "  %-16s %s", d->name, d->summary);
-            json_array_append_new(list, json_pack("{s:s,s:s}", "name", d->name, "summary", d->summary));
+            json_array_append_new(
+                list, json_pack("{s:s,s:s}", "name", d->name, "summary", d->summary));
         }
         out_line(out, "help COMMAND explains one; Tab completes");
         json_object_set_new(out_json(out), "commands", list);
@@ -580,7 +655,8 @@ enum status run_help(struct app *a, const struct cmd_call *call, struct cmd_out 
     int n = 0;
     size_t len = strlen(topic);
     for (const struct cmd_def *d = cmd_defs; d->name; d++) {
-        bool exact = strcmp(d->name, topic) == 0, verb = strncmp(d->name, topic, len) == 0 && d->name[len] == ' ';
+        bool exact = strcmp(d->name, topic) == 0,
+             verb = strncmp(d->name, topic, len) == 0 && d->name[len] == ' ';
         if (!exact && !verb)
             continue;
         if (n++)
@@ -588,7 +664,8 @@ enum status run_help(struct app *a, const struct cmd_call *call, struct cmd_out 
         help_row(d, out);
         char usage[400];
         cmd_usage(d, usage, sizeof usage);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s}", "name", d->name, "usage", usage, "summary", d->summary, "help", d->help));
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s}", "name", d->name, "usage",
+                                              usage, "summary", d->summary, "help", d->help));
     }
     json_object_set_new(out_json(out), "commands", list);
     if (n)
@@ -602,18 +679,23 @@ enum status run_help(struct app *a, const struct cmd_call *call, struct cmd_out 
     return err_hint(err, "unknown", s.pick ? "Did you mean %s?" : "Try: help", s.pick), ST_ARG;
 }
 
+// clang-format off
 const struct cmd_arg args_quit[] = {
     {.name = "!", .type = ARG_FLAG, .optional = true, .doc = "without asking"},
     {0},
 };
+// clang-format on
 
-enum status run_quit(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_quit(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     (void)out, (void)err;
     /* On the screen a run that goes on is asked about once; a second quit means it. */
-    if (a->ui && out_form(out) == OUT_MESSAGE && !call_has(call, "!") && app_running_slot(a) >= 0 && !a->quit_asked) {
+    if (a->ui && out_form(out) == OUT_MESSAGE && !call_has(call, "!") &&
+        app_running_slot(a) >= 0 && !a->quit_asked) {
         a->quit_asked = true;
-        out_line(out, "training goes on in %c; quit again to leave, or: save model FILE", 'A' + app_running_slot(a));
+        out_line(out, "training goes on in %c; quit again to leave, or: save model FILE",
+                 'A' + app_running_slot(a));
         return ST_OK;
     }
     a->quit = true;

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+// clang-format off
 const struct cmd_arg args_tensors[] = {
     {.name = "PATTERN", .type = ARG_TENSOR, .optional = true, .doc = "* stands for any part"},
     {0},
 };
+// clang-format on
 
 static void shape_text(int nd, const int32_t *d, char *buf, size_t size)
 {
@@ -31,7 +33,8 @@ static json_t *shape_json(int nd, const int32_t *d)
     return j;
 }
 
-enum status run_tensors(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_tensors(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                        struct err *err)
 {
     const char *pattern = call_text(call, "PATTERN", NULL);
     const struct learner *l = app_learner(a, a->slot);
@@ -44,7 +47,8 @@ enum status run_tensors(struct app *a, const struct cmd_call *call, struct cmd_o
         if (!name_matches(pattern, p->name))
             continue;
         shape_text(p->nd, p->d, shape, sizeof shape);
-        snprintf(line, sizeof line, "%-32s %-14s parameter%s%s", p->name, shape, p->flags & PARAM_STATE ? ", state" : "",
+        snprintf(line, sizeof line, "%-32s %-14s parameter%s%s", p->name, shape,
+                 p->flags & PARAM_STATE ? ", state" : "",
                  p->flags & PARAM_FROZEN ? ", frozen" : "");
         out_line(out, "%s", line);
         json_t *j = json_object();
@@ -57,7 +61,8 @@ enum status run_tensors(struct app *a, const struct cmd_call *call, struct cmd_o
         if (pattern && !name_matches(pattern, d->name) && !name_matches(d->name, pattern))
             continue;
         out_line(out, "%-32s %-14s %s", d->name, d->shape, d->doc);
-        json_array_append_new(probes, json_pack("{s:s,s:s,s:s}", "name", d->name, "shape", d->shape, "doc", d->doc));
+        json_array_append_new(probes, json_pack("{s:s,s:s,s:s}", "name", d->name, "shape",
+                                                d->shape, "doc", d->doc));
         n++;
     }
     json_object_set_new(out_json(out), "parameters", params);
@@ -69,14 +74,17 @@ enum status run_tensors(struct app *a, const struct cmd_call *call, struct cmd_o
     return err_hint(err, "bad-tensor", "Try: tensors"), ST_ARG;
 }
 
+// clang-format off
 const struct cmd_arg args_tensor[] = {
     {.name = "TENSOR", .type = ARG_TENSOR, .doc = "a name, an index in brackets"},
     {0},
 };
+// clang-format on
 
 enum { SHOW_ROWS = 12, SHOW_COLS = 8 };
 
-enum status run_tensor(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_tensor(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     struct tensor_view v;
     struct tensor_stats s;
@@ -88,11 +96,13 @@ enum status run_tensor(struct app *a, const struct cmd_call *call, struct cmd_ou
     tensor_stats(&v, &s);
     char shape[48], num[8][FMT_NUM];
     shape_text(v.nd, v.d, shape, sizeof shape);
-    out_line(out, "%s  %s  %s @%lld", call_text(call, "TENSOR", ""), shape, v.is_param ? "parameter" : "probe of the sequence",
-             (long long)v.step);
-    out_line(out, "min %s  max %s  mean %s  std %s  norm %s", fmt_num(num[0], s.min), fmt_num(num[1], s.max), fmt_num(num[2], s.mean),
-             fmt_num(num[3], s.std), fmt_num(num[4], s.norm));
-    out_line(out, "n %lld  nan %lld  inf %lld  zeros %s %%", (long long)s.n, (long long)s.nan, (long long)s.inf,
+    out_line(out, "%s  %s  %s @%lld", call_text(call, "TENSOR", ""), shape,
+             v.is_param ? "parameter" : "probe of the sequence", (long long)v.step);
+    out_line(out, "min %s  max %s  mean %s  std %s  norm %s", fmt_num(num[0], s.min),
+             fmt_num(num[1], s.max), fmt_num(num[2], s.mean), fmt_num(num[3], s.std),
+             fmt_num(num[4], s.norm));
+    out_line(out, "n %lld  nan %lld  inf %lld  zeros %s %%", (long long)s.n, (long long)s.nan,
+             (long long)s.inf,
              fmt_num(num[0], s.n ? 100.0 * (double)s.zeros / (double)s.n : 0));
     int32_t cols = v.d[v.nd - 1];
     int64_t rows = cols ? v.n / cols : 0;
@@ -101,12 +111,14 @@ enum status run_tensor(struct app *a, const struct cmd_call *call, struct cmd_ou
         char line[200];
         size_t n = 0;
         for (int32_t j = 0; j < cols && j < SHOW_COLS; j++)
-            n += (size_t)snprintf(line + n, sizeof line - n, " %10s", fmt_num(num[0], (double)v.x[i * cols + j]));
+            n += (size_t)snprintf(line + n, sizeof line - n, " %10s",
+                                  fmt_num(num[0], (double)v.x[i * cols + j]));
         snprintf(line + n, sizeof line - n, "%s", cols > SHOW_COLS ? " ..." : "");
         out_line(out, "%s", line);
     }
     if (rows > SHOW_ROWS)
-        out_line(out, "... %lld rows more.  Try: export tensor %s to FILE.csv", (long long)(rows - SHOW_ROWS), v.name);
+        out_line(out, "... %lld rows more.  Try: export tensor %s to FILE.csv",
+                 (long long)(rows - SHOW_ROWS), v.name);
     for (int64_t i = 0; i < v.n && i < 4096; i++)
         json_array_append_new(values, json_num((double)v.x[i]));
     out_text(out, "name", v.name);
@@ -125,13 +137,16 @@ enum status run_tensor(struct app *a, const struct cmd_call *call, struct cmd_ou
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_watch[] = {
     {.name = "off", .type = ARG_FLAG, .optional = true, .doc = "stops following it"},
     {.name = "PROBE", .type = ARG_TENSOR, .doc = "a name, * any part"},
     {0},
 };
+// clang-format on
 
-enum status run_watch(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_watch(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                      struct err *err)
 {
     const char *probe = call_text(call, "PROBE", "");
     bool known = false;
@@ -139,11 +154,14 @@ enum status run_watch(struct app *a, const struct cmd_call *call, struct cmd_out
         known = known || name_matches(d->name, probe) || name_matches(probe, d->name);
     if (!known) {
         call_blame(call, "PROBE", out);
-        err_set(err, ST_ARG, "%s has no probe like \"%.60s\"", app_slot(a)->model->title, probe);
+        err_set(err, ST_ARG, "%s has no probe like \"%.60s\"", app_slot(a)->model->title,
+                probe);
         return err_hint(err, "bad-tensor", "Try: tensors"), ST_ARG;
     }
-    enum status st = run_post(a, a->slot, call_has(call, "off") ? TC_UNWATCH : TC_WATCH, 0, probe, err);
+    enum status st =
+        run_post(a, a->slot, call_has(call, "off") ? TC_UNWATCH : TC_WATCH, 0, probe, err);
     if (st == ST_OK)
-        out_line(out, "%s %s", call_has(call, "off") ? "no longer watching" : "watching", probe);
+        out_line(out, "%s %s", call_has(call, "off") ? "no longer watching" : "watching",
+                 probe);
     return st;
 }

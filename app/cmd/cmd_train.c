@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+// clang-format off
 const struct cmd_arg args_train[] = {
     {.name = "epochs", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1000000, .doc = "so many epochs more"},
     {.name = "steps", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1e12, .doc = "so many batches more"},
@@ -17,6 +18,7 @@ const struct cmd_arg args_train[] = {
     {.name = "bg", .type = ARG_FLAG, .optional = true, .doc = "return at once"},
     {0},
 };
+// clang-format on
 
 /* Mean of the last `n` points of a curve. */
 static double tail_mean(const struct series *s, int64_t n)
@@ -38,14 +40,16 @@ static void report(struct app *a, int slot, double seconds, struct cmd_out *out)
     const struct eval_result *v = &a->slots[slot].valid;
     if (!s)
         return;
-    double mean = tail_mean(trainer_series(a->slots[slot].trainer, "loss"), run_steps_per_epoch(a, slot));
+    double mean =
+        tail_mean(trainer_series(a->slots[slot].trainer, "loss"), run_steps_per_epoch(a, slot));
     char title[64], loss[FMT_NUM], sec[FMT_NUM], hr[FMT_NUM];
     app_slot_title(a, slot, s->step, title, sizeof title);
     if (v->n && v->step == s->step)
-        out_line(out, "%s  epoch %d  loss %s  valid HR@%d %s  %s s", title, (int)s->epoch, fmt_num(loss, s->loss), (int)v->k,
-                 fmt_num(hr, v->hr), fmt_num(sec, seconds));
+        out_line(out, "%s  epoch %d  loss %s  valid HR@%d %s  %s s", title, (int)s->epoch,
+                 fmt_num(loss, s->loss), (int)v->k, fmt_num(hr, v->hr), fmt_num(sec, seconds));
     else
-        out_line(out, "%s  epoch %d  loss %s  %s s", title, (int)s->epoch, fmt_num(loss, s->loss), fmt_num(sec, seconds));
+        out_line(out, "%s  epoch %d  loss %s  %s s", title, (int)s->epoch,
+                 fmt_num(loss, s->loss), fmt_num(sec, seconds));
     char letter[2] = {(char)('A' + slot), '\0'};
     out_text(out, "slot", letter);
     out_text(out, "state", train_state_name(s->state));
@@ -70,15 +74,19 @@ static void report(struct app *a, int slot, double seconds, struct cmd_out *out)
 
 /* Runs on until the condition holds: metrics are looked at at every validation, the others after every batch, so that where it stops does
  * not depend on how fast anyone looks. */
-static enum status run_until(struct app *a, int slot, const struct condition *c, struct cmd_out *out, struct err *err)
+static enum status run_until(struct app *a, int slot, const struct condition *c,
+                             struct cmd_out *out, struct err *err)
 {
-    bool by_eval = c->kind == COND_COMPARE && c->q.kind != Q_LOSS && c->q.kind != Q_GRAD_NORM && c->q.kind != Q_LR && c->q.kind != Q_TENSOR;
-    int64_t epoch = run_steps_per_epoch(a, slot), every = (int64_t)setting(a, SETTING_EVAL_EVERY);
+    bool by_eval = c->kind == COND_COMPARE && c->q.kind != Q_LOSS && c->q.kind != Q_GRAD_NORM &&
+                   c->q.kind != Q_LR && c->q.kind != Q_TENSOR;
+    int64_t epoch = run_steps_per_epoch(a, slot),
+            every = (int64_t)setting(a, SETTING_EVAL_EVERY);
     int64_t limit = app_step(a, slot) + 10000 * epoch;
     if (!every)
         every = epoch;
     for (;;) {
-        int64_t step = app_step(a, slot), goal = by_eval || c->kind == COND_EPOCH ? (step / every + 1) * every : step + 1;
+        int64_t step = app_step(a, slot),
+                goal = by_eval || c->kind == COND_EPOCH ? (step / every + 1) * every : step + 1;
         if (c->kind == COND_STEP)
             goal = c->step;
         if (c->kind == COND_EPOCH)
@@ -104,7 +112,7 @@ static enum status run_until(struct app *a, int slot, const struct condition *c,
     }
 }
 
-enum { BREAKS = sizeof ((struct slot *)0)->breaks / sizeof ((struct slot *)0)->breaks[0] };
+enum { BREAKS = sizeof((struct slot *)0)->breaks / sizeof((struct slot *)0)->breaks[0] };
 
 static enum status arm(struct app *a, const char *text, int *at, struct err *err)
 {
@@ -122,11 +130,13 @@ static enum status arm(struct app *a, const char *text, int *at, struct err *err
     return st;
 }
 
-enum status run_train(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_train(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                      struct err *err)
 {
     int slot = a->slot;
     struct trainer *t;
-    if ((call_has(call, "epochs") && call_has(call, "steps")) || (call_has(call, "until") && (call_has(call, "epochs") || call_has(call, "steps")))) {
+    if ((call_has(call, "epochs") && call_has(call, "steps")) ||
+        (call_has(call, "until") && (call_has(call, "epochs") || call_has(call, "steps")))) {
         err_set(err, ST_ARG, "epochs=, steps= and until= exclude each other");
         return err_hint(err, "usage", "Try: train epochs=5"), ST_ARG;
     }
@@ -144,8 +154,10 @@ enum status run_train(struct app *a, const struct cmd_call *call, struct cmd_out
             st = run_until(a, slot, &c, out, err);
     } else {
         int64_t epoch = run_steps_per_epoch(a, slot), step = app_step(a, slot);
-        int64_t goal = step + (call_has(call, "steps") ? call_int(call, "steps", 0)
-                                                       : epoch * call_int(call, "epochs", (int64_t)setting(a, SETTING_EPOCHS)));
+        int64_t goal = step + (call_has(call, "steps")
+                                   ? call_int(call, "steps", 0)
+                                   : epoch * call_int(call, "epochs",
+                                                      (int64_t)setting(a, SETTING_EPOCHS)));
         if (call_has(call, "until")) { /* returns at once: the run's own breakpoint ends it */
             struct condition c;
             int at;
@@ -154,7 +166,8 @@ enum status run_train(struct app *a, const struct cmd_call *call, struct cmd_out
             if (st == ST_OK)
                 st = arm(a, c.text, &at, err);
         }
-        bool stamp = a->lookahead && a->next_stamp > step && a->next_stamp < goal && !a->interactive;
+        bool stamp =
+            a->lookahead && a->next_stamp > step && a->next_stamp < goal && !a->interactive;
         a->slots[slot].goal = stamp ? goal : 0;
         if (st == ST_OK)
             st = run_post(a, slot, TC_RUN, stamp ? a->next_stamp : goal, NULL, err);
@@ -171,6 +184,7 @@ enum status run_train(struct app *a, const struct cmd_call *call, struct cmd_out
     return st;
 }
 
+// clang-format off
 static const char *const toggle_choices[] = {"toggle", NULL};
 const struct cmd_arg args_pause[] = {
     {.name = "toggle", .type = ARG_CHOICE, .optional = true, .choices = toggle_choices, .doc = "pause or go on"},
@@ -178,6 +192,7 @@ const struct cmd_arg args_pause[] = {
 };
 const struct cmd_arg args_resume[] = {{0}};
 const struct cmd_arg args_stop[] = {{0}};
+// clang-format on
 
 static enum status no_run(struct app *a, const char *hint, struct err *err)
 {
@@ -200,7 +215,8 @@ static enum status settle(struct app *a, struct cmd_out *out, struct err *err)
     return st;
 }
 
-enum status run_pause(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_pause(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                      struct err *err)
 {
     const struct snapshot *s = app_snapshot(a, a->slot);
     if (call_has(call, "toggle") && (!s || (s->state != TS_RUN && s->state != TS_EVAL)))
@@ -211,12 +227,15 @@ enum status run_pause(struct app *a, const struct cmd_call *call, struct cmd_out
     return st == ST_OK ? settle(a, out, err) : st;
 }
 
-enum status run_resume(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_resume(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
 {
     (void)call;
     const struct snapshot *s = app_snapshot(a, a->slot);
     int64_t step = app_step(a, a->slot);
-    int64_t goal = s && s->target_step > step ? s->target_step : step + run_steps_per_epoch(a, a->slot) * (int64_t)setting(a, SETTING_EPOCHS);
+    int64_t goal = s && s->target_step > step ? s->target_step
+                                              : step + run_steps_per_epoch(a, a->slot) *
+                                                           (int64_t)setting(a, SETTING_EPOCHS);
     double began = s ? s->seconds : 0;
     a->at = STEP_LIVE;
     enum status st = run_post(a, a->slot, TC_RUN, goal, NULL, err);
@@ -229,7 +248,8 @@ enum status run_resume(struct app *a, const struct cmd_call *call, struct cmd_ou
     return st;
 }
 
-enum status run_stop(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_stop(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     (void)call;
     if (!a->slots[a->slot].trainer)
@@ -239,6 +259,7 @@ enum status run_stop(struct app *a, const struct cmd_call *call, struct cmd_out 
     return st == ST_OK ? settle(a, out, err) : st;
 }
 
+// clang-format off
 static const char *const step_units[] = {"batch", "op", "epoch", NULL};
 static const char *const back_units[] = {"batch", "op", NULL};
 const struct cmd_arg args_step[] = {
@@ -251,8 +272,10 @@ const struct cmd_arg args_back[] = {
     {.name = "UNIT", .type = ARG_CHOICE, .optional = true, .choices = back_units, .doc = "default batch"},
     {0},
 };
+// clang-format on
 
-enum status run_step(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_step(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     int64_t n = call_int(call, "N", 1), unit = call_int(call, "UNIT", 0);
     const struct snapshot *s = app_snapshot(a, a->slot);
@@ -275,7 +298,8 @@ enum status run_step(struct app *a, const struct cmd_call *call, struct cmd_out 
 }
 
 /* A copy of the run at `step` in a slot of its own; slot < 0: the next free one. */
-static enum status fork_at(struct app *a, int64_t step, int slot, const char *word, struct cmd_out *out, struct err *err)
+static enum status fork_at(struct app *a, int64_t step, int slot, const char *word,
+                           struct cmd_out *out, struct err *err)
 {
     int from = a->slot;
     struct learner *l = NULL;
@@ -295,7 +319,8 @@ static enum status fork_at(struct app *a, int64_t step, int slot, const char *wo
     else
         snprintf(origin, sizeof origin, "%s %c at %lld", word, 'A' + from, (long long)step);
     enum status st;
-    if (!app_running(a, from) && step == app_step(a, from)) /* the run rests: its learner is what we want */
+    if (!app_running(a, from) &&
+        step == app_step(a, from)) /* the run rests: its learner is what we want */
         st = learner_clone(&l, app_learner(a, from), err);
     else
         st = app_replay(a, from, step, &l, err);
@@ -304,13 +329,15 @@ static enum status fork_at(struct app *a, int64_t step, int slot, const char *wo
     if (st != ST_OK)
         return st;
     char letter[2] = {(char)('A' + slot), '\0'};
-    out_line(out, "%c:%s @%lld  %s", 'A' + slot, a->slots[slot].model->title, (long long)step, origin);
+    out_line(out, "%c:%s @%lld  %s", 'A' + slot, a->slots[slot].model->title, (long long)step,
+             origin);
     out_text(out, "slot", letter);
     out_int(out, "step", step);
     return ST_OK;
 }
 
-enum status run_back(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_back(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     if (call_int(call, "UNIT", 0) == 1) {
         call_blame(call, "UNIT", out);
@@ -328,20 +355,24 @@ enum status run_back(struct app *a, const struct cmd_call *call, struct cmd_out 
     if (step < 0) {
         call_blame(call, "N", out);
         err_set(err, ST_ARG, "the run in %c has %lld batches", 'A' + a->slot, (long long)now);
-        return err_hint(err, "no-step", now ? "Try: back %lld" : "Try: step", (long long)now), ST_ARG;
+        return err_hint(err, "no-step", now ? "Try: back %lld" : "Try: step", (long long)now),
+               ST_ARG;
     }
     /* Going back again before training on moves the same copy. */
     bool again = strncmp(app_slot(a)->origin, "back from", 9) == 0 && !app_slot(a)->trainer;
     return fork_at(a, step, again ? a->slot : -1, "back from", out, err);
 }
 
+// clang-format off
 const struct cmd_arg args_fork[] = {
     {.name = "slot", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the next free one"},
     {.name = "at", .type = ARG_TIME, .option = true, .optional = true, .doc = "default: what is viewed"},
     {0},
 };
+// clang-format on
 
-enum status run_fork(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_fork(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     const char *at = call_text(call, "at", NULL);
     int64_t step = a->at, live = app_step(a, a->slot);
@@ -366,11 +397,13 @@ enum status run_fork(struct app *a, const struct cmd_call *call, struct cmd_out 
         err_set(err, ST_ARG, "the run in %c is at step %lld", 'A' + a->slot, (long long)live);
         return err_hint(err, "no-step", NULL), ST_ARG;
     }
-    return fork_at(a, step, call_has(call, "slot") ? (int)call_int(call, "slot", 0) : -1, "fork of", out, err);
+    return fork_at(a, step, call_has(call, "slot") ? (int)call_int(call, "slot", 0) : -1,
+                   "fork of", out, err);
 }
 
 /* ---- breakpoints ---- */
 
+// clang-format off
 const struct cmd_arg args_break[] = {
     {.name = "CONDITION", .type = ARG_CONDITION, .doc = "nan, loss>6, grad.norm>10, step=100, epoch"},
     {0},
@@ -380,8 +413,10 @@ const struct cmd_arg args_break_off[] = {
     {.name = "N", .type = ARG_INT, .optional = true, .min = 1, .max = BREAKS, .doc = "default all"},
     {0},
 };
+// clang-format on
 
-enum status run_break(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_break(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                      struct err *err)
 {
     struct condition c;
     int at;
@@ -391,7 +426,8 @@ enum status run_break(struct app *a, const struct cmd_call *call, struct cmd_out
     bool metric = c.q.kind == Q_HR || c.q.kind == Q_NDCG || c.q.kind == Q_MRR;
     if (c.kind == COND_COMPARE && (c.q.kind == Q_TENSOR || (metric && c.q.k != 10))) {
         call_blame(call, "CONDITION", out);
-        err_set(err, ST_ARG, "a run looks at loss, grad.norm, lr, valid.loss, hr@10, ndcg@10 and mrr");
+        err_set(err, ST_ARG,
+                "a run looks at loss, grad.norm, lr, valid.loss, hr@10, ndcg@10 and mrr");
         return err_hint(err, "bad-value", "Try: break loss>6"), ST_ARG;
     }
     st = arm(a, c.text, &at, err);
@@ -403,7 +439,8 @@ enum status run_break(struct app *a, const struct cmd_call *call, struct cmd_out
     return ST_OK;
 }
 
-enum status run_break_list(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_break_list(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
 {
     (void)call, (void)err;
     json_t *list = json_array();
@@ -411,13 +448,15 @@ enum status run_break_list(struct app *a, const struct cmd_call *call, struct cm
     out_line(out, "nan is always armed");
     for (int i = 0; i < s->n_break; i++) {
         out_line(out, "%d  %s", i + 1, s->breaks[i]);
-        json_array_append_new(list, json_pack("{s:i,s:s}", "break", i + 1, "condition", s->breaks[i]));
+        json_array_append_new(
+            list, json_pack("{s:i,s:s}", "break", i + 1, "condition", s->breaks[i]));
     }
     json_object_set_new(out_json(out), "breaks", list);
     return ST_OK;
 }
 
-enum status run_break_off(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_break_off(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
 {
     struct slot *s = app_slot(a);
     int n = (int)call_int(call, "N", 0);
@@ -440,12 +479,15 @@ enum status run_break_off(struct app *a, const struct cmd_call *call, struct cmd
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_wait_command[] = {
     {.name = "CONDITION", .type = ARG_CONDITION, .optional = true, .doc = "default: until the run rests"},
     {0},
 };
+// clang-format on
 
-enum status run_wait_command(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_wait_command(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                             struct err *err)
 {
     if (!a->slots[a->slot].trainer)
         return no_run(a, "Try: train bg", err);
@@ -466,7 +508,8 @@ enum status run_wait_command(struct app *a, const struct cmd_call *call, struct 
             if (a->cancel)
                 st = err_set(err, ST_CANCELLED, "interrupted");
             else if (rests) {
-                err_set(err, ST_STATE, "the run rests at step %lld and %s does not hold", (long long)app_step(a, a->slot), c.text);
+                err_set(err, ST_STATE, "the run rests at step %lld and %s does not hold",
+                        (long long)app_step(a, a->slot), c.text);
                 st = ST_STATE;
                 err_hint(err, "no-run", NULL);
             }
@@ -477,12 +520,15 @@ enum status run_wait_command(struct app *a, const struct cmd_call *call, struct 
     return st;
 }
 
+// clang-format off
 const struct cmd_arg args_mark[] = {
     {.name = "NAME", .type = ARG_WORD, .optional = true, .doc = "shown beside the step"},
     {0},
 };
+// clang-format on
 
-enum status run_mark(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_mark(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                     struct err *err)
 {
     struct slot *s = app_slot(a);
     struct weights *w = NULL;
@@ -499,12 +545,15 @@ enum status run_mark(struct app *a, const struct cmd_call *call, struct cmd_out 
     return ST_OK;
 }
 
+// clang-format off
 const struct cmd_arg args_at[] = {
     {.name = "TIME", .type = ARG_TIME, .doc = "live first best next prev N +N -N"},
     {0},
 };
+// clang-format on
 
-enum status run_at(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_at(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                   struct err *err)
 {
     int64_t step;
     enum status st = app_resolve_time(a, a->slot, call_text(call, "TIME", "live"), &step, err);
@@ -516,7 +565,8 @@ enum status run_at(struct app *a, const struct cmd_call *call, struct cmd_out *o
     if (step == STEP_LIVE)
         out_line(out, "live, step %lld", (long long)app_step(a, a->slot));
     else
-        out_line(out, "@%lld, live is at %lld", (long long)step, (long long)app_step(a, a->slot));
+        out_line(out, "@%lld, live is at %lld", (long long)step,
+                 (long long)app_step(a, a->slot));
     out_int(out, "step", step == STEP_LIVE ? app_step(a, a->slot) : step);
     out_bool(out, "live", step == STEP_LIVE);
     return ST_OK;

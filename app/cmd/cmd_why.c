@@ -12,6 +12,7 @@
 
 /* ---- why ---- */
 
+// clang-format off
 static const char *const by_choices[] = {"all", "occlusion", "attention", "gradient", NULL};
 const struct cmd_arg args_why[] = {
     {.name = "ITEM", .type = ARG_ITEM, .optional = true, .doc = "default: the first of the list"},
@@ -20,6 +21,7 @@ const struct cmd_arg args_why[] = {
     {.name = "group", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 2, .doc = "2: drops neighbouring pairs"},
     {0},
 };
+// clang-format on
 
 struct effects { /* of each place; NaN = not known */
     int32_t n, first, item;
@@ -38,10 +40,12 @@ static double prob_of(const float *score, int32_t n_items, int32_t item, float *
 /* Mean over heads of the last layer's last row. */
 static void attention_of(struct app *a, struct effects *e)
 {
-    struct question q = {.kind = ASK_PROBES, .n = a->seq.n, .item = a->seq.item, .probes = "*attn.prob"};
+    struct question q = {
+        .kind = ASK_PROBES, .n = a->seq.n, .item = a->seq.item, .probes = "*attn.prob"};
     const struct answer *ans;
     struct err err;
-    if (!app_slot(a)->model || !(app_slot(a)->model->flags & MODEL_ATTENTION) || ask_here(a, a->slot, a->at, &q, &ans, &err) != ST_OK)
+    if (!app_slot(a)->model || !(app_slot(a)->model->flags & MODEL_ATTENTION) ||
+        ask_here(a, a->slot, a->at, &q, &ans, &err) != ST_OK)
         return;
     const struct probe_copy *p = NULL;
     for (int i = 0; i < ans->n_probe; i++)
@@ -60,7 +64,8 @@ static void attention_of(struct app *a, struct effects *e)
 
 static void gradient_of(struct app *a, struct effects *e)
 {
-    struct question q = {.kind = ASK_GRADIENT, .n = a->seq.n, .item = a->seq.item, .target = e->item};
+    struct question q = {
+        .kind = ASK_GRADIENT, .n = a->seq.n, .item = a->seq.item, .target = e->item};
     const struct answer *ans;
     struct err err;
     if (ask_here(a, a->slot, a->at, &q, &ans, &err) != ST_OK || !ans->value)
@@ -87,7 +92,8 @@ static double rank_correlation(const double *x, const double *y, int32_t n)
     return sx > 0 && sy > 0 ? sxy / sqrt(sx * sy) : (double)NAN;
 }
 
-static enum status occlusion_of(struct app *a, struct effects *e, int32_t item, int group, struct err *err)
+static enum status occlusion_of(struct app *a, struct effects *e, int32_t item, int group,
+                                struct err *err)
 {
     const struct answer *ans;
     struct question q = {.kind = ASK_SCORE, .n = a->seq.n, .item = a->seq.item};
@@ -99,7 +105,8 @@ static enum status occlusion_of(struct app *a, struct effects *e, int32_t item, 
         return err_nomem(err, sizeof *scratch * ((size_t)ans->n_items + 1), "odds");
     if (!item) {
         float s;
-        top_items(ans->score, ans->n_items, 1, app_exclude_seen(a) ? a->seq.item : NULL, app_exclude_seen(a) ? a->seq.n : 0, &item, &s);
+        top_items(ans->score, ans->n_items, 1, app_exclude_seen(a) ? a->seq.item : NULL,
+                  app_exclude_seen(a) ? a->seq.n : 0, &item, &s);
     }
     e->item = item;
     e->n = ans->n;
@@ -119,10 +126,12 @@ static enum status occlusion_of(struct app *a, struct effects *e, int32_t item, 
             variant[n] = rest[n];
             len[n] = e->n - group;
         }
-        struct question v = {.kind = ASK_VARIANTS, .n_variant = n, .variant = variant, .variant_n = len};
+        struct question v = {
+            .kind = ASK_VARIANTS, .n_variant = n, .variant = variant, .variant_n = len};
         st = ask_here(a, a->slot, a->at, &v, &ans, err);
         for (int32_t i = 0; st == ST_OK && i < n && i < ans->n_row; i++)
-            e->drop[i] = e->p - prob_of(ans->score + (int64_t)i * (ans->n_items + 1), ans->n_items, item, scratch);
+            e->drop[i] = e->p - prob_of(ans->score + (int64_t)i * (ans->n_items + 1),
+                                        ans->n_items, item, scratch);
     }
     free(scratch);
     return st;
@@ -143,7 +152,8 @@ static int32_t disagreement(const struct effects *e)
     return -1;
 }
 
-enum status run_why(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_why(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                    struct err *err)
 {
     int group = (int)call_int(call, "group", 1);
     int64_t by = call_int(call, "by", 0);
@@ -179,8 +189,9 @@ enum status run_why(struct app *a, const struct cmd_call *call, struct cmd_out *
     app_item_text(a, e.item, text, sizeof text);
     snprintf(what, sizeof what, "why %s? p=%s  after", text, fmt_num(num[0], e.p));
     look_head(a, what, e.step, out);
-    out_line(out, "%3s  %-28s %-10s %-10s %s", "pos", group == 2 ? "items" : "item", by == 0 || by == 1 ? "drop" : "",
-             e.has_attn ? "attn" : "", e.has_grad ? "grad" : "");
+    out_line(out, "%3s  %-28s %-10s %-10s %s", "pos", group == 2 ? "items" : "item",
+             by == 0 || by == 1 ? "drop" : "", e.has_attn ? "attn" : "",
+             e.has_grad ? "grad" : "");
     json_t *list = json_array();
     for (int32_t i = 0; i + group <= e.n; i++) {
         char pair[160];
@@ -190,8 +201,10 @@ enum status run_why(struct app *a, const struct cmd_call *call, struct cmd_out *
             app_item_text(a, a->seq.item[e.first + i + 1], what, sizeof what);
             snprintf(pair, sizeof pair, "%.70s, %.70s", text, what);
         }
-        out_line(out, "%3d  %-28s %-10s %-10s %s", (int)(e.first + i) + 1, pair, by == 0 || by == 1 ? fmt_signed(num[0], e.drop[i]) : "",
-                 e.has_attn ? fmt_num(num[1], e.attn[i]) : "", e.has_grad ? fmt_signed(num[2], e.grad[i]) : "");
+        out_line(out, "%3d  %-28s %-10s %-10s %s", (int)(e.first + i) + 1, pair,
+                 by == 0 || by == 1 ? fmt_signed(num[0], e.drop[i]) : "",
+                 e.has_attn ? fmt_num(num[1], e.attn[i]) : "",
+                 e.has_grad ? fmt_signed(num[2], e.grad[i]) : "");
         json_t *j = item_json(a, a->seq.item[e.first + i]);
         json_object_set_new(j, "position", json_integer(e.first + i + 1));
         json_object_set_new(j, "drop", json_num(e.drop[i]));
@@ -199,7 +212,8 @@ enum status run_why(struct app *a, const struct cmd_call *call, struct cmd_out *
         json_object_set_new(j, "gradient", json_num(e.grad[i]));
         json_array_append_new(list, j);
     }
-    out_line(out, "drop = p(%d) less p(%d) without the item%s", (int)e.item, (int)e.item, group == 2 ? "s" : "");
+    out_line(out, "drop = p(%d) less p(%d) without the item%s", (int)e.item, (int)e.item,
+             group == 2 ? "s" : "");
     json_t *target = item_json(a, e.item);
     json_object_set_new(target, "prob", json_num(e.p));
     json_object_set_new(out_json(out), "item", target);
@@ -210,18 +224,23 @@ enum status run_why(struct app *a, const struct cmd_call *call, struct cmd_out *
         out_line(out, "rank correlation drop/attn %s", fmt_num(num[0], r));
         out_num(out, "rank_correlation", r);
         if (r < 0.5 || at >= 0)
-            out_line(out, "attention and occlusion disagree%s%s: attention shows where it reads, not what the answer depends on",
-                     at >= 0 ? " at position " : "", at >= 0 ? fmt_num(num[1], (double)(e.first + at + 1)) : "");
+            out_line(out,
+                     "attention and occlusion disagree%s%s: attention shows where it reads, "
+                     "not what the answer depends on",
+                     at >= 0 ? " at position " : "",
+                     at >= 0 ? fmt_num(num[1], (double)(e.first + at + 1)) : "");
     }
     return ST_OK;
 }
 
 /* ---- similar ---- */
 
+// clang-format off
 const struct cmd_arg args_similar[] = {
     {.name = "k", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 100, .doc = "how many, default 5"},
     {0},
 };
+// clang-format on
 
 enum { SIMILAR_SESSIONS = 1000, SIMILAR_CHUNK = 50 };
 struct near {
@@ -243,7 +262,8 @@ static void unit(const float *score, int32_t n_items, float *out)
         out[i] = (float)(((double)score[i] - mean) * norm);
 }
 
-enum status run_similar(struct app *a, const struct cmd_call *call, struct cmd_out *out, struct err *err)
+enum status run_similar(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                        struct err *err)
 {
     const struct dataset *ds = a->ds;
     int32_t k = (int32_t)call_int(call, "k", 5), n_best = 0;
@@ -269,7 +289,8 @@ enum status run_similar(struct app *a, const struct cmd_call *call, struct cmd_o
             int32_t l = a->split->train_len[s];
             if (l < 2)
                 continue;
-            int32_t from = l - 1 > SEQ_MAX ? l - 1 - SEQ_MAX : 0; /* the last training item is what followed */
+            int32_t from = l - 1 > SEQ_MAX ? l - 1 - SEQ_MAX
+                                           : 0; /* the last training item is what followed */
             variant[n] = ds->item + ds->off[s] + from;
             len[n] = l - 1 - from;
             id[n++] = s;
@@ -277,7 +298,8 @@ enum status run_similar(struct app *a, const struct cmd_call *call, struct cmd_o
         }
         if (!n)
             break;
-        struct question v = {.kind = ASK_VARIANTS, .n_variant = n, .variant = variant, .variant_n = len};
+        struct question v = {
+            .kind = ASK_VARIANTS, .n_variant = n, .variant = variant, .variant_n = len};
         st = ask_here(a, a->slot, a->at, &v, &ans, err);
         for (int32_t i = 0; st == ST_OK && i < n && i < ans->n_row; i++) {
             unit(ans->score + (int64_t)i * (int64_t)row, ds->n_items, other);
@@ -285,7 +307,8 @@ enum status run_similar(struct app *a, const struct cmd_call *call, struct cmd_o
             for (int32_t j = 1; j <= ds->n_items; j++)
                 c += (double)mine[j] * (double)other[j];
             int32_t at = n_best < k ? n_best++ : k;
-            best[at] = (struct near){id[i], ds->item[ds->off[id[i]] + a->split->train_len[id[i]] - 1], c};
+            best[at] = (struct near){
+                id[i], ds->item[ds->off[id[i]] + a->split->train_len[id[i]] - 1], c};
             for (; at > 0 && best[at - 1].cos < best[at].cos; at--) {
                 struct near t = best[at];
                 best[at] = best[at - 1];
@@ -305,10 +328,12 @@ enum status run_similar(struct app *a, const struct cmd_call *call, struct cmd_o
         struct sequence s = {0};
         int32_t l = a->split->train_len[best[i].session] - 1, from = l > 4 ? l - 4 : 0;
         s.n = l - from;
-        memcpy(s.item, ds->item + ds->off[best[i].session] + from, sizeof *s.item * (size_t)s.n);
+        memcpy(s.item, ds->item + ds->off[best[i].session] + from,
+               sizeof *s.item * (size_t)s.n);
         sequence_text(a, &s, tail, sizeof tail);
         app_item_text(a, best[i].next, next, sizeof next);
-        out_line(out, "s:%-6d %s%-20s | %-24s cos %s", (int)best[i].session + 1, from ? ".." : "", tail, next, fmt_num(num, best[i].cos));
+        out_line(out, "s:%-6d %s%-20s | %-24s cos %s", (int)best[i].session + 1,
+                 from ? ".." : "", tail, next, fmt_num(num, best[i].cos));
         json_t *j = json_object();
         json_object_set_new(j, "session", json_integer(best[i].session + 1));
         json_object_set_new(j, "next", item_json(a, best[i].next));

@@ -10,7 +10,8 @@
 #include <string.h>
 
 const struct cmd_def cmd_defs[] = {
-#define COMMAND(id, name, group, flags, summary, help) {name, group, summary, help, args_##id, flags, run_##id},
+#define COMMAND(id, name, group, flags, summary, help)                                         \
+    {name, group, summary, help, args_##id, flags, run_##id},
 #include "app/cmd/commands.def"
 #undef COMMAND
     {0},
@@ -46,7 +47,8 @@ const struct cmd_def *cmd_find(const char *name, bool prefix)
             return d;
     for (const struct cmd_def *d = cmd_defs; prefix && *name && d->name; d++)
         if (is_prefix(name, d->name) && !(d->flags & CMD_HIDDEN)) {
-            if (found && (verb_len(found->name) != verb_len(d->name) || strncmp(found->name, d->name, verb_len(d->name)) != 0))
+            if (found && (verb_len(found->name) != verb_len(d->name) ||
+                          strncmp(found->name, d->name, verb_len(d->name)) != 0))
                 return NULL;
             found = found ? found : d;
         }
@@ -63,9 +65,10 @@ static const struct cmd_def *find_verb(const char *word, bool strict, struct err
     for (const struct cmd_def *d = cmd_defs; !strict && *word && d->name; d++) {
         if (!is_prefix(word, d->name) || (d->flags & CMD_HIDDEN))
             continue;
-        if (found && !(verb_len(found->name) == verb_len(d->name) && strncmp(found->name, d->name, verb_len(d->name)) == 0)) {
-            err_set(err, ST_ARG, "\"%.40s\" could be %.*s or %.*s", word, (int)verb_len(found->name), found->name,
-                    (int)verb_len(d->name), d->name);
+        if (found && !(verb_len(found->name) == verb_len(d->name) &&
+                       strncmp(found->name, d->name, verb_len(d->name)) == 0)) {
+            err_set(err, ST_ARG, "\"%.40s\" could be %.*s or %.*s", word,
+                    (int)verb_len(found->name), found->name, (int)verb_len(d->name), d->name);
             err_hint(err, "unknown", "Type one letter more");
             return NULL;
         }
@@ -79,7 +82,8 @@ static const struct cmd_def *find_verb(const char *word, bool strict, struct err
         if (!(d->flags & CMD_HIDDEN) && !second(d))
             suggest_add(&s, d->name);
         else if (!(d->flags & CMD_HIDDEN)) { /* "data list" stands for "data" */
-            static const char *const verbs[] = {"data", "model", "save", "load", "export", NULL};
+            static const char *const verbs[] = {"data", "model",  "save",
+                                                "load", "export", NULL};
             for (int i = 0; verbs[i]; i++)
                 if (is_verb(d, verbs[i]))
                     suggest_add(&s, verbs[i]);
@@ -92,8 +96,8 @@ static const struct cmd_def *find_verb(const char *word, bool strict, struct err
     return NULL;
 }
 
-enum status command_lookup(const struct lex_command *c, bool strict, const struct cmd_def **def, int *words, struct place *where,
-                           struct err *err)
+enum status command_lookup(const struct lex_command *c, bool strict, const struct cmd_def **def,
+                           int *words, struct place *where, struct err *err)
 {
     const struct token *t = c->token;
     *where = (struct place){t->col, t->len};
@@ -138,9 +142,11 @@ enum status command_lookup(const struct lex_command *c, bool strict, const struc
     struct suggest s;
     suggest_begin(&s, u ? u->text : "");
     for (const struct cmd_def *d = cmd_defs; d->name; d++)
-        if (verb_len(d->name) == n && strncmp(d->name, verb->name, n) == 0 && second(d) && !(d->flags & CMD_HIDDEN)) {
+        if (verb_len(d->name) == n && strncmp(d->name, verb->name, n) == 0 && second(d) &&
+            !(d->flags & CMD_HIDDEN)) {
             suggest_add(&s, second(d));
-            int w = snprintf(list + used, sizeof list - used, "%s%s", used ? " " : "", second(d));
+            int w =
+                snprintf(list + used, sizeof list - used, "%s%s", used ? " " : "", second(d));
             if (w > 0 && (size_t)w < sizeof list - used)
                 used += (size_t)w;
         }
@@ -172,17 +178,28 @@ PRINTF_LIKE(4, 5) static void append(char *buf, size_t size, size_t *n, const ch
 static const char *type_word(enum arg_type t)
 {
     switch (t) {
-    case ARG_INT: return "N";
-    case ARG_FLOAT: return "X";
-    case ARG_ITEM: return "ITEM";
-    case ARG_SEQUENCE: return "SEQUENCE";
-    case ARG_TIME: return "TIME";
-    case ARG_SLOT: return "SLOT";
-    case ARG_CONDITION: return "CONDITION";
-    case ARG_POSITION: return "POS";
-    case ARG_PATH: return "FILE";
-    case ARG_METRIC: return "METRIC";
-    default: return "VALUE";
+    case ARG_INT:
+        return "N";
+    case ARG_FLOAT:
+        return "X";
+    case ARG_ITEM:
+        return "ITEM";
+    case ARG_SEQUENCE:
+        return "SEQUENCE";
+    case ARG_TIME:
+        return "TIME";
+    case ARG_SLOT:
+        return "SLOT";
+    case ARG_CONDITION:
+        return "CONDITION";
+    case ARG_POSITION:
+        return "POS";
+    case ARG_PATH:
+        return "FILE";
+    case ARG_METRIC:
+        return "METRIC";
+    default:
+        return "VALUE";
     }
 }
 
@@ -219,11 +236,15 @@ static enum status allowed(struct app *a, const struct cmd_def *d, struct err *e
     if ((d->flags & CMD_NEEDS_MODEL) && !app_slot(a)->model) {
         char slot = (char)('A' + a->slot);
         err_set(err, ST_STATE, "no model in slot %c", slot);
-        return err_hint(err, "no-model", a->ds ? "Try: model new sasrec" : "Try: data plant twins; model new sasrec"), ST_STATE;
+        return err_hint(err, "no-model",
+                        a->ds ? "Try: model new sasrec"
+                              : "Try: data plant twins; model new sasrec"),
+               ST_STATE;
     }
     if ((d->flags & CMD_TUI_ONLY) && !a->ui) {
         err_set(err, ST_STATE, "%s needs the screen", d->name);
-        return err_hint(err, "no-screen", "Start the program without --plain and --batch"), ST_STATE;
+        return err_hint(err, "no-screen", "Start the program without --plain and --batch"),
+               ST_STATE;
     }
     return ST_OK;
 }
@@ -236,8 +257,8 @@ static const char *alias_of(const struct app *a, const char *word)
     return NULL;
 }
 
-static enum status run_one(struct app *a, const char *line, const struct lex_command *c, bool strict, struct cmd_out *out,
-                           struct err *err)
+static enum status run_one(struct app *a, const char *line, const struct lex_command *c,
+                           bool strict, struct cmd_out *out, struct err *err)
 {
     const struct cmd_def *def = NULL;
     struct cmd_call call = {0};
@@ -246,16 +267,19 @@ static enum status run_one(struct app *a, const char *line, const struct lex_com
     int words = 1;
     const char *alias = c->token->quoted ? NULL : alias_of(a, c->token->text);
     if (alias && !cmd_find(c->token->text, false)) {
-        char *full = arena_printf(a->line_mem, "%s%.*s", alias, (int)(c->to - c->token->col - c->token->len),
+        char *full = arena_printf(a->line_mem, "%s%.*s", alias,
+                                  (int)(c->to - c->token->col - c->token->len),
                                   line + c->token->col + c->token->len);
-        return full ? cmd_run_line(a, full, strict, out, err) : err_nomem(err, 256, "a command");
+        return full ? cmd_run_line(a, full, strict, out, err)
+                    : err_nomem(err, 256, "a command");
     }
     enum status st = arena_new(&mem, 1 << 14, err);
     if (st == ST_OK)
         st = command_lookup(c, strict, &def, &words, &where, err);
     out_begin(out, def ? def->name : c->token->text);
     if (st == ST_OK && (st = allowed(a, def, err)) != ST_OK)
-        where = (struct place){c->token->col, c->token[words - 1].col + c->token[words - 1].len - c->token->col};
+        where = (struct place){c->token->col, c->token[words - 1].col +
+                                                  c->token[words - 1].len - c->token->col};
     if (st == ST_OK)
         st = call_bind(&call, a, def, c, words, line, strict, mem, &where, err);
     bool bound = st == ST_OK;
@@ -275,16 +299,18 @@ static enum status run_one(struct app *a, const char *line, const struct lex_com
         int at = a->log_at;
         app_log(a, step, LOG_COMMAND, "%.200s", call.line);
         a->log[at].running = running;
-        a->log[at].by_event = trainer && (strcmp(def->name, "stop") == 0 ||
-                                          (strcmp(def->name, "set") == 0 && call_has(&call, "VALUE") &&
-                                           setting_find(call_text(&call, "KEY", "")) < 0));
+        a->log[at].by_event =
+            trainer && (strcmp(def->name, "stop") == 0 ||
+                        (strcmp(def->name, "set") == 0 && call_has(&call, "VALUE") &&
+                         setting_find(call_text(&call, "KEY", "")) < 0));
     }
     out_end(out, st == ST_OK ? NULL : err);
     arena_free(mem);
     return st;
 }
 
-enum status cmd_run_line(struct app *a, const char *line, bool strict, struct cmd_out *out, struct err *err)
+enum status cmd_run_line(struct app *a, const char *line, bool strict, struct cmd_out *out,
+                         struct err *err)
 {
     struct err own = {0};
     struct lexed lx;
@@ -292,7 +318,8 @@ enum status cmd_run_line(struct app *a, const char *line, bool strict, struct cm
     err = err ? err : &own;
     err->kind[0] = err->hint[0] = '\0';
     if (a->cmd_depth >= CMD_DEPTH - 4) {
-        err_set(err, ST_STATE, "commands are nested too deep (an alias or a script that runs itself?)");
+        err_set(err, ST_STATE,
+                "commands are nested too deep (an alias or a script that runs itself?)");
         return err_hint(err, "usage", NULL), ST_STATE;
     }
     struct arena *mem = NULL, *before = a->line_mem;
@@ -309,7 +336,10 @@ enum status cmd_run_line(struct app *a, const char *line, bool strict, struct cm
     if (st != ST_OK) {
         char word[32];
         size_t skip = strspn(line, " \t");
-        snprintf(word, sizeof word, "%.*s", (int)strcspn(line + skip, " \t;\"") < 31 ? (int)strcspn(line + skip, " \t;\"") : 31, line + skip);
+        snprintf(word, sizeof word, "%.*s",
+                 (int)strcspn(line + skip, " \t;\"") < 31 ? (int)strcspn(line + skip, " \t;\"")
+                                                          : 31,
+                 line + skip);
         out_begin(out, word);
         out_place(out, col, len);
         out_end(out, err);

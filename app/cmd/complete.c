@@ -73,7 +73,8 @@ static void put_items(struct list *l)
         if (!match || strpbrk(name, "\"\\"))
             continue;
         bool need = quote || name[strcspn(name, " ,;#=\t")];
-        char *s = arena_printf(l->mem, "%s%s%s%s%s", l->before, at || !quote ? "@" : "", need ? "\"" : "", name, need ? "\"" : "");
+        char *s = arena_printf(l->mem, "%s%s%s%s%s", l->before, at || !quote ? "@" : "",
+                               need ? "\"" : "", name, need ? "\"" : "");
         if (s)
             l->word[l->n++] = s;
     }
@@ -95,7 +96,9 @@ static void put_files(struct list *l)
         bool folder = path && stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
         if (path && folder)
             path = arena_printf(l->mem, "%s/", path);
-        if (path && !path[strcspn(path, " \t\";#")]) /* names with blanks are left to be typed in quotes */
+        if (path &&
+            !path[strcspn(path,
+                          " \t\";#")]) /* names with blanks are left to be typed in quotes */
             put(l, path);
     }
     if (d)
@@ -176,15 +179,22 @@ static void put_verbs(struct list *l)
         put(l, l->a->alias[i].name);
 }
 
-static void put_values(struct list *l, const struct cmd_def *def, const struct cmd_arg *arg, const struct token *before)
+static void put_values(struct list *l, const struct cmd_def *def, const struct cmd_arg *arg,
+                       const struct token *before)
 {
-    static const char *const quantities[] = {"loss", "valid.loss", "hr@10", "ndcg@10", "mrr", "grad.norm", "lr", "nan", "step=", "epoch", NULL};
+    static const char *const quantities[] = {"loss",  "valid.loss", "hr@10", "ndcg@10",
+                                             "mrr",   "grad.norm",  "lr",    "nan",
+                                             "step=", "epoch",      NULL};
     static const char *const metrics[] = {"hr@10", "ndcg@10", "mrr", NULL};
     static const char *const parts[] = {"$", "$pin", "s:", NULL};
     static const char *const shows[] = {"settings", "run", "kept", "log", "screen", NULL};
     switch (arg->type) {
-    case ARG_CHOICE: put_all(l, arg->choices); break;
-    case ARG_FLAG: put(l, arg->name); break;
+    case ARG_CHOICE:
+        put_all(l, arg->choices);
+        break;
+    case ARG_FLAG:
+        put(l, arg->name);
+        break;
     case ARG_MODEL:
         for (int i = 0; model_defs[i]; i++)
             put(l, model_defs[i]->name);
@@ -196,17 +206,36 @@ static void put_values(struct list *l, const struct cmd_def *def, const struct c
         if (arg->type == ARG_DATASET)
             put_files(l);
         break;
-    case ARG_SEQUENCE: put_all(l, parts); put_items(l); break;
-    case ARG_ITEM: put_items(l); break;
-    case ARG_SESSION: put(l, "s:"); break;
-    case ARG_PATH: put_files(l); break;
+    case ARG_SEQUENCE:
+        put_all(l, parts);
+        put_items(l);
+        break;
+    case ARG_ITEM:
+        put_items(l);
+        break;
+    case ARG_SESSION:
+        put(l, "s:");
+        break;
+    case ARG_PATH:
+        put_files(l);
+        break;
     case ARG_SLOT:
-    case ARG_SIDE: put_slots(l); break;
-    case ARG_TIME: put_times(l); break;
-    case ARG_METRIC: put_all(l, metrics); break;
+    case ARG_SIDE:
+        put_slots(l);
+        break;
+    case ARG_TIME:
+        put_times(l);
+        break;
+    case ARG_METRIC:
+        put_all(l, metrics);
+        break;
     case ARG_QUANTITY:
-    case ARG_CONDITION: put_all(l, quantities); break;
-    case ARG_TENSOR: put_tensors(l); break;
+    case ARG_CONDITION:
+        put_all(l, quantities);
+        break;
+    case ARG_TENSOR:
+        put_tensors(l);
+        break;
     case ARG_VIEW:
         for (int i = 0; view_defs[i]; i++)
             put(l, view_defs[i]->name);
@@ -244,7 +273,8 @@ static void put_values(struct list *l, const struct cmd_def *def, const struct c
     case ARG_POSITION:
     case ARG_KEY:
     case ARG_EDIT:
-    case ARG_PAIR: break;
+    case ARG_PAIR:
+        break;
     }
 }
 
@@ -270,7 +300,8 @@ static bool word_fits(const struct cmd_arg *p, const char *text)
     return p->type != ARG_INT || (*text && strspn(text, "0123456789-+") == strlen(text));
 }
 
-static void arguments(struct list *l, const struct cmd_def *def, const struct lex_command *c, int words, int n_done, const struct token *now)
+static void arguments(struct list *l, const struct cmd_def *def, const struct lex_command *c,
+                      int words, int n_done, const struct token *now)
 {
     /* A value of an option begun. */
     if (now && now->key) {
@@ -278,7 +309,8 @@ static void arguments(struct list *l, const struct cmd_def *def, const struct le
             if (p->option && strcmp(p->name, now->key) == 0) {
                 const char *comma = p->repeats ? strrchr(now->value, ',') : NULL;
                 const char *from = comma ? comma + 1 : now->value;
-                l->before = arena_printf(l->mem, "%s=%.*s", now->key, (int)(from - now->value), now->value);
+                l->before = arena_printf(l->mem, "%s=%.*s", now->key, (int)(from - now->value),
+                                         now->value);
                 l->part = from;
                 if (l->before)
                     put_values(l, def, p, NULL);
@@ -290,12 +322,16 @@ static void arguments(struct list *l, const struct cmd_def *def, const struct le
     for (int i = words; i < n_done; i++) {
         if (c->token[i].key)
             continue;
-        while (p && p->name && (p->option || (p->type == ARG_FLAG && p->optional) || (p->optional && !p->repeats && !word_fits(p, c->token[i].text))))
+        while (p && p->name &&
+               (p->option || (p->type == ARG_FLAG && p->optional) ||
+                (p->optional && !p->repeats && !word_fits(p, c->token[i].text))))
             p++;
         if (p && p->name && !p->repeats && p->type != ARG_COMMAND)
             p++;
     }
-    const char *comma = now && strchr(now->text, ',') && p && p->name && p->type == ARG_SEQUENCE ? strrchr(now->text, ',') : NULL;
+    const char *comma = now && strchr(now->text, ',') && p && p->name && p->type == ARG_SEQUENCE
+                            ? strrchr(now->text, ',')
+                            : NULL;
     const char *whole = l->part;
     if (comma) {
         l->before = arena_printf(l->mem, "%.*s", (int)(comma + 1 - now->text), now->text);
@@ -320,7 +356,8 @@ static void arguments(struct list *l, const struct cmd_def *def, const struct le
             continue;
         }
         for (int i = words; i < n_done; i++)
-            given = given || strcmp(c->token[i].key ? c->token[i].key : c->token[i].text, q->name) == 0;
+            given = given ||
+                    strcmp(c->token[i].key ? c->token[i].key : c->token[i].text, q->name) == 0;
         if (given)
             continue;
         char *key = q->option ? arena_printf(l->mem, "%s=", q->name) : NULL;
@@ -331,7 +368,8 @@ static void arguments(struct list *l, const struct cmd_def *def, const struct le
     }
 }
 
-size_t cmd_complete(const struct app *a, const char *line, size_t cursor, struct arena *mem, const char ***out)
+size_t cmd_complete(const struct app *a, const char *line, size_t cursor, struct arena *mem,
+                    const char ***out)
 {
     struct list l = {.a = a, .mem = mem, .before = "", .part = ""};
     size_t len = strlen(line);
@@ -368,7 +406,8 @@ size_t cmd_complete(const struct app *a, const char *line, size_t cursor, struct
         const struct cmd_def *verb = cmd_find(c->token[0].text, true);
         size_t n = verb ? strcspn(verb->name, " ") : 0;
         for (const struct cmd_def *d = cmd_defs; verb && d->name; d++)
-            if (strcspn(d->name, " ") == n && strncmp(d->name, verb->name, n) == 0 && d->name[n] == ' ' && !(d->flags & CMD_HIDDEN))
+            if (strcspn(d->name, " ") == n && strncmp(d->name, verb->name, n) == 0 &&
+                d->name[n] == ' ' && !(d->flags & CMD_HIDDEN))
                 put(&l, d->name + n + 1);
     }
     if (known)

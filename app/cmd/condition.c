@@ -9,7 +9,8 @@
 #include <string.h>
 
 static const char *const stats[] = {"min", "max", "mean", "std", "norm", "nan", NULL};
-static const char *const names[] = {"loss", "valid.loss", "hr@10", "ndcg@10", "mrr", "grad.norm", "lr", NULL};
+static const char *const names[] = {"loss", "valid.loss", "hr@10", "ndcg@10",
+                                    "mrr",  "grad.norm",  "lr",    NULL};
 
 static bool metric_k(const char *text, const char *name, int *k)
 {
@@ -59,7 +60,10 @@ enum status quantity_parse(struct quantity *out, const char *text, struct err *e
         err_set(err, ST_ARG, "\"%.60s\" is not a quantity", text);
         if (s.pick)
             return err_hint(err, "bad-value", "Did you mean %s?", s.pick), ST_ARG;
-        return err_hint(err, "bad-value", "Quantities: loss valid.loss hr@10 ndcg@10 mrr grad.norm lr TENSOR.max"), ST_ARG;
+        return err_hint(
+                   err, "bad-value",
+                   "Quantities: loss valid.loss hr@10 ndcg@10 mrr grad.norm lr TENSOR.max"),
+               ST_ARG;
     }
     return ST_OK;
 }
@@ -79,7 +83,8 @@ enum status condition_parse(struct condition *out, const char *text, struct err 
 {
     *out = (struct condition){.kind = COND_COMPARE};
     if (strlen(text) >= sizeof out->text) {
-        err_set(err, ST_ARG, "a condition has at most %d characters", (int)sizeof out->text - 1);
+        err_set(err, ST_ARG, "a condition has at most %d characters",
+                (int)sizeof out->text - 1);
         return err_hint(err, "bad-value", "Try: loss<3"), ST_ARG;
     }
     char name[200];
@@ -104,7 +109,14 @@ enum status condition_parse(struct condition *out, const char *text, struct err 
     static const struct {
         const char *text;
         enum cond_op op;
-    } ops[] = {{"<=", OP_LE}, {">=", OP_GE}, {"==", OP_EQ}, {"!=", OP_NE}, {"<", OP_LT}, {">", OP_GT}};
+    } ops[] = {
+        {"<=", OP_LE},
+        {">=", OP_GE},
+        {"==", OP_EQ},
+        {"!=", OP_NE},
+        {"<",  OP_LT},
+        {">",  OP_GT}
+    };
     if (strcmp(name, "step") == 0 && p[0] == '=') {
         double v;
         if (number(p + 1 + (p[1] == '='), &v, err) != ST_OK)
@@ -126,18 +138,25 @@ enum status condition_parse(struct condition *out, const char *text, struct err 
         return number(p + len, &out->value, err);
     }
     err_set(err, ST_ARG, "\"%.60s\" is not a condition", text);
-    return err_hint(err, "bad-value", "Try: loss<3, hr@10>0.35, nan, step=1000 or epoch"), ST_ARG;
+    return err_hint(err, "bad-value", "Try: loss<3, hr@10>0.35, nan, step=1000 or epoch"),
+           ST_ARG;
 }
 
 bool condition_holds(enum cond_op op, double left, double right)
 {
     switch (op) {
-    case OP_LT: return left < right;
-    case OP_LE: return left <= right;
-    case OP_GT: return left > right;
-    case OP_GE: return left >= right;
-    case OP_EQ: return left == right;
-    case OP_NE: return left != right;
+    case OP_LT:
+        return left < right;
+    case OP_LE:
+        return left <= right;
+    case OP_GT:
+        return left > right;
+    case OP_GE:
+        return left >= right;
+    case OP_EQ:
+        return left == right;
+    case OP_NE:
+        return left != right;
     }
     return false;
 }

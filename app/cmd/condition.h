@@ -11,9 +11,9 @@ enum cond_op { OP_LT, OP_LE, OP_GT, OP_GE, OP_EQ, OP_NE };
 enum quantity_kind { Q_LOSS, Q_VALID_LOSS, Q_HR, Q_NDCG, Q_MRR, Q_GRAD_NORM, Q_LR, Q_TENSOR };
 struct quantity {
     enum quantity_kind kind;
-    int k;                 /* Q_HR, Q_NDCG */
-    char text[120];        /* Q_TENSOR: the path, without the statistic */
-    char stat[8];          /* min max mean std norm nan */
+    int k;          /* Q_HR, Q_NDCG */
+    char text[120]; /* Q_TENSOR: the path, without the statistic */
+    char stat[8];   /* min max mean std norm nan */
 };
 struct condition {
     enum cond_kind kind;
@@ -21,10 +21,12 @@ struct condition {
     struct quantity q;
     double value;
     int64_t step;
-    char text[200];        /* as typed, without blanks: what the trainer is told */
+    char text[200]; /* as typed, without blanks: what the trainer is told */
 };
-MUST_CHECK enum status condition_parse(struct condition *out, const char *text, struct err *err);
+MUST_CHECK enum status condition_parse(struct condition *out, const char *text,
+                                       struct err *err);
 MUST_CHECK enum status quantity_parse(struct quantity *out, const char *text, struct err *err);
-bool condition_holds(enum cond_op op, double left, double right); /* NaN never holds, but with != */
+bool condition_holds(enum cond_op op, double left,
+                     double right); /* NaN never holds, but with != */
 
 #endif

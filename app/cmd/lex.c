@@ -24,7 +24,8 @@ static bool is_key_char(char c, bool first)
     return !first && ((c >= '0' && c <= '9') || c == '.' || c == '-' || c == '@');
 }
 
-static enum status fail(struct lexer *lx, int32_t col, int32_t len, const char *what, const char *hint)
+static enum status fail(struct lexer *lx, int32_t col, int32_t len, const char *what,
+                        const char *hint)
 {
     *lx->col = col;
     *lx->len = len;
@@ -48,7 +49,8 @@ static enum status read_word(struct lexer *lx, struct token *t)
         max_parts += c == ',';
     }
     int32_t room = (word_end > lx->n ? lx->n : word_end) - lx->at + 1;
-    char *buf = arena_raw(lx->mem, (size_t)room * 2 + 1); /* text, then the parts, each with its NUL */
+    char *buf =
+        arena_raw(lx->mem, (size_t)room * 2 + 1); /* text, then the parts, each with its NUL */
     if (!buf)
         return err_nomem(lx->err, (unsigned long long)room * 2, "words");
     char *text = buf, *ptext = buf + room;
@@ -57,15 +59,17 @@ static enum status read_word(struct lexer *lx, struct token *t)
         return err_nomem(lx->err, sizeof *part * (unsigned long long)max_parts, "words");
 
     int32_t i = lx->at, nt = 0, np = 0, n_part = 0, key_end = -1;
-    int32_t part_from = i, part_text = 0, bare = 0, in_part = 0; /* bare, in_part: characters of this part outside quotes; all */
+    int32_t part_from = i, part_text = 0, bare = 0,
+            in_part = 0; /* bare, in_part: characters of this part outside quotes; all */
     bool key_ok = true, any_quote = false, part_quote = false;
     *t = (struct token){.col = i, .value_col = i};
-#define CLOSE_PART()                                                                                             \
-    do {                                                                                                         \
-        ptext[np++] = '\0';                                                                                      \
-        bool at_ = bare > 0 && s[part_from] == '@';                                                              \
-        part[n_part++] = (struct lex_part){ptext + part_text + at_, part_from, i - part_from, part_quote && !bare, at_}; \
-        part_text = np, part_from = i + 1, bare = in_part = 0, part_quote = false;                               \
+#define CLOSE_PART()                                                                           \
+    do {                                                                                       \
+        ptext[np++] = '\0';                                                                    \
+        bool at_ = bare > 0 && s[part_from] == '@';                                            \
+        part[n_part++] = (struct lex_part){ptext + part_text + at_, part_from, i - part_from,  \
+                                           part_quote && !bare, at_};                          \
+        part_text = np, part_from = i + 1, bare = in_part = 0, part_quote = false;             \
     } while (0)
     while (i < lx->n) {
         char c = s[i];
@@ -85,11 +89,13 @@ static enum status read_word(struct lexer *lx, struct token *t)
                 in_part++;
             }
             if (i >= lx->n && !lx->lenient)
-                return fail(lx, open, lx->n - open, "this quote is never closed", "Try: \"...\" around names with blanks");
+                return fail(lx, open, lx->n - open, "this quote is never closed",
+                            "Try: \"...\" around names with blanks");
             i += i < lx->n;
             continue;
         }
-        if (c == '=' && key_ok && key_end < 0 && nt > 0 && !(i + 1 < lx->n && s[i + 1] == '=')) {
+        if (c == '=' && key_ok && key_end < 0 && nt > 0 &&
+            !(i + 1 < lx->n && s[i + 1] == '=')) {
             key_end = nt;
             text[nt++] = c;
             i++;
@@ -132,15 +138,17 @@ static enum status read_word(struct lexer *lx, struct token *t)
     return ST_OK;
 }
 
-enum status lex_line(const char *line, bool lenient, struct arena *mem, struct lexed *out, int32_t *col, int32_t *len,
-                     struct err *err)
+enum status lex_line(const char *line, bool lenient, struct arena *mem, struct lexed *out,
+                     int32_t *col, int32_t *len, struct err *err)
 {
     size_t n = strlen(line);
-    struct lexer lx = {.line = line, .lenient = lenient, .mem = mem, .col = col, .len = len, .err = err};
+    struct lexer lx = {
+        .line = line, .lenient = lenient, .mem = mem, .col = col, .len = len, .err = err};
     *out = (struct lexed){.stamp = -1};
     *col = *len = 0;
     if (n > LINE_MAX_BYTES)
-        return fail(&lx, 0, 0, "a line may have 65,536 bytes", "Try: a script of shorter lines");
+        return fail(&lx, 0, 0, "a line may have 65,536 bytes",
+                    "Try: a script of shorter lines");
     lx.n = (int32_t)n;
     int32_t n_word = 1, n_cmd = 1;
     for (int32_t i = 0; i < lx.n; i++) {
@@ -150,7 +158,8 @@ enum status lex_line(const char *line, bool lenient, struct arena *mem, struct l
     struct token *tok = arena_alloc(mem, sizeof *tok * (size_t)n_word * 1);
     struct lex_command *cmd = arena_alloc(mem, sizeof *cmd * (size_t)n_cmd);
     if (!tok || !cmd)
-        return err_nomem(err, (sizeof *tok + sizeof *cmd) * (unsigned long long)n_word, "words");
+        return err_nomem(err, (sizeof *tok + sizeof *cmd) * (unsigned long long)n_word,
+                         "words");
     out->command = cmd;
 
     int32_t first = 0, used = 0;
@@ -159,13 +168,16 @@ enum status lex_line(const char *line, bool lenient, struct arena *mem, struct l
         while (lx.at < lx.n && is_blank(line[lx.at]))
             lx.at++;
         bool end = lx.at >= lx.n || line[lx.at] == '#';
-        if (line_start && !end && line[lx.at] == '@' && line[lx.at + 1] >= '0' && line[lx.at + 1] <= '9') {
+        if (line_start && !end && line[lx.at] == '@' && line[lx.at + 1] >= '0' &&
+            line[lx.at + 1] <= '9') {
             int32_t from = lx.at++;
             int64_t v = 0;
-            while (lx.at < lx.n && line[lx.at] >= '0' && line[lx.at] <= '9' && v < INT64_MAX / 20)
+            while (lx.at < lx.n && line[lx.at] >= '0' && line[lx.at] <= '9' &&
+                   v < INT64_MAX / 20)
                 v = v * 10 + (line[lx.at++] - '0');
             if (lx.at < lx.n && !is_blank(line[lx.at]))
-                return fail(&lx, from, lx.at + 1 - from, "a stamp is @ and a step number", "Try: @1280 set lr 0.0005");
+                return fail(&lx, from, lx.at + 1 - from, "a stamp is @ and a step number",
+                            "Try: @1280 set lr 0.0005");
             out->stamp = v;
             line_start = false;
             continue;
@@ -173,9 +185,11 @@ enum status lex_line(const char *line, bool lenient, struct arena *mem, struct l
         if (end || line[lx.at] == ';') {
             if (used > first) {
                 const struct token *last = &tok[used - 1];
-                cmd[out->n++] = (struct lex_command){tok[first].col, last->col + last->len, used - first, tok + first};
+                cmd[out->n++] = (struct lex_command){tok[first].col, last->col + last->len,
+                                                     used - first, tok + first};
                 if (out->n > COMMANDS_MAX)
-                    return fail(&lx, tok[first].col, 1, "more than 256 commands in one line", "Try: source FILE");
+                    return fail(&lx, tok[first].col, 1, "more than 256 commands in one line",
+                                "Try: source FILE");
                 first = used;
             }
             if (end)
@@ -190,7 +204,8 @@ enum status lex_line(const char *line, bool lenient, struct arena *mem, struct l
             return st;
         used++;
         if (used - first > WORDS_MAX)
-            return fail(&lx, tok[used - 1].col, tok[used - 1].len, "more than 4,096 words in one command", "Try: fewer items");
+            return fail(&lx, tok[used - 1].col, tok[used - 1].len,
+                        "more than 4,096 words in one command", "Try: fewer items");
     }
 }
 

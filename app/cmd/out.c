@@ -15,12 +15,14 @@ struct cmd_out {
     void (*note)(void *ctx, const char *line);
     void *note_ctx;
     json_t *obj;
-    json_t *outer[CMD_DEPTH];   /* `source` runs commands inside its own: their objects, outermost first */
+    json_t *outer
+        [CMD_DEPTH]; /* `source` runs commands inside its own: their objects, outermost first */
     int depth;
     struct place where;
 };
 
-struct cmd_out *cmd_out_new(enum out_form form, void (*write)(void *ctx, const char *line), void *ctx)
+struct cmd_out *cmd_out_new(enum out_form form, void (*write)(void *ctx, const char *line),
+                            void *ctx)
 {
     struct cmd_out *o = calloc(1, sizeof *o);
     if (!o)
@@ -76,7 +78,9 @@ char *inert(char *buf, size_t size, const char *s)
     return buf;
 }
 
-PRINTF_LIKE(3, 0) static void write_line(void (*write)(void *, const char *), void *ctx, const char *fmt, va_list ap)
+PRINTF_LIKE(3, 0)
+static void write_line(void (*write)(void *, const char *), void *ctx, const char *fmt,
+                       va_list ap)
 {
     if (!write)
         return;
@@ -220,12 +224,13 @@ void cmd_error_text(const struct err *err, char *buf, size_t size)
     const char *hint = err->hint;
     size_t n = strlen(err->msg);
     const char *stop = n && strchr(".?!", err->msg[n - 1]) ? "" : ".";
-    snprintf(line, sizeof line, "%s: %s%s%s%s", kind_of(err), err->msg, hint[0] ? stop : "", hint[0] ? " " : "", hint);
+    snprintf(line, sizeof line, "%s: %s%s%s%s", kind_of(err), err->msg, hint[0] ? stop : "",
+             hint[0] ? " " : "", hint);
     inert(buf, size, line);
 }
 
-void cmd_error_show(const struct cmd_out *o, const char *line, const struct err *err, void (*write)(void *ctx, const char *line),
-                    void *ctx)
+void cmd_error_show(const struct cmd_out *o, const char *line, const struct err *err,
+                    void (*write)(void *ctx, const char *line), void *ctx)
 {
     char buf[512], shown[240];
     if (o->where.len > 0 && line && (size_t)o->where.col <= strlen(line)) {
@@ -241,7 +246,8 @@ void cmd_error_show(const struct cmd_out *o, const char *line, const struct err 
         write(ctx, shown);
         int pad = text_width(inert(buf, sizeof buf, before)) + 2;
         char place[160];
-        snprintf(place, sizeof place, "%.*s", o->where.len < 100 ? o->where.len : 100, line + o->where.col);
+        snprintf(place, sizeof place, "%.*s", o->where.len < 100 ? o->where.len : 100,
+                 line + o->where.col);
         int width = text_width(inert(buf, sizeof buf, place));
         int n = 0;
         for (int i = 0; i < pad && n + 1 < (int)sizeof shown; i++)

@@ -21,7 +21,8 @@ void sequence_text(const struct app *a, const struct sequence *s, char *buf, siz
     snprintf(buf, size, "(empty)");
     for (int32_t i = 0; i < s->n; i++) {
         bool mask = a->ds && s->item[i] == a->ds->n_items + 1;
-        int w = mask ? snprintf(buf + n, size - n, "%s_", i ? " " : "") : snprintf(buf + n, size - n, "%s%d", i ? " " : "", (int)s->item[i]);
+        int w = mask ? snprintf(buf + n, size - n, "%s_", i ? " " : "")
+                     : snprintf(buf + n, size - n, "%s%d", i ? " " : "", (int)s->item[i]);
         if (w < 0 || (size_t)w >= size - n) {
             if (size > 4)
                 memcpy(buf + size - 4, "...", 4);
@@ -60,13 +61,15 @@ enum status check_sequence(struct app *a, int slot, const struct sequence *s, st
     if (l && l->model->spec)
         l->model->spec(l->self, &spec);
     if (in_sequence(s, a->ds->n_items + 1) && spec.kind != BATCH_CLOZE) {
-        err_set(err, ST_STATE, "_ is the mask of BERT4Rec; %c is %s", 'A' + slot, l ? l->model->title : "empty");
+        err_set(err, ST_STATE, "_ is the mask of BERT4Rec; %c is %s", 'A' + slot,
+                l ? l->model->title : "empty");
         return err_hint(err, "not-for-model", "Try: whatif drop"), ST_STATE;
     }
     return ST_OK;
 }
 
-enum status ask_here(struct app *a, int slot, int64_t at, const struct question *q, const struct answer **out, struct err *err)
+enum status ask_here(struct app *a, int slot, int64_t at, const struct question *q,
+                     const struct answer **out, struct err *err)
 {
     struct weights *w = NULL;
     enum status st = app_weights_at(a, slot, at, &w, err);
@@ -84,8 +87,9 @@ enum status ask_here(struct app *a, int slot, int64_t at, const struct question 
     return ST_OK;
 }
 
-enum status ranking_new(struct ranking **out, struct app *a, int slot, int64_t at, const struct sequence *seq, int32_t k,
-                        bool exclude_seen, struct err *err)
+enum status ranking_new(struct ranking **out, struct app *a, int slot, int64_t at,
+                        const struct sequence *seq, int32_t k, bool exclude_seen,
+                        struct err *err)
 {
     const struct answer *ans;
     *out = NULL;
@@ -117,8 +121,8 @@ enum status ranking_new(struct ranking **out, struct app *a, int slot, int64_t a
     memcpy(r->score, ans->score, sizeof *r->score * row);
     softmax_row(r->score, r->n_items, r->prob);
     float best[RANK_MAX];
-    r->n = top_items(r->score, r->n_items, k < r->n_items ? k : r->n_items, exclude_seen ? seq->item : NULL, exclude_seen ? seq->n : 0,
-                     r->item, best);
+    r->n = top_items(r->score, r->n_items, k < r->n_items ? k : r->n_items,
+                     exclude_seen ? seq->item : NULL, exclude_seen ? seq->n : 0, r->item, best);
     for (size_t i = 1; i < row; i++)
         if (r->prob[i] > 0)
             r->entropy -= (double)r->prob[i] * log((double)r->prob[i]);
@@ -152,7 +156,8 @@ double ranking_kl(const struct ranking *p, const struct ranking *q)
     double kl = 0;
     for (int32_t i = 1; i <= p->n_items && i <= q->n_items; i++)
         if (p->prob[i] > 0)
-            kl += (double)p->prob[i] * log((double)p->prob[i] / fmax((double)q->prob[i], 1e-38));
+            kl +=
+                (double)p->prob[i] * log((double)p->prob[i] / fmax((double)q->prob[i], 1e-38));
     return kl;
 }
 
@@ -161,7 +166,8 @@ static void show_truth(struct app *a, const struct ranking *r, struct cmd_out *o
     const struct dataset *ds = a->ds;
     struct err err;
     struct arena *mem = NULL;
-    if (!ds->world || !a->truth_shown || in_sequence(&r->seq, ds->n_items + 1) || arena_new(&mem, 1 << 16, &err) != ST_OK)
+    if (!ds->world || !a->truth_shown || in_sequence(&r->seq, ds->n_items + 1) ||
+        arena_new(&mem, 1 << 16, &err) != ST_OK)
         return;
     double *p = arena_alloc(mem, sizeof *p * ((size_t)ds->n_items + 1));
     if (p) {
@@ -185,7 +191,8 @@ static void show_truth(struct app *a, const struct ranking *r, struct cmd_out *o
             char text[96], num[FMT_NUM];
             app_item_text(a, best, text, sizeof text);
             if (k < 3) {
-                int w = snprintf(line + n, sizeof line - n, "%s%s p=%s", k ? ", " : "", text, fmt_num(num, p[best]));
+                int w = snprintf(line + n, sizeof line - n, "%s%s p=%s", k ? ", " : "", text,
+                                 fmt_num(num, p[best]));
                 n += w > 0 && (size_t)w < sizeof line - n ? (size_t)w : 0;
             }
             json_t *j = item_json(a, best);
@@ -205,7 +212,8 @@ static void show_truth(struct app *a, const struct ranking *r, struct cmd_out *o
     arena_free(mem);
 }
 
-static void was_text(const struct ranking *was, int32_t item, int32_t now, char *buf, size_t size)
+static void was_text(const struct ranking *was, int32_t item, int32_t now, char *buf,
+                     size_t size)
 {
     int32_t before = ranking_of(was, item);
     if (before == now)
@@ -213,19 +221,25 @@ static void was_text(const struct ranking *was, int32_t item, int32_t now, char 
     else if (before == 0 || before > was->n)
         snprintf(buf, size, "new  was %d", (int)before);
     else
-        snprintf(buf, size, "%s%d  was %d", before > now ? "^" : "v", (int)(before > now ? before - now : now - before), (int)before);
+        snprintf(buf, size, "%s%d  was %d", before > now ? "^" : "v",
+                 (int)(before > now ? before - now : now - before), (int)before);
 }
 
-void ranking_show(struct app *a, const struct ranking *r, const struct ranking *was, int as, struct cmd_out *out)
+void ranking_show(struct app *a, const struct ranking *r, const struct ranking *was, int as,
+                  struct cmd_out *out)
 {
     char title[64], seq[200], num[FMT_NUM], letter[2] = {(char)('A' + r->slot), '\0'};
     static const char *const as_names[] = {"prob", "logprob", "score"};
     app_slot_title(a, r->slot, r->step, title, sizeof title);
     sequence_text(a, &r->seq, seq, sizeof seq);
     out_line(out, "%s  next after %s   %s over %d items, seen %s", title, seq,
-             as == 2 ? "score" : r->softmax ? "softmax" : "softmax of scores", (int)r->n_items, r->exclude_seen ? "left out" : "kept");
+             as == 2      ? "score"
+             : r->softmax ? "softmax"
+                          : "softmax of scores",
+             (int)r->n_items, r->exclude_seen ? "left out" : "kept");
     if (r->first > 0)
-        out_line(out, "the model reads the last %d items; %d older ones are cut off", (int)r->used, (int)r->first);
+        out_line(out, "the model reads the last %d items; %d older ones are cut off",
+                 (int)r->used, (int)r->first);
     int width = 4;
     char text[160];
     for (int32_t i = 0; i < r->n; i++) {
@@ -243,9 +257,12 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
         char change[40] = "";
         if (was)
             was_text(was, item, i + 1, change, sizeof change);
-        out_line(out, "%2d %4d %s%*s %s%s%s%s", (int)i + 1, (int)item, name, width - text_width(name), "",
-                 fmt_num(num, as == 0 ? prob : as == 1 ? log(prob) : score), in_sequence(&r->seq, item) ? "  seen" : "", was ? "  " : "",
-                 change);
+        out_line(out, "%2d %4d %s%*s %s%s%s%s", (int)i + 1, (int)item, name,
+                 width - text_width(name), "",
+                 fmt_num(num, as == 0   ? prob
+                              : as == 1 ? log(prob)
+                                        : score),
+                 in_sequence(&r->seq, item) ? "  seen" : "", was ? "  " : "", change);
         json_t *j = json_object();
         json_object_set_new(j, "rank", json_integer(i + 1));
         json_t *id = item_json(a, item);
@@ -264,7 +281,8 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
         if (still)
             continue;
         app_item_text(a, was->item[i], text, sizeof text);
-        out_line(out, "out of the list: %s (%d -> %d)", text, (int)i + 1, (int)ranking_of(r, was->item[i]));
+        out_line(out, "out of the list: %s (%d -> %d)", text, (int)i + 1,
+                 (int)ranking_of(r, was->item[i]));
         named++;
     }
     out_line(out, "entropy %s nats", fmt_num(num, r->entropy));

@@ -24,17 +24,21 @@ enum status script_reach(struct app *a, int64_t step, struct cmd_out *out, struc
     if (now == step)
         return ST_OK;
     if (now > step) {
-        err_set(err, ST_STATE, "step %lld is past: the run is at %lld", (long long)step, (long long)now);
+        err_set(err, ST_STATE, "step %lld is past: the run is at %lld", (long long)step,
+                (long long)now);
         return err_hint(err, "no-step", NULL), ST_STATE;
     }
     if (s->goal < step && !app_running(a, a->slot)) {
         err_set(err, ST_STATE, "no run is going to step %lld", (long long)step);
-        return err_hint(err, "no-run", "Try: train steps=%lld before it", (long long)(step - now)), ST_STATE;
+        return err_hint(err, "no-run", "Try: train steps=%lld before it",
+                        (long long)(step - now)),
+               ST_STATE;
     }
     enum status st = run_to(a, a->slot, step, out, err);
     now = app_step(a, a->slot);
     if (st == ST_OK && now != step) {
-        err_set(err, ST_STATE, "the run stopped at step %lld, before the stamp %lld", (long long)now, (long long)step);
+        err_set(err, ST_STATE, "the run stopped at step %lld, before the stamp %lld",
+                (long long)now, (long long)step);
         err_hint(err, "no-step", NULL);
         return ST_STATE;
     }
@@ -72,10 +76,10 @@ static enum status open_script(const char *path, FILE **out, struct err *err)
 struct script {
     FILE *f;
     const char *name;
-    char *line;      /* logical line: continuations joined */
+    char *line; /* logical line: continuations joined */
     size_t size;
     int64_t lineno, first; /* last physical line read; first of the logical one */
-    bool whole;      /* a file: later lines may be looked at */
+    bool whole;            /* a file: later lines may be looked at */
 };
 
 static enum status bad_line(const struct script *s, const char *what, struct err *err)
@@ -189,8 +193,9 @@ static void show(void *ctx, const char *line) /* where progress goes */
     out_note(ctx, "%s", line);
 }
 
-static enum status run_lines(struct app *a, struct script *s, bool (*on_line)(void *, const char *), void *ctx, struct cmd_out *out,
-                             struct err *err)
+static enum status run_lines(struct app *a, struct script *s,
+                             bool (*on_line)(void *, const char *), void *ctx,
+                             struct cmd_out *out, struct err *err)
 {
     for (;;) {
         bool got, adjacent = false;
@@ -219,16 +224,19 @@ static enum status run_lines(struct app *a, struct script *s, bool (*on_line)(vo
         if (a->quit)
             return ST_OK;
         if (a->cancel) {
-            err_set(err, ST_CANCELLED, "%.80s:%lld: interrupted", s->name, (long long)s->lineno);
+            err_set(err, ST_CANCELLED, "%.80s:%lld: interrupted", s->name,
+                    (long long)s->lineno);
             return err_hint(err, "cancelled", NULL), ST_CANCELLED;
         }
     }
 }
 
-enum status script_run(struct app *a, const char *path, bool (*on_line)(void *ctx, const char *line), void *ctx, struct cmd_out *out,
-                       struct err *err)
+enum status script_run(struct app *a, const char *path,
+                       bool (*on_line)(void *ctx, const char *line), void *ctx,
+                       struct cmd_out *out, struct err *err)
 {
-    struct script s = {.name = strcmp(path, "-") == 0 ? "standard input" : path, .whole = strcmp(path, "-") != 0};
+    struct script s = {.name = strcmp(path, "-") == 0 ? "standard input" : path,
+                       .whole = strcmp(path, "-") != 0};
     if (s.whole) {
         enum status st = open_script(path, &s.f, err);
         if (st != ST_OK)

@@ -8,7 +8,8 @@
 enum status script_reach(struct app *a, int64_t step, struct cmd_out *out, struct err *err);
 /* Runs a file ("-": standard input) to its end or first failed command.  on_line: called before each command line (`source FILE step`); false
  * ends it quietly.  The error names file and line; errors were shown through `note` of out when it is text. */
-enum status script_run(struct app *a, const char *path, bool (*on_line)(void *ctx, const char *line), void *ctx, struct cmd_out *out,
-                       struct err *err);
+enum status script_run(struct app *a, const char *path,
+                       bool (*on_line)(void *ctx, const char *line), void *ctx,
+                       struct cmd_out *out, struct err *err);
 
 #endif

@@ -20,7 +20,8 @@ static const char *const choices_color[] = {"auto", "256", "16", "mono", "direct
 static const char *const choices_kernels[] = {"auto", "avx512", "avx2", "baseline", NULL};
 
 const struct setting_def setting_defs[] = {
-#define SETTING(id, name, type, def, min, max, choices, group, doc) {name, type, def, min, max, choices, group, doc},
+#define SETTING(id, name, type, def, min, max, choices, group, doc)                            \
+    {name, type, def, min, max, choices, group, doc},
 #include "app/cmd/settings.def"
 #undef SETTING
     {0},
@@ -120,12 +121,14 @@ static double next_smooth(double v)
     return 0;
 }
 
-static enum status parse(const struct app *a, int id, const char *text, double *out, struct err *err)
+static enum status parse(const struct app *a, int id, const char *text, double *out,
+                         struct err *err)
 {
     const struct setting_def *d = &setting_defs[id];
     double now = setting(a, (enum setting_id)id);
     if (d->type == SET_BOOL) {
-        static const char *const words[] = {"off", "on", "no", "yes", "false", "true", "0", "1", NULL};
+        static const char *const words[] = {"off",  "on", "no", "yes", "false",
+                                            "true", "0",  "1",  NULL};
         for (int i = 0; words[i]; i++)
             if (strcmp(text, words[i]) == 0)
                 return *out = i & 1, ST_OK;

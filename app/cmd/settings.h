@@ -29,10 +29,10 @@ MUST_CHECK enum status settings_new(struct settings **out, struct err *err);
 void settings_free(struct settings *s);
 /* What views ask: never fails; the default when a has no settings. */
 double setting(const struct app *a, enum setting_id id);
-const char *setting_choice(const struct app *a, enum setting_id id);  /* the word of a choice */
-unsigned settings_generation(const struct app *a);                    /* grows with each change */
+const char *setting_choice(const struct app *a, enum setting_id id); /* the word of a choice */
+unsigned settings_generation(const struct app *a); /* grows with each change */
 
-int setting_find(const char *name);                                   /* -1 = none */
+int setting_find(const char *name); /* -1 = none */
 /* Text to value: "on", "off", "toggle", "next", a number, a choice.  Applies it (threads, seed, truth). */
 enum status setting_set(struct app *a, int id, const char *text, struct err *err);
 enum status setting_reset(struct app *a, int id, struct err *err);

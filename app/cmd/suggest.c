@@ -33,8 +33,8 @@ int edit_distance(const char *a, const char *b, int limit)
         for (size_t j = 1; j <= nb; j++) {
             int same = lower(a[i - 1]) == lower(b[j - 1]);
             now[j] = min3(one[j] + 1, now[j - 1] + 1, one[j - 1] + !same);
-            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]) &&
-                two[j - 2] + 1 < now[j])
+            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+                lower(a[i - 2]) == lower(b[j - 1]) && two[j - 2] + 1 < now[j])
                 now[j] = two[j - 2] + 1;
             if (now[j] < best)
                 best = now[j];

@@ -13,7 +13,10 @@ bool name_matches(const char *pattern, const char *name)
 {
     if (!pattern || !*pattern)
         return true;
-    const char *star = NULL, *from = NULL; /* the last star, and where in name it began to match: linear backtracking */
+    const char
+        *star = NULL,
+        *from =
+            NULL; /* the last star, and where in name it began to match: linear backtracking */
     while (*name) {
         if (*pattern == '*') {
             star = pattern++;
@@ -48,7 +51,8 @@ static const char index_form[] = "Try: tensor block1.attn.prob[head=1]";
 /* Axis names by number of dimensions, as the documents of the probes give shapes. */
 static int axis_of(const char *name, int nd)
 {
-    static const char *const names3[] = {"head", "query", "key"}, *const names2[] = {"row", "col"};
+    static const char *const names3[] = {"head", "query", "key"}, *const names2[] = {"row",
+                                                                                     "col"};
     for (int i = 0; i < nd; i++)
         if (strcmp(name, nd == 3 ? names3[i] : nd == 2 ? names2[i] : "") == 0)
             return i;
@@ -62,7 +66,8 @@ static int axis_of(const char *name, int nd)
 }
 
 /* base: what the first index of each axis is called: 1, or the lowest item id of an item table. */
-static enum status parse_index(const char *text, int nd, const int32_t *d, const int32_t *base, struct range *r, struct err *err)
+static enum status parse_index(const char *text, int nd, const int32_t *d, const int32_t *base,
+                               struct range *r, struct err *err)
 {
     int next = 0;
     for (int i = 0; i < nd; i++)
@@ -79,7 +84,8 @@ static enum status parse_index(const char *text, int nd, const int32_t *d, const
                 return bad(err, "an index is a number, a range or axis=number", index_form);
             axis = axis_of(word, nd);
             if (axis == -1)
-                return bad(err, "no such axis", nd == 3 ? "Axes: head query key" : "Axes: row col");
+                return bad(err, "no such axis",
+                           nd == 3 ? "Axes: head query key" : "Axes: row col");
         }
         char *end;
         long from = strtol(text, &end, 10), to = from;
@@ -98,10 +104,13 @@ static enum status parse_index(const char *text, int nd, const int32_t *d, const
         }
         if (axis >= 0) {
             if (from < base[axis] || to < from || to - base[axis] >= d[axis]) {
-                err_set(err, ST_ARG, "index %ld is outside %d..%d", from < base[axis] ? from : to, (int)base[axis], (int)(base[axis] + d[axis] - 1));
+                err_set(err, ST_ARG, "index %ld is outside %d..%d",
+                        from < base[axis] ? from : to, (int)base[axis],
+                        (int)(base[axis] + d[axis] - 1));
                 return err_hint(err, "bad-value", NULL), ST_ARG;
             }
-            r[axis] = (struct range){(int32_t)(from - base[axis]), (int32_t)(to - base[axis]) + 1};
+            r[axis] =
+                (struct range){(int32_t)(from - base[axis]), (int32_t)(to - base[axis]) + 1};
             next = axis + 1;
         }
         if (*text == ',')
@@ -113,7 +122,8 @@ static enum status parse_index(const char *text, int nd, const int32_t *d, const
 }
 
 /* Copies the chosen part; rows of the source are ld floats apart.  Axes of one element disappear. */
-static enum status cut(struct tensor_view *v, const struct range *r, const real *param, const float *probe, int32_t ld, struct err *err)
+static enum status cut(struct tensor_view *v, const struct range *r, const real *param,
+                       const float *probe, int32_t ld, struct err *err)
 {
     int nd = v->full_nd;
     v->n = 1;
@@ -141,7 +151,8 @@ static enum status cut(struct tensor_view *v, const struct range *r, const real 
     return ST_OK;
 }
 
-enum status tensor_get(struct app *a, const char *path, struct tensor_view *out, struct err *err)
+enum status tensor_get(struct app *a, const char *path, struct tensor_view *out,
+                       struct err *err)
 {
     memset(out, 0, sizeof *out);
     size_t n = strcspn(path, "[");
@@ -189,7 +200,8 @@ enum status tensor_get(struct app *a, const char *path, struct tensor_view *out,
     weights_unref(w);
     const struct probe_copy *c = NULL;
     if (a->seq.n > 0) {
-        struct question q = {.kind = ASK_PROBES, .n = a->seq.n, .item = a->seq.item, .probes = out->name};
+        struct question q = {
+            .kind = ASK_PROBES, .n = a->seq.n, .item = a->seq.item, .probes = out->name};
         const struct answer *ans;
         st = check_sequence(a, a->slot, &a->seq, err);
         if (st == ST_OK)
@@ -203,7 +215,8 @@ enum status tensor_get(struct app *a, const char *path, struct tensor_view *out,
     }
     if (!c) {
         err_set(err, ST_ARG, "%s has no tensor \"%s\"", m->title, out->name);
-        return err_hint(err, "bad-tensor", pick[0] ? "Did you mean %s?" : "Try: tensors", pick), ST_ARG;
+        return err_hint(err, "bad-tensor", pick[0] ? "Did you mean %s?" : "Try: tensors", pick),
+               ST_ARG;
     }
     out->full_nd = c->nd;
     memcpy(out->full, c->d, sizeof out->full);
@@ -225,7 +238,8 @@ void tensor_stats(const struct tensor_view *v, struct tensor_stats *out)
     double sum = 0, sq = 0;
     int64_t n = 0;
     double none = (double)NAN;
-    *out = (struct tensor_stats){.min = none, .max = none, .mean = none, .std = none, .n = v->n};
+    *out =
+        (struct tensor_stats){.min = none, .max = none, .mean = none, .std = none, .n = v->n};
     for (int64_t i = 0; i < v->n; i++) {
         double x = (double)v->x[i];
         out->nan += isnan(x);
@@ -250,7 +264,8 @@ void tensor_stats(const struct tensor_view *v, struct tensor_stats *out)
     out->std = sqrt(dev / (double)n);
 }
 
-enum status tensor_stat(struct app *a, const char *path, const char *stat, double *out, struct err *err)
+enum status tensor_stat(struct app *a, const char *path, const char *stat, double *out,
+                        struct err *err)
 {
     struct tensor_view v;
     struct tensor_stats s;

@@ -7,21 +7,25 @@
 
 struct tensor_view {
     char name[80];
-    int32_t nd, d[TENSOR_MAX_DIM];      /* after the index: what is left */
+    int32_t nd, d[TENSOR_MAX_DIM]; /* after the index: what is left */
     int32_t full_nd, full[TENSOR_MAX_DIM];
     int64_t n;
-    float *x;                           /* (n) packed; heap, tensor_view_done frees */
+    float *x; /* (n) packed; heap, tensor_view_done frees */
     int64_t step;
     bool is_param;
 };
-MUST_CHECK enum status tensor_get(struct app *a, const char *path, struct tensor_view *out, struct err *err);
+MUST_CHECK enum status tensor_get(struct app *a, const char *path, struct tensor_view *out,
+                                  struct err *err);
 void tensor_view_done(struct tensor_view *v);
 struct tensor_stats {
     double min, max, mean, std, norm;
     int64_t n, nan, inf, zeros;
 };
-void tensor_stats(const struct tensor_view *v, struct tensor_stats *out); /* NaN and infinities are counted and left out */
-MUST_CHECK enum status tensor_stat(struct app *a, const char *path, const char *stat, double *out, struct err *err);
-bool name_matches(const char *pattern, const char *name); /* '*' any part; NULL or "" matches all */
+void tensor_stats(const struct tensor_view *v,
+                  struct tensor_stats *out); /* NaN and infinities are counted and left out */
+MUST_CHECK enum status tensor_stat(struct app *a, const char *path, const char *stat,
+                                   double *out, struct err *err);
+bool name_matches(const char *pattern,
+                  const char *name); /* '*' any part; NULL or "" matches all */
 
 #endif

@@ -20,7 +20,7 @@
 
 /* ---- signals ---- */
 
-static struct {                  /* written by the handler alone */
+static struct { /* written by the handler alone */
     volatile bool *cancel;
     volatile sig_atomic_t signal;
     volatile sig_atomic_t interrupts;
@@ -162,7 +162,8 @@ int headless_run(const struct headless *h)
 
 /* ---- the line mode ---- */
 
-static size_t complete(void *ctx, const char *line, size_t cursor, struct arena *mem, const char ***out)
+static size_t complete(void *ctx, const char *line, size_t cursor, struct arena *mem,
+                       const char ***out)
 {
     return cmd_complete(ctx, line, cursor, mem, out);
 }
@@ -181,7 +182,8 @@ int plain_run(struct app *a, bool json, const char *rc, const char *const *start
     struct err err = {0};
     char history[600];
     bool has_history = config_path(PLACE_STATE, "history", true, history, sizeof history);
-    struct prompt_options o = {.complete = complete, .ctx = a, .history = has_history ? history : NULL};
+    struct prompt_options o = {
+        .complete = complete, .ctx = a, .history = has_history ? history : NULL};
     struct prompt *p = NULL;
     struct cmd_out *out = cmd_out_new(json ? OUT_JSON : OUT_TEXT, to_stdout, NULL);
     if (!out || prompt_new(&p, &o, &err) != ST_OK) {
@@ -198,7 +200,8 @@ int plain_run(struct app *a, bool json, const char *rc, const char *const *start
     int seen = a->log_at;
     bool eof = false;
     while (!a->quit && !eof) {
-        for (app_poll(a); seen != a->log_at; seen = (seen + 1) % LOG_LINES) /* what a run in the background said meanwhile */
+        for (app_poll(a); seen != a->log_at;
+             seen = (seen + 1) % LOG_LINES) /* what a run in the background said meanwhile */
             if (a->log[seen].kind != LOG_COMMAND)
                 fprintf(stderr, "@%lld %s\n", (long long)a->log[seen].step, a->log[seen].text);
         char *line = prompt_read_line(p, ": ", &eof);

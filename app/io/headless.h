@@ -4,15 +4,22 @@
 
 #include "app/app.h"
 
-enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ASSERT = 3, EXIT_DIVERGED = 4, EXIT_INTERRUPTED = 130 };
+enum exit_status {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_ASSERT = 3,
+    EXIT_DIVERGED = 4,
+    EXIT_INTERRUPTED = 130
+};
 struct headless {
     struct app *app;
     bool json;
-    bool echo;                    /* "> command" before its result (text form) */
-    const char *const *command;   /* -e, in order; NULL-terminated */
-    const char *batch;            /* script after them, "-": standard input; NULL = none */
-    int cols, rows;               /* of the picture after the last command; 0 = none */
-    const char *snap;             /* its file, "-": standard output */
+    bool echo;                  /* "> command" before its result (text form) */
+    const char *const *command; /* -e, in order; NULL-terminated */
+    const char *batch;          /* script after them, "-": standard input; NULL = none */
+    int cols, rows;             /* of the picture after the last command; 0 = none */
+    const char *snap;           /* its file, "-": standard output */
 };
 /* Runs all of it to its end or first failed command; returns the exit status. */
 int headless_run(const struct headless *h);

@@ -20,7 +20,8 @@ struct sheet {
     bool failed; /* out of memory on the way: told at the end */
 };
 
-enum status sheet_new(struct sheet **out, const char *title, const char *const *columns, struct err *err)
+enum status sheet_new(struct sheet **out, const char *title, const char *const *columns,
+                      struct err *err)
 {
     struct sheet *s = calloc(1, sizeof *s);
     *out = s;
@@ -100,7 +101,8 @@ const char *path_ending(const char *path)
 static void csv_cell(FILE *f, const struct cell_text *c)
 {
     const char *s = c->s;
-    bool formula = !c->number && *s && strchr("=+-@", *s), quote = formula || strpbrk(s, ",\"\r\n");
+    bool formula = !c->number && *s && strchr("=+-@", *s),
+         quote = formula || strpbrk(s, ",\"\r\n");
     if (!quote) {
         fputs(s, f);
         return;
@@ -133,7 +135,11 @@ static void write_json(const struct sheet *s, FILE *f)
         json_t *key = json_text(s->column[c]), *value = json_text(s->cell[i].s);
         char *k = json_dumps(key, JSON_ENCODE_ANY), *v = json_dumps(value, JSON_ENCODE_ANY);
         bool null = !s->cell[i].number && !s->cell[i].s[0];
-        fprintf(f, "%s%s: %s", c ? ", " : "  {", k ? k : "\"\"", s->cell[i].number ? s->cell[i].s : null ? "null" : v ? v : "null");
+        fprintf(f, "%s%s: %s", c ? ", " : "  {", k ? k : "\"\"",
+                s->cell[i].number ? s->cell[i].s
+                : null            ? "null"
+                : v               ? v
+                                  : "null");
         if (c + 1 == s->n_col)
             fputs(i + 1 < s->n ? "},\n" : "}\n", f);
         free(k);

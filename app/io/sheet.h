@@ -8,9 +8,12 @@
 #include <stddef.h>
 
 struct sheet;
-MUST_CHECK enum status sheet_new(struct sheet **out, const char *title, const char *const *columns /* NULL-terminated */, struct err *err);
+MUST_CHECK enum status sheet_new(struct sheet **out, const char *title,
+                                 const char *const *columns /* NULL-terminated */,
+                                 struct err *err);
 void sheet_free(struct sheet *s);
-void sheet_num(struct sheet *s, double v); /* cells come row by row; NaN is empty (csv), null (json) */
+void sheet_num(struct sheet *s,
+               double v); /* cells come row by row; NaN is empty (csv), null (json) */
 void sheet_int(struct sheet *s, long long v);
 void sheet_str(struct sheet *s, const char *v);
 /* ".csv", ".json", ".txt"; anything else is refused with the list.  Durable replacement. */

@@ -38,7 +38,8 @@ static void rows(void **state)
     const char *group = "";
     int groups = 0;
     for (const struct cmd_def *d = cmd_defs; d->name; d++) {
-        if (!d->summary || !d->summary[0] || !d->help || !strstr(d->help, "Example: ") || !d->group || !d->run)
+        if (!d->summary || !d->summary[0] || !d->help || !strstr(d->help, "Example: ") ||
+            !d->group || !d->run)
             fail_msg("%s: summary, help with an example, group or handler is missing", d->name);
         for (const char *p = d->summary; *p; p++)
             assert_true((unsigned char)*p >= 32);
@@ -54,7 +55,8 @@ static void rows(void **state)
                 assert_non_null(p->choices);
             if (p->option)
                 assert_true(p->optional);
-            if (!p->option && p->type != ARG_FLAG) { /* what may be left out stands behind what may not */
+            if (!p->option &&
+                p->type != ARG_FLAG) { /* what may be left out stands behind what may not */
                 if (optional && !p->optional)
                     fail_msg("%s: %s must not follow an optional word", d->name, p->name);
                 optional = optional || p->optional;
@@ -85,12 +87,14 @@ static void examples(void **state)
         struct cmd_call call;
         int words;
         assert_int_equal(lex_line(line, false, mem, &lx, &col, &len, &err), ST_OK);
-        assert_int_equal(command_lookup(&lx.command[0], true, &def, &words, &where, &err), ST_OK);
+        assert_int_equal(command_lookup(&lx.command[0], true, &def, &words, &where, &err),
+                         ST_OK);
         if (def != d)
             fail_msg("%s: the example is one of %s", d->name, def->name);
         if (strstr(line, "s:412") || strstr(line, "@lantern"))
             continue;
-        if (call_bind(&call, kit->app, def, &lx.command[0], words, line, true, mem, &where, &err) != ST_OK)
+        if (call_bind(&call, kit->app, def, &lx.command[0], words, line, true, mem, &where,
+                      &err) != ST_OK)
             fail_msg("%s: %s", line, err.msg);
     }
     arena_free(mem);
@@ -172,7 +176,8 @@ static void abuse(bool json)
             continue;
         for (int i = 0; i < TAILS; i++) {
             char line[300];
-            if (!tails[i][0] && (strcmp(d->name, "train") == 0 || strcmp(d->name, "resume") == 0))
+            if (!tails[i][0] &&
+                (strcmp(d->name, "train") == 0 || strcmp(d->name, "resume") == 0))
                 continue; /* right, and long */
             snprintf(line, sizeof line, "%s%s", d->name, tails[i]);
             struct sequence before = kit->app->seq;
@@ -188,7 +193,9 @@ static void abuse(bool json)
             if (kit->st == ST_OK)
                 continue;
             polite(line);
-            if (before.n != kit->app->seq.n || memcmp(before.item, kit->app->seq.item, sizeof *before.item * (size_t)before.n) != 0)
+            if (before.n != kit->app->seq.n ||
+                memcmp(before.item, kit->app->seq.item,
+                       sizeof *before.item * (size_t)before.n) != 0)
                 fail_msg("%s: failed and changed the sequence", line);
         }
         char line[300];
@@ -256,7 +263,8 @@ static void completion_agrees(void **state)
                 continue;
             bool known = false; /* an option key of the row, or a setting of the model */
             for (const struct cmd_arg *p = d->args; p && p->name; p++)
-                known = known || p->type == ARG_PAIR || p->type == ARG_CONDITION || (p->option && strncmp(p->name, word[i], key) == 0);
+                known = known || p->type == ARG_PAIR || p->type == ARG_CONDITION ||
+                        (p->option && strncmp(p->name, word[i], key) == 0);
             if (!known)
                 fail_msg("%s offers %s", line, word[i]);
         }
@@ -290,11 +298,13 @@ static void keys_run_commands(void **state)
         char *blank = strchr(two, ' ');
         if (blank && strchr(blank + 1, ' '))
             *strchr(blank + 1, ' ') = '\0';
-        bool known = cmd_find(two, false) || (cmd_find(word, false) && strcmp(cmd_find(word, false)->name, word) == 0);
+        bool known = cmd_find(two, false) ||
+                     (cmd_find(word, false) && strcmp(cmd_find(word, false)->name, word) == 0);
         for (int k = 0; own[k]; k++)
             known = known || strcmp(word, own[k]) == 0;
         if (!known)
-            fail_msg("key %s in %s runs \"%s\", which is no command", row[i].keys, row[i].context, row[i].command);
+            fail_msg("key %s in %s runs \"%s\", which is no command", row[i].keys,
+                     row[i].context, row[i].command);
     }
     keymap_free(keys);
 }
@@ -305,7 +315,8 @@ static int setup(void **state)
     if (!mkdtemp(folder) || chdir(folder) != 0)
         return 1;
     kit = kit_app_new();
-    kit_ok(kit, "data plant twins sessions=60; model new sasrec d=8 layers=1 heads=1; set epochs 1");
+    kit_ok(kit,
+           "data plant twins sessions=60; model new sasrec d=8 layers=1 heads=1; set epochs 1");
     return 0;
 }
 

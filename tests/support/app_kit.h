@@ -32,7 +32,8 @@ static inline void kit_take(void *ctx, const char *line)
     s->n += w > 0 && (size_t)w < sizeof s->text - s->n ? (size_t)w : 0;
 }
 
-static inline enum status kit_run_as(struct app_kit *k, enum out_form form, bool strict, const char *line)
+static inline enum status kit_run_as(struct app_kit *k, enum out_form form, bool strict,
+                                     const char *line)
 {
     struct cmd_out *out = cmd_out_new(form, kit_take, &k->said);
     assert_non_null(out);
@@ -51,7 +52,8 @@ static inline enum status kit_run(struct app_kit *k, const char *line) /* as typ
     return kit_run_as(k, OUT_TEXT, false, line);
 }
 
-static inline void kit_ok(struct app_kit *k, const char *line) /* must succeed, as in a script */
+static inline void kit_ok(struct app_kit *k,
+                          const char *line) /* must succeed, as in a script */
 {
     if (kit_run_as(k, OUT_TEXT, true, line) != ST_OK)
         fail_msg("%s -> %s: %s", line, k->err.kind, k->err.msg);

@@ -40,9 +40,11 @@ static int run_with(const char *input, const char *const *args)
     snprintf(pe, sizeof pe, "%s/.err", folder);
     pid_t pid = fork();
     if (pid == 0) {
-        int i = open(input ? input : "/dev/null", O_RDONLY), o = open(po, O_WRONLY | O_CREAT | O_TRUNC, 0600),
+        int i = open(input ? input : "/dev/null", O_RDONLY),
+            o = open(po, O_WRONLY | O_CREAT | O_TRUNC, 0600),
             e = open(pe, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        if (i < 0 || o < 0 || e < 0 || dup2(i, 0) < 0 || dup2(o, 1) < 0 || dup2(e, 2) < 0 || chdir(folder) != 0)
+        if (i < 0 || o < 0 || e < 0 || dup2(i, 0) < 0 || dup2(o, 1) < 0 || dup2(e, 2) < 0 ||
+            chdir(folder) != 0)
             _exit(99);
         execv(program, (char *const *)(uintptr_t)argv);
         _exit(98);
@@ -88,7 +90,9 @@ static int lines(void)
     return n;
 }
 
-#define SMALL "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; train steps=30"
+#define SMALL                                                                                  \
+    "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; "    \
+    "train steps=30"
 
 static void exit_status(void **state)
 {
@@ -96,7 +100,8 @@ static void exit_status(void **state)
     assert_int_equal(RUN("-e", "echo a; echo b"), 0);
     assert_string_equal(out, "> echo a; echo b\na\nb\n");
     assert_int_equal(RUN("-e", "nonsense"), 1);
-    assert_string_equal(errs, ": nonsense\n  ^^^^^^^^\nunknown: unknown command \"nonsense\". Try: help\n");
+    assert_string_equal(
+        errs, ": nonsense\n  ^^^^^^^^\nunknown: unknown command \"nonsense\". Try: help\n");
     assert_int_equal(RUN("--nonsense"), 2);
     assert_int_equal(RUN("--seed", "x"), 2);
     assert_int_equal(RUN("--threads", "-1", "-e", "echo"), 2);
@@ -104,7 +109,9 @@ static void exit_status(void **state)
     assert_int_equal(RUN("--color", "pink", "-e", "echo"), 2);
     assert_int_equal(RUN("word"), 2);
     assert_int_equal(RUN("-e"), 2);
-    assert_int_equal(RUN("-e", "data plant twins sessions=50; model new sasrec d=8 layers=1 heads=1; step; assert loss<0"), 3);
+    assert_int_equal(RUN("-e", "data plant twins sessions=50; model new sasrec d=8 layers=1 "
+                               "heads=1; step; assert loss<0"),
+                     3);
     assert_int_equal(RUN("-e", "quit; nonsense"), 0);
     assert_int_equal(RUN("--version"), 0);
     assert_int_equal(strncmp(out, "seqlab ", 7), 0);
@@ -131,13 +138,17 @@ static void in_order(void **state)
 static void json_shapes(void **state)
 {
     (void)state;
-    assert_int_equal(RUN("--json", "-e", SMALL "; predict 12 87 3 k=4; eval; eval on=test k=5 sampled=100; predict 12 999"), 1);
+    assert_int_equal(
+        RUN("--json", "-e",
+            SMALL "; predict 12 87 3 k=4; eval; eval on=test k=5 sampled=100; predict 12 999"),
+        1);
     assert_int_equal(lines(), 7);
     json_t *j = line_json(2);
     assert_string_equal(json_string_value(json_object_get(j, "command")), "train");
     assert_true(json_is_true(json_object_get(j, "ok")));
     assert_int_equal(json_integer_value(json_object_get(j, "step")), 30);
-    assert_true(json_is_integer(json_object_get(j, "epoch")) && json_is_number(json_object_get(j, "loss")));
+    assert_true(json_is_integer(json_object_get(j, "epoch")) &&
+                json_is_number(json_object_get(j, "loss")));
     assert_true(json_is_number(json_object_get(j, "seconds")));
     json_decref(j);
     j = line_json(3);
@@ -147,7 +158,8 @@ static void json_shapes(void **state)
     for (size_t i = 0; i < 4; i++) {
         json_t *it = json_array_get(items, i);
         assert_int_equal(json_integer_value(json_object_get(it, "rank")), i + 1);
-        assert_true(json_is_integer(json_object_get(it, "id")) && json_is_string(json_object_get(it, "name")));
+        assert_true(json_is_integer(json_object_get(it, "id")) &&
+                    json_is_string(json_object_get(it, "name")));
         assert_true(json_is_number(json_object_get(it, "score")));
         double p = json_number_value(json_object_get(it, "prob"));
         assert_true(p > 0 && p <= last);
@@ -161,7 +173,8 @@ static void json_shapes(void **state)
     for (int i = 0; i < 4; i++) {
         assert_true(json_is_number(json_object_get(m, keys[i])));
         assert_true(json_is_number(json_object_get(c, keys[i])));
-        assert_true(json_is_number(json_object_get(json_object_get(json_object_get(j, "baselines"), "pop"), keys[i])));
+        assert_true(json_is_number(
+            json_object_get(json_object_get(json_object_get(j, "baselines"), "pop"), keys[i])));
     }
     assert_string_equal(json_string_value(json_object_get(j, "on")), "valid");
     assert_string_equal(json_string_value(json_object_get(j, "protocol")), "full");
@@ -173,7 +186,8 @@ static void json_shapes(void **state)
     json_decref(j);
     j = line_json(6);
     assert_true(json_is_false(json_object_get(j, "ok")));
-    assert_string_equal(json_string_value(json_object_get(json_object_get(j, "error"), "kind")), "bad-item");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(j, "error"), "kind")),
+                        "bad-item");
     json_decref(j);
 }
 
@@ -189,7 +203,8 @@ static void same_digits(void **state)
     json_array_foreach(json_object_get(j, "items"), i, it)
     {
         double p = json_number_value(json_object_get(it, "prob"));
-        n += (size_t)snprintf(want + n, sizeof want - n, "%d %.4g\n", (int)json_integer_value(json_object_get(it, "id")), p);
+        n += (size_t)snprintf(want + n, sizeof want - n, "%d %.4g\n",
+                              (int)json_integer_value(json_object_get(it, "id")), p);
     }
     json_decref(j);
     put("p.rec", SMALL "\npredict 12 87 3\n");
@@ -202,7 +217,8 @@ static void same_digits(void **state)
         assert_int_equal(rc, 0);
         n = 0;
         text[0] = '\0';
-        for (char *p = strstr(out, "next after 12 87 3"); p && (p = strchr(p, '\n')) && strncmp(p + 1, "entropy", 7) != 0;) {
+        for (char *p = strstr(out, "next after 12 87 3");
+             p && (p = strchr(p, '\n')) && strncmp(p + 1, "entropy", 7) != 0;) {
             int rank, id;
             char *end = strchr(++p, '\n'), line[200];
             snprintf(line, sizeof line, "%.*s", (int)(end - p), p);
@@ -210,7 +226,8 @@ static void same_digits(void **state)
             char *seen = strstr(line, "  seen");
             if (seen)
                 *seen = '\0';
-            n += (size_t)snprintf(text + n, sizeof text - n, "%d %.4g\n", id, strtod(strrchr(line, ' ') + 1, NULL));
+            n += (size_t)snprintf(text + n, sizeof text - n, "%d %.4g\n", id,
+                                  strtod(strrchr(line, ' ') + 1, NULL));
         }
         assert_string_equal(text, want);
     }
@@ -221,9 +238,12 @@ static void same_bits(void **state)
     (void)state;
     static const char *const ways[] = {
         SMALL "; show run",
-        "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; step 10; step 20; show run",
-        "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; train steps=31 bg; wait; fork at=30; show run",
-        "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; step 9999 op; step 29; show run",
+        "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; "
+        "step 10; step 20; show run",
+        "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; "
+        "train steps=31 bg; wait; fork at=30; show run",
+        "data plant twins sessions=200 seed=7; model new sasrec d=16 layers=1 heads=1 seed=7; "
+        "step 9999 op; step 29; show run",
         SMALL "; step 70; back 40; back 20; back 10; show run",
         SMALL "; step 5; set lr 0.01; step 5; fork at=30; show run",
         SMALL "; save model bits.st; train steps=5; load model bits.st; show run",
@@ -247,7 +267,8 @@ static void scripts(void **state)
 {
     (void)state;
     put("inner.rec", "echo inner # comment\n\n# whole line\necho go\\\n on\n");
-    put("outer.rec", "\xef\xbb\xbf" "echo first\r\nsource inner.rec\necho last");
+    put("outer.rec", "\xef\xbb\xbf"
+                     "echo first\r\nsource inner.rec\necho last");
     assert_int_equal(RUN("--json", "--batch", "outer.rec"), 0);
     assert_int_equal(lines(), 5);
     json_t *j = line_json(2);
@@ -271,9 +292,11 @@ static void stamps(void **state)
 {
     (void)state;
     char sha[80];
-    put("hand.rec", "data plant twins sessions=200 seed=7\nmodel new sasrec d=16 layers=1 heads=1 seed=7\ntrain steps=12\nset lr 0.01\n"
+    put("hand.rec", "data plant twins sessions=200 seed=7\nmodel new sasrec d=16 layers=1 "
+                    "heads=1 seed=7\ntrain steps=12\nset lr 0.01\n"
                     "train steps=8\nset lr 0.002\ntrain steps=10\nshow run\n");
-    put("log.rec", "data plant twins sessions=200 seed=7\nmodel new sasrec d=16 layers=1 heads=1 seed=7\ntrain steps=30\n"
+    put("log.rec", "data plant twins sessions=200 seed=7\nmodel new sasrec d=16 layers=1 "
+                   "heads=1 seed=7\ntrain steps=30\n"
                    "@12 set lr 0.01\n@20 set lr 0.002\nshow run\n");
     assert_int_equal(RUN("--json", "--batch", "hand.rec"), 0);
     json_t *j = line_json(lines() - 1);
@@ -284,7 +307,8 @@ static void stamps(void **state)
     assert_int_equal(json_integer_value(json_object_get(j, "step")), 30);
     assert_string_equal(json_string_value(json_object_get(j, "sha256")), sha);
     json_decref(j);
-    put("late.rec", "data plant twins sessions=200\nmodel new sasrec d=16 layers=1 heads=1\ntrain steps=5\n@9 echo never\n");
+    put("late.rec", "data plant twins sessions=200\nmodel new sasrec d=16 layers=1 "
+                    "heads=1\ntrain steps=5\n@9 echo never\n");
     assert_int_equal(RUN("--batch", "late.rec"), 1);
 }
 
@@ -292,7 +316,8 @@ static void log_replays(void **state)
 {
     (void)state;
     char sha[80];
-    assert_int_equal(RUN("--json", "-e", SMALL "; set lr 0.005; step 5; show run; save log mine.rec"), 0);
+    assert_int_equal(
+        RUN("--json", "-e", SMALL "; set lr 0.005; step 5; show run; save log mine.rec"), 0);
     json_t *j = line_json(lines() - 2);
     snprintf(sha, sizeof sha, "%s", json_string_value(json_object_get(j, "sha256")));
     json_decref(j);
@@ -324,10 +349,14 @@ static void world_by_option(void **state)
 static void diverges(void **state)
 {
     (void)state;
-    int rc = RUN("--json", "-e", "data plant twins sessions=200; model new sasrec d=16 layers=1 heads=1 lr=10 clip=0; train steps=2000; echo survived");
+    int rc = RUN("--json", "-e",
+                 "data plant twins sessions=200; model new sasrec d=16 layers=1 heads=1 lr=10 "
+                 "clip=0; train steps=2000; echo survived");
     json_t *j = line_json(lines() - 1);
     if (rc == 4) /* otherwise this optimiser survived it: nothing to see */
-        assert_string_equal(json_string_value(json_object_get(json_object_get(j, "error"), "kind")), "diverged");
+        assert_string_equal(
+            json_string_value(json_object_get(json_object_get(j, "error"), "kind")),
+            "diverged");
     else
         assert_int_equal(rc, 0);
     json_decref(j);
@@ -354,8 +383,10 @@ static void odd_surroundings(void **state)
 static void pictures(void **state)
 {
     (void)state;
-    assert_int_equal(RUN("-e", SMALL "; predict 12 87 3", "--screen", "100x30", "--snap", "one.txt"), 0);
-    assert_int_equal(RUN("-e", SMALL "; predict 12 87 3", "--screen", "100x30", "--snap", "two.txt"), 0);
+    assert_int_equal(
+        RUN("-e", SMALL "; predict 12 87 3", "--screen", "100x30", "--snap", "one.txt"), 0);
+    assert_int_equal(
+        RUN("-e", SMALL "; predict 12 87 3", "--screen", "100x30", "--snap", "two.txt"), 0);
     char a[320], b[320];
     static char one[1 << 16], two[1 << 16];
     snprintf(a, sizeof a, "%s/one.txt", folder);
@@ -392,8 +423,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    static const char *const names[] = {".out", ".err", "a.rec", "p.rec", "inner.rec", "outer.rec", "bad.rec", "loop.rec", "hand.rec",
-                                        "log.rec", "late.rec", "mine.rec", "in.rec", "bits.st", "one.txt", "two.txt", NULL};
+    static const char *const names[] = {
+        ".out",    ".err",     "a.rec",    "p.rec",   "inner.rec", "outer.rec",
+        "bad.rec", "loop.rec", "hand.rec", "log.rec", "late.rec",  "mine.rec",
+        "in.rec",  "bits.st",  "one.txt",  "two.txt", NULL};
     for (int i = 0; names[i]; i++) {
         char path[320];
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -406,9 +439,12 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exit_status),     cmocka_unit_test(in_order),    cmocka_unit_test(json_shapes), cmocka_unit_test(same_digits),
-        cmocka_unit_test(same_bits),       cmocka_unit_test(scripts),     cmocka_unit_test(stamps),      cmocka_unit_test(log_replays),
-        cmocka_unit_test(streams),         cmocka_unit_test(world_by_option), cmocka_unit_test(diverges), cmocka_unit_test(pictures),
+        cmocka_unit_test(exit_status),      cmocka_unit_test(in_order),
+        cmocka_unit_test(json_shapes),      cmocka_unit_test(same_digits),
+        cmocka_unit_test(same_bits),        cmocka_unit_test(scripts),
+        cmocka_unit_test(stamps),           cmocka_unit_test(log_replays),
+        cmocka_unit_test(streams),          cmocka_unit_test(world_by_option),
+        cmocka_unit_test(diverges),         cmocka_unit_test(pictures),
         cmocka_unit_test(odd_surroundings),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -137,8 +137,25 @@ static void files(void **state)
 static void never_crashes(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"\"", "a=", "=", ",", ";;;", "seq ,,,", "predict k=,", "@", "seq @", "seq \"", "model new nosuch ",
-                                        "model new", "data", "whatif 1=", "tensor [", "set", "\xff\xfe", "help help help ", "export view to /nonexistent/"};
+    static const char *const lines[] = {"\"",
+                                        "a=",
+                                        "=",
+                                        ",",
+                                        ";;;",
+                                        "seq ,,,",
+                                        "predict k=,",
+                                        "@",
+                                        "seq @",
+                                        "seq \"",
+                                        "model new nosuch ",
+                                        "model new",
+                                        "data",
+                                        "whatif 1=",
+                                        "tensor [",
+                                        "set",
+                                        "\xff\xfe",
+                                        "help help help ",
+                                        "export view to /nonexistent/"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         for (size_t k = 0; k <= strlen(lines[i]) + 3; k++)
             cmd_complete(kit->app, lines[i], k, mem, &got);
@@ -176,8 +193,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verbs), cmocka_unit_test(second_words), cmocka_unit_test(keys),          cmocka_unit_test(values),
-        cmocka_unit_test(items), cmocka_unit_test(files),        cmocka_unit_test(never_crashes),
+        cmocka_unit_test(verbs),         cmocka_unit_test(second_words),
+        cmocka_unit_test(keys),          cmocka_unit_test(values),
+        cmocka_unit_test(items),         cmocka_unit_test(files),
+        cmocka_unit_test(never_crashes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

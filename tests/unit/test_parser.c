@@ -43,7 +43,8 @@ static void words_and_commands(void **state)
 static void empty_lines(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"", "   ", "\t", "# only a comment", ";", " ; ; ", ";;#"};
+    static const char *const lines[] = {"",  "   ",   "\t", "# only a comment",
+                                        ";", " ; ; ", ";;#"};
     struct lexed lx;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         assert_int_equal(lex(lines[i], &lx), ST_OK);
@@ -55,7 +56,8 @@ static void quotes_and_escapes(void **state)
 {
     (void)state;
     struct lexed lx;
-    assert_int_equal(lex("seq @\"birthday card\" \"a;b#c\" x=\"1 2\",3 \"say \\\"hi\\\"\"", &lx), ST_OK);
+    assert_int_equal(
+        lex("seq @\"birthday card\" \"a;b#c\" x=\"1 2\",3 \"say \\\"hi\\\"\"", &lx), ST_OK);
     assert_int_equal(lx.n, 1);
     const struct token *t = lx.command[0].token;
     assert_int_equal(lx.command[0].n, 5);
@@ -73,7 +75,8 @@ static void equal_signs(void **state)
 {
     (void)state;
     struct lexed lx;
-    assert_int_equal(lex("break loss<=3 a==b hr@10>=0.5 2=45 tensor x[head=1] =x a#b", &lx), ST_OK);
+    assert_int_equal(lex("break loss<=3 a==b hr@10>=0.5 2=45 tensor x[head=1] =x a#b", &lx),
+                     ST_OK);
     const struct token *t = lx.command[0].token;
     assert_int_equal(lx.command[0].n, 9);
     for (int i = 0; i < 9; i++)
@@ -159,7 +162,9 @@ static void conditions(void **state)
     assert_int_equal(c.q.kind, Q_TENSOR);
     assert_string_equal(c.q.text, "block1.attn.prob[head=1]");
     assert_string_equal(c.q.stat, "max");
-    static const char *const bad[] = {"", "loss", "loss<", "loss<x", "<3", "los<3", "hr@0>1", "hr@x>1", "step=-1", "step=1.5", "step=x", "loss<nan", "=", "a.b<1"};
+    static const char *const bad[] = {"",       "loss",     "loss<",  "loss<x",  "<3",
+                                      "los<3",  "hr@0>1",   "hr@x>1", "step=-1", "step=1.5",
+                                      "step=x", "loss<nan", "=",      "a.b<1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (condition_parse(&c, bad[i], &err) == ST_OK)
             fail_msg("accepted: %s", bad[i]);
@@ -271,7 +276,8 @@ static void prefixes(void **state)
     (void)state;
     assert_int_equal(kit_run_as(kit, OUT_TEXT, false, "ech hello"), ST_OK);
     assert_string_equal(kit->said.text, "hello\n");
-    assert_int_not_equal(kit_run_as(kit, OUT_TEXT, true, "ech hello"), ST_OK); /* scripts need full verbs */
+    assert_int_not_equal(kit_run_as(kit, OUT_TEXT, true, "ech hello"),
+                         ST_OK);      /* scripts need full verbs */
     kit_fails(kit, "s 1", "unknown"); /* several begin with it */
     assert_int_equal(kit_run_as(kit, OUT_TEXT, false, "data inf"), ST_OK);
     kit_fails(kit, "data s", "unknown"); /* show, split */
@@ -345,7 +351,8 @@ static void json_lines(void **state)
     assert_non_null(json_object_get(e, "hint"));
     json_decref(j);
     j = kit_json(kit, "seq \"open");
-    assert_string_equal(json_string_value(json_object_get(json_object_get(j, "error"), "kind")), "syntax");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(j, "error"), "kind")),
+                        "syntax");
     json_decref(j);
 }
 
@@ -353,8 +360,10 @@ static void inert_text(void **state)
 {
     (void)state;
     char buf[64];
-    assert_string_equal(inert(buf, sizeof buf, "a\x1b[31mb\x7f\tc"), "a\xef\xbf\xbd[31mb\xef\xbf\xbd c");
-    assert_string_equal(inert(buf, sizeof buf, "\xe2\x80\xae x"), "\xef\xbf\xbd x"); /* bidirectional override */
+    assert_string_equal(inert(buf, sizeof buf, "a\x1b[31mb\x7f\tc"),
+                        "a\xef\xbf\xbd[31mb\xef\xbf\xbd c");
+    assert_string_equal(inert(buf, sizeof buf, "\xe2\x80\xae x"),
+                        "\xef\xbf\xbd x"); /* bidirectional override */
     assert_string_equal(inert(buf, sizeof buf, "caf\xc3\xa9"), "caf\xc3\xa9");
     assert_string_equal(inert(buf, 3, "caf\xc3\xa9"), "ca");
 }
@@ -371,7 +380,8 @@ static void carets(void **state)
     e = (struct err){0};
     assert_int_not_equal(cmd_run_line(kit->app, "seq 12 512 3", true, out, &e), ST_OK);
     cmd_error_show(out, "seq 12 512 3", &e, kit_take, &s);
-    assert_string_equal(s.text, ": seq 12 512 3\n         ^^^\nbad-item: 512 is not in 1..240 (data twins). Try /512 or: data info\n");
+    assert_string_equal(s.text, ": seq 12 512 3\n         ^^^\nbad-item: 512 is not in 1..240 "
+                                "(data twins). Try /512 or: data info\n");
     cmd_out_free(out);
 }
 
@@ -396,13 +406,27 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_and_commands), cmocka_unit_test(empty_lines),       cmocka_unit_test(quotes_and_escapes),
-        cmocka_unit_test(equal_signs),        cmocka_unit_test(stamps),            cmocka_unit_test(open_quote),
-        cmocka_unit_test(bounds),             cmocka_unit_test(continuation),      cmocka_unit_test(conditions),
-        cmocka_unit_test(distances),          cmocka_unit_test(patterns),          cmocka_unit_test(items),
-        cmocka_unit_test(places_of_errors),   cmocka_unit_test(near_names),        cmocka_unit_test(failure_changes_nothing),
-        cmocka_unit_test(prefixes),           cmocka_unit_test(positions),         cmocka_unit_test(undo_levels),
-        cmocka_unit_test(aliases),            cmocka_unit_test(json_lines),        cmocka_unit_test(inert_text),
+        cmocka_unit_test(words_and_commands),
+        cmocka_unit_test(empty_lines),
+        cmocka_unit_test(quotes_and_escapes),
+        cmocka_unit_test(equal_signs),
+        cmocka_unit_test(stamps),
+        cmocka_unit_test(open_quote),
+        cmocka_unit_test(bounds),
+        cmocka_unit_test(continuation),
+        cmocka_unit_test(conditions),
+        cmocka_unit_test(distances),
+        cmocka_unit_test(patterns),
+        cmocka_unit_test(items),
+        cmocka_unit_test(places_of_errors),
+        cmocka_unit_test(near_names),
+        cmocka_unit_test(failure_changes_nothing),
+        cmocka_unit_test(prefixes),
+        cmocka_unit_test(positions),
+        cmocka_unit_test(undo_levels),
+        cmocka_unit_test(aliases),
+        cmocka_unit_test(json_lines),
+        cmocka_unit_test(inert_text),
         cmocka_unit_test(carets),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -129,8 +129,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows),         cmocka_unit_test(out_of_range), cmocka_unit_test(toggles),
-        cmocka_unit_test(unknown),      cmocka_unit_test(of_the_model), cmocka_unit_test(seeds_and_threads),
+        cmocka_unit_test(rows),         cmocka_unit_test(out_of_range),
+        cmocka_unit_test(toggles),      cmocka_unit_test(unknown),
+        cmocka_unit_test(of_the_model), cmocka_unit_test(seeds_and_threads),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,9 @@ struct prompt {
     struct prompt_options opt;
     char *history;
     bool active, left, ready, bell, pasting, asking;
+    bool discard;        /* what readline gives now is not wanted */
+    bool ended;          /* readline has taken the line down */
+    bool interrupted;    /* the line mode: a signal came while a line was typed */
     unsigned char queue[QUEUE];
     int head, tail;
     char *line;          /* the accepted one */
@@ -53,6 +58,11 @@ static void redraw(void)
 
 static void line_done(char *line)
 {
+    the->ended = true;
+    if (the->discard) {
+        free(line);
+        return;
+    }
     if (!line) { /* Ctrl-D on an empty line */
         the->left = true;
         return;
@@ -146,6 +156,8 @@ static void set_up_editor(void)
     rl_completer_word_break_characters = " \t;,";
     rl_completer_quote_characters = NULL;
     rl_completion_query_items = -1;
+    rl_initialize(); /* reads the user's .inputrc: what must hold here is bound after it */
+    rl_variable_bind("isearch-terminators", "\\033\\012");
     rl_variable_bind("page-completions", "off");
     rl_variable_bind("bell-style", "none");
     rl_variable_bind("revert-all-at-newline", "on"); /* an edited history line does not stay edited */
@@ -216,17 +228,27 @@ void prompt_open(struct prompt *p, const char *label, const char *fill)
     free(p->label);
     p->label = copy_of(label);
     p->head = p->tail = 0;
-    p->left = p->ready = p->pasting = p->asking = false;
+    p->left = p->ready = p->ended = p->pasting = p->asking = false;
     rl_callback_handler_install(label, line_done);
     if (fill && *fill)
         rl_insert_text(fill);
     p->active = true;
 }
 
+static void feed(struct prompt *p, const char *bytes, size_t n);
+
 void prompt_close(struct prompt *p)
 {
     if (!p->active)
         return;
+    /* A line left half-way is ended the way readline ends lines: taken down in the middle, its undo lists, shared with the history lines
+     * that were looked at, would be freed twice later.  Ctrl-G first: Return may be what a search or a quoted insert waits for. */
+    p->discard = true;
+    if (!p->ended)
+        feed(p, "\a\r", 2);
+    for (int i = 0; i < 3 && !p->ended; i++)
+        feed(p, "\r", 1);
+    p->discard = false;
     rl_callback_handler_remove();
     forget_matches(p);
     p->active = p->asking = p->pasting = false;
@@ -243,7 +265,7 @@ static void feed(struct prompt *p, const char *bytes, size_t n)
 {
     for (size_t i = 0; i < n && p->tail - p->head < QUEUE; i++)
         p->queue[p->tail++ % QUEUE] = (unsigned char)bytes[i];
-    while (p->active && p->head != p->tail && !p->ready && !p->left)
+    while (p->active && p->head != p->tail && !p->ended)
         rl_callback_read_char();
     if (p->head == p->tail)
         p->head = p->tail = 0;
@@ -348,6 +370,10 @@ static enum prompt_result key(struct prompt *p, const struct term_event *ev)
         return PROMPT_NOT_MINE;
     if (strcmp(ev->name, "Tab") != 0)
         forget_matches(p);
+    /* A sequence of several bytes inside a search pushes them back in an order the callback interface does not survive (8.2): the search is
+     * ended first, by the terminator that is not run as a command. */
+    if (RL_ISSTATE(RL_STATE_ISEARCH) && (n > 1 || bytes[0] == '\030') && (unsigned char)bytes[0] < 32)
+        feed(p, "\n", 1);
     feed(p, bytes, n);
     if (p->left) {
         p->left = false;
@@ -376,6 +402,11 @@ enum prompt_result prompt_event(struct prompt *p, const struct term_event *ev)
         return paste_end(p);
     if (ev->kind != EV_KEY)
         return PROMPT_NOT_MINE;
+    if (p->pasting && strcmp(ev->name, "C-c") == 0) { /* the end mark was lost on the way */
+        p->pasting = false;
+        p->n_paste = 0;
+        return PROMPT_LEFT;
+    }
     if (p->pasting) {
         paste_add(p, *ev->text ? ev->text : strcmp(ev->name, "Enter") == 0 ? "\n" : strcmp(ev->name, "Tab") == 0 ? " " : "");
         return PROMPT_MORE;
@@ -504,13 +535,47 @@ void prompt_remember(struct prompt *p, const char *line)
     close(fd);
 }
 
+/* Readline's own reader goes on after a signal; here Ctrl-C drops the line, and what ends the program ends it. */
+static int line_byte(FILE *f)
+{
+    for (;;) {
+        unsigned char c;
+        ssize_t n = read(fileno(f), &c, 1);
+        if (n == 1)
+            return c;
+        if (n == 0 || (errno != EINTR && errno != EAGAIN))
+            return EOF;
+        if (errno == EAGAIN) {
+            struct pollfd p = {.fd = fileno(f), .events = POLLIN};
+            (void)poll(&p, 1, -1);
+            continue;
+        }
+        int sig = rl_pending_signal();
+        rl_check_signals(); /* gives the line back, passes the signal to the program's handler, takes the line again */
+        if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP) {
+            the->interrupted = true;
+            rl_replace_line("", 0);
+            rl_point = 0;
+            return sig == SIGINT ? '\n' : EOF;
+        }
+    }
+}
+
 char *prompt_read_line(struct prompt *p, const char *label, bool *eof)
 {
     *eof = false;
+    p->interrupted = false;
     if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
         rl_outstream = stdout;
         rl_instream = stdin;
+        rl_getc_function = line_byte;
+        rl_catch_signals = 1; /* the line's settings must be given back around a stop */
         char *line = readline(label);
+        rl_catch_signals = 0;
+        if (p->interrupted) {
+            free(line);
+            return NULL;
+        }
         *eof = line == NULL;
         if (line)
             prompt_remember(p, line);
@@ -518,13 +583,17 @@ char *prompt_read_line(struct prompt *p, const char *label, bool *eof)
     }
     char *line = NULL;
     size_t cap = 0;
+    errno = 0;
     ssize_t n = getline(&line, &cap, stdin);
     if (n < 0) {
         free(line);
-        *eof = true;
+        *eof = errno != EINTR;
+        clearerr(stdin);
         return NULL;
     }
     if (n && line[n - 1] == '\n')
+        line[--n] = '\0';
+    if (n && line[n - 1] == '\r') /* a script from elsewhere */
         line[n - 1] = '\0';
     return line;
 }

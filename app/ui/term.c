@@ -10,6 +10,7 @@
 
 #include "app/ui/signals.h"
 #include "app/ui/term.h"
+#include "app/ui/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-enum { KEY_PASTE_ON = 0x2000, KEY_PASTE_OFF, PAIR_SLOTS = 4096, RESTORE_SIZE = 480, DOUBLE_MS = 400 };
+enum { KEY_PASTE_ON = 0x2000, KEY_PASTE_OFF, PAIR_SLOTS = 16384, RESTORE_SIZE = 480, DOUBLE_MS = 400, CSI_MS = 200, PIECE_MS = 20, AGAIN = 24 };
 
 struct pair_slot {
     color_t fg, bg;
@@ -40,12 +41,17 @@ struct term {
     enum depth depth;
     struct pair_slot slot[PAIR_SLOTS];
     int n_pair, max_pair;
+    bool pairs_full;          /* begin anew with the next picture */
+    char csi[16];             /* a control sequence curses does not know, from after ESC [ on; may come in pieces */
+    int n_csi;                /* -1: none is open */
+    int64_t csi_until;
+    int back;                 /* a byte read too far; -1: none */
     int cursor_row, cursor_col;
     double show_s;
     unsigned long long bytes0;
     int press_row, press_col, press_button, click_row, click_col;
     int64_t click_ms;
-    struct term_event again[2]; /* events made of one */
+    struct term_event again[AGAIN]; /* mouse events read at once */
     int n_again;
     char name[48];
 };
@@ -148,12 +154,16 @@ enum status term_start(struct term **out, const struct term_options *opt, struct
     append_cap(restore, sizeof restore, "rmcup");
     tcsetattr(STDIN_FILENO, TCSANOW, &t->before); /* what a crash must bring back */
     signals_on_crash(STDOUT_FILENO, restore, strlen(restore));
+    static bool at_exit; /* an exit() nobody planned gives the terminal back too */
+    if (!at_exit)
+        at_exit = atexit(signals_restore_now) == 0;
     raw();
     reset_prog_mode();
     raw();
     paste_mode(t, true);
     if (opt->mouse)
         term_mouse(t, true);
+    t->n_csi = t->back = -1;
     t->utf8 = true;
     t->depth = DEPTH_256;
     t->repaint = true;
@@ -284,12 +294,13 @@ static int pair_of(struct term *t, color_t fg, color_t bg)
         if (s->pair)
             continue;
         if (t->n_pair + 1 >= t->max_pair || t->n_pair + 1 >= PAIR_SLOTS * 3 / 4)
-            return 0; /* no more to be had: plain text is better than wrong colours */
+            break;
         if (init_extended_pair(t->n_pair + 1, curses_color(t, fg), curses_color(t, bg)) == ERR)
             return 0;
         *s = (struct pair_slot){fg, bg, ++t->n_pair};
         return s->pair;
     }
+    t->pairs_full = true; /* plain for this once: better than wrong colours */
     return 0;
 }
 
@@ -330,7 +341,12 @@ void term_show(struct term *t, const struct grid *g, int cursor_row, int cursor_
     getmaxyx(stdscr, rows, cols);
     if (rows < 1 || cols < 1)
         return;
-    bool all = t->repaint || t->sent.rows != rows || t->sent.cols != cols;
+    bool all = t->repaint || t->pairs_full || t->sent.rows != rows || t->sent.cols != cols;
+    if (t->pairs_full) {
+        memset(t->slot, 0, sizeof t->slot);
+        t->n_pair = 0;
+        t->pairs_full = false;
+    }
     if (all && grid_resize(&t->sent, rows, cols, NULL) != ST_OK)
         return;
     bool changed = all;
@@ -399,9 +415,11 @@ void term_suspend(struct term *t)
 
 void term_mouse(struct term *t, bool on)
 {
-    t->mouse = on && has_mouse();
+    /* Presses and releases only: asked for clicks, curses waits for them, or makes one event of what came in one piece. */
+    const mmask_t wanted = BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON2_PRESSED | BUTTON2_RELEASED | BUTTON3_PRESSED | BUTTON3_RELEASED |
+                           BUTTON4_PRESSED | BUTTON5_PRESSED | BUTTON_SHIFT;
     mouseinterval(0);
-    mousemask(t->mouse ? ALL_MOUSE_EVENTS : 0, NULL);
+    t->mouse = mousemask(on ? wanted : 0, NULL) != 0; /* has_mouse() knows nothing before this */
 }
 
 void term_title(struct term *t, const char *title)
@@ -444,6 +462,50 @@ void term_clipboard(struct term *t, const char *text)
 }
 
 /* ---- Reading ---- */
+
+static int next_byte(struct term *t, bool wait)
+{
+    int k = t->back;
+    t->back = -1;
+    if (k >= 0)
+        return k;
+    k = wgetch(t->keys);
+    if (k == ERR && wait) {
+        struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+        if (poll(&p, 1, PIECE_MS) > 0)
+            k = wgetch(t->keys);
+    }
+    return k;
+}
+
+/* A key or a whole character.  Not wget_wch(): given a byte that is no UTF-8 it waits for up to 145 more and drops them all. */
+static int next_key(struct term *t, wint_t *out)
+{
+    int k = next_byte(t, false);
+    if (k == ERR)
+        return ERR;
+    *out = (wint_t)k;
+    if (k > 255)
+        return KEY_CODE_YES;
+    if (k < 0x80)
+        return OK;
+    char bytes[4] = {(char)k};
+    int n = 1, want = !t->utf8 ? 1 : k >= 0xf0 ? 4 : k >= 0xe0 ? 3 : k >= 0xc0 ? 2 : 1;
+    while (n < want) {
+        int c = next_byte(t, true);
+        if (c == ERR)
+            break;
+        if (c < 0x80 || c > 0xbf) {
+            t->back = c;
+            break;
+        }
+        bytes[n++] = (char)c;
+    }
+    struct grapheme g;
+    text_next(bytes, (size_t)n, &g);
+    *out = (wint_t)g.ch[0]; /* U+FFFD for what is none */
+    return OK;
+}
 
 bool term_wait(struct term *t, int timeout_ms, const int *extra, int n)
 {
@@ -504,7 +566,7 @@ static void plain_key(struct term_event *ev, wchar_t c)
     } else if (c < 32) {
         snprintf(name, sizeof name, "C-%c", c == 0 ? '@' : c < 27 ? (char)('a' + c - 1) : (char)('@' + c));
         name_it(ev, name);
-    } else if (c >= 0x80 && c < 0xa0) { /* C1: nothing a key sends */
+    } else if ((c >= 0x80 && c < 0xa0) || c == 0xfffd) { /* C1, and bytes that are no character: nothing a key sends */
         ev->kind = EV_NONE;
     } else {
         character(ev, c);
@@ -537,69 +599,111 @@ static bool function_key(struct term_event *ev, wint_t k)
     return false;
 }
 
+static void push(struct term *t, const struct term_event *ev)
+{
+    if (t->n_again < AGAIN)
+        t->again[t->n_again++] = *ev;
+}
+
+/* One report as one or two of our events: a release where the press was is also a click; elsewhere, a drag from there to here. */
+static void report(struct term *t, const MEVENT *m)
+{
+    struct term_event ev = {.kind = EV_MOUSE, .row = m->y, .col = m->x, .shift = (m->bstate & BUTTON_SHIFT) != 0};
+    if (m->bstate & (BUTTON4_PRESSED | BUTTON5_PRESSED)) {
+        ev.act = m->bstate & BUTTON4_PRESSED ? MOUSE_WHEEL_UP : MOUSE_WHEEL_DOWN;
+        push(t, &ev);
+        return;
+    }
+    bool down = m->bstate & (BUTTON1_PRESSED | BUTTON2_PRESSED | BUTTON3_PRESSED);
+    bool up = m->bstate & (BUTTON1_RELEASED | BUTTON2_RELEASED | BUTTON3_RELEASED);
+    ev.button = m->bstate & (BUTTON1_PRESSED | BUTTON1_RELEASED) ? 1 : m->bstate & (BUTTON2_PRESSED | BUTTON2_RELEASED) ? 2 : 3;
+    if (down) {
+        ev.act = MOUSE_PRESS;
+        t->press_row = m->y;
+        t->press_col = m->x;
+        t->press_button = ev.button;
+        push(t, &ev);
+    }
+    if (!up)
+        return;
+    bool pressed = t->press_button == ev.button, moved = t->press_row != m->y || t->press_col != m->x;
+    t->press_button = 0;
+    if (pressed && moved) {
+        ev.act = MOUSE_DRAG;
+        push(t, &ev);
+    }
+    ev.act = MOUSE_RELEASE;
+    push(t, &ev);
+    if (!pressed || moved)
+        return;
+    int64_t now = now_ms();
+    bool twice = now - t->click_ms < DOUBLE_MS && t->click_row == m->y && t->click_col == m->x;
+    ev.act = twice ? MOUSE_DOUBLE : MOUSE_CLICK;
+    push(t, &ev);
+    t->click_ms = twice ? 0 : now;
+    t->click_row = m->y;
+    t->click_col = m->x;
+}
+
+/* Reports that came in one piece are announced by one key, and getmouse() gives the latest first. */
 static void mouse_event(struct term *t, struct term_event *ev)
 {
-    MEVENT m;
+    MEVENT m[8];
+    int n = 0;
+    while (n < 8 && getmouse(&m[n]) == OK)
+        n++;
+    while (n > 0)
+        report(t, &m[--n]);
     ev->kind = EV_NONE;
-    if (getmouse(&m) != OK)
-        return;
-    ev->row = m.y;
-    ev->col = m.x;
-    ev->shift = (m.bstate & BUTTON_SHIFT) != 0;
-    if (m.bstate & (BUTTON4_PRESSED | BUTTON5_PRESSED)) {
-        ev->kind = EV_MOUSE;
-        ev->act = m.bstate & BUTTON4_PRESSED ? MOUSE_WHEEL_UP : MOUSE_WHEEL_DOWN;
-        return;
-    }
-    bool down = m.bstate & (BUTTON1_PRESSED | BUTTON2_PRESSED | BUTTON3_PRESSED);
-    bool up = m.bstate & (BUTTON1_RELEASED | BUTTON2_RELEASED | BUTTON3_RELEASED);
-    if (!down && !up)
-        return;
-    ev->kind = EV_MOUSE;
-    ev->button = m.bstate & (BUTTON1_PRESSED | BUTTON1_RELEASED) ? 1 : m.bstate & (BUTTON2_PRESSED | BUTTON2_RELEASED) ? 2 : 3;
-    if (down) {
-        ev->act = MOUSE_PRESS;
-        t->press_row = m.y;
-        t->press_col = m.x;
-        t->press_button = ev->button;
+}
+
+/* Sequences the terminal's entry does not list but many terminals send (arrows out of application mode, with Shift or Ctrl, Home and End
+ * by number) mean what they say; any other is swallowed whole, or its tail would be typed. */
+static void control_sequence(struct term *t, struct term_event *ev, wint_t c)
+{
+    static const struct {
+        const char *seq, *name;
+    } known[] = {
+        {"A", "Up"},         {"B", "Down"},       {"C", "Right"},      {"D", "Left"},      {"H", "Home"},     {"F", "End"},
+        {"Z", "S-Tab"},      {"1~", "Home"},      {"7~", "Home"},      {"4~", "End"},      {"8~", "End"},     {"2~", "Insert"},
+        {"3~", "Delete"},    {"5~", "PgUp"},      {"6~", "PgDn"},      {"1;2D", "S-Left"}, {"1;5D", "S-Left"}, {"1;2C", "S-Right"},
+        {"1;5C", "S-Right"}, {"1;3D", "S-Left"},  {"1;3C", "S-Right"},
+    };
+    ev->kind = EV_NONE;
+    if (c < 0x20 || c > 0x7e) { /* broken off */
+        t->n_csi = -1;
         return;
     }
-    ev->act = MOUSE_RELEASE;
-    if (t->press_button != ev->button)
+    if (t->n_csi < (int)sizeof t->csi - 1)
+        t->csi[t->n_csi++] = (char)c;
+    if (c < 0x40)
         return;
-    t->press_button = 0;
-    struct term_event *more = &t->again[t->n_again++];
-    *more = *ev;
-    if (t->press_row != m.y || t->press_col != m.x) { /* moved with the button down: one drag, from there to here */
-        more->act = MOUSE_RELEASE;
-        ev->act = MOUSE_DRAG;
-        return;
-    }
-    int64_t now = now_ms();
-    bool twice = now - t->click_ms < DOUBLE_MS && t->click_row == m.y && t->click_col == m.x;
-    more->act = twice ? MOUSE_DOUBLE : MOUSE_CLICK;
-    t->click_ms = twice ? 0 : now;
-    t->click_row = m.y;
-    t->click_col = m.x;
+    t->csi[t->n_csi] = '\0';
+    t->n_csi = -1;
+    if (strcmp(t->csi, "200~") == 0)
+        ev->kind = EV_PASTE_START;
+    else if (strcmp(t->csi, "201~") == 0)
+        ev->kind = EV_PASTE_END;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(t->csi, known[i].seq) == 0)
+            name_it(ev, known[i].name);
 }
 
 /* What follows a lone Esc at once: Alt and a character, or a sequence nobody knows, which is swallowed whole. */
 static void after_escape(struct term *t, struct term_event *ev)
 {
     wint_t c;
-    int rc = wget_wch(t->keys, &c);
+    int rc = next_key(t, &c);
     if (rc == ERR) {
         name_it(ev, "Esc");
         return;
     }
     if (rc == OK && (c == '[' || c == 'O')) {
         wint_t d;
-        int n = 0;
-        while (wget_wch(t->keys, &d) == OK && n++ < 64)
-            if (d >= 0x40 && d <= 0x7e)
-                break;
-        if (n) {
-            ev->kind = EV_NONE;
+        if (next_key(t, &d) == OK) {
+            t->n_csi = 0;
+            t->csi_until = now_ms() + CSI_MS;
+            control_sequence(t, ev, d);
             return;
         }
     }
@@ -634,9 +738,12 @@ static bool signal_event(struct term *t, struct term_event *ev)
     case SIGTSTP:
         ev->kind = EV_STOP;
         return true;
-    case SIGCONT:
+    case SIGCONT: /* also after a SIGSTOP from outside: a shell in between has set the line to its own taste */
         ev->kind = EV_RESIZE;
+        reset_prog_mode();
+        raw();
         term_size(t, &ev->rows, &ev->cols);
+        resizeterm(ev->rows, ev->cols);
         t->repaint = true;
         return true;
     case SIGINT:
@@ -666,7 +773,7 @@ bool term_read(struct term *t, struct term_event *ev)
     if (signal_event(t, ev))
         return true;
     wint_t c;
-    int rc = wget_wch(t->keys, &c);
+    int rc = next_key(t, &c);
     if (rc == ERR) {
         int waiting = 0;
         struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -678,8 +785,21 @@ bool term_read(struct term *t, struct term_event *ev)
         ev->kind = EV_GONE;
         return true;
     }
+    if (t->n_csi >= 0 && rc == OK && c != 27 && now_ms() < t->csi_until) {
+        control_sequence(t, ev, c);
+        return true;
+    }
+    t->n_csi = -1;
     if (rc == KEY_CODE_YES) {
-        if (c == (wint_t)KEY_MOUSE)
+        if (c == (wint_t)KEY_MOUSE && !t->mouse) { /* a report that comes late, or uncalled: its tail is no text */
+            const char *kmous = tigetstr("kmous");
+            bool sgr = kmous && kmous != (char *)-1 && strchr(kmous, '<');
+            for (int i = 0; i < 3 && !sgr; i++)
+                (void)next_byte(t, true);
+            t->n_csi = sgr ? 1 : -1;
+            t->csi[0] = '<';
+            t->csi_until = now_ms() + CSI_MS;
+        } else if (c == (wint_t)KEY_MOUSE)
             mouse_event(t, ev);
         else if (c == (wint_t)KEY_PASTE_ON)
             ev->kind = EV_PASTE_START;

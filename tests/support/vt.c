@@ -21,8 +21,8 @@ struct vt {
     VTermScreen *screen;
     int fd, rows, cols;
     pid_t pid;
-    bool ended, visible;
-    int status;
+    bool ended, visible, alt;
+    int status, mouse;
     unsigned long long bytes;
     char row[4096];
 };
@@ -39,6 +39,10 @@ static int on_prop(VTermProp prop, VTermValue *val, void *user)
     struct vt *t = user;
     if (prop == VTERM_PROP_CURSORVISIBLE)
         t->visible = val->boolean;
+    if (prop == VTERM_PROP_ALTSCREEN)
+        t->alt = val->boolean;
+    if (prop == VTERM_PROP_MOUSE)
+        t->mouse = val->number;
     return 1;
 }
 static const VTermScreenCallbacks callbacks = {.settermprop = on_prop};
@@ -228,6 +232,15 @@ void vt_cursor(struct vt *t, int *row, int *col, bool *visible)
     *row = p.row;
     *col = p.col;
     *visible = t->visible;
+}
+
+void vt_modes(struct vt *t, bool *alt, int *mouse, bool *paste)
+{
+    char mark[32];
+    *alt = t->alt;
+    *mouse = t->mouse;
+    vterm_keyboard_start_paste(t->vt); /* writes its mark only where the program asked for it */
+    *paste = vterm_output_read(t->vt, mark, sizeof mark) > 0;
 }
 
 unsigned long long vt_bytes(const struct vt *t) { return t->bytes; }

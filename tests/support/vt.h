@@ -22,6 +22,8 @@ const char *vt_row(struct vt *t, int row);                  /* UTF-8 without tra
 char *vt_text(struct vt *t);                                /* whole screen; caller frees */
 bool vt_sees(struct vt *t, const char *text);
 void vt_cursor(struct vt *t, int *row, int *col, bool *visible);
+/* Private modes now in force: alternate screen, mouse reports (0: none), bracketed paste. */
+void vt_modes(struct vt *t, bool *alt, int *mouse, bool *paste);
 unsigned long long vt_bytes(const struct vt *t);            /* output so far */
 pid_t vt_pid(const struct vt *t);
 int vt_fd(const struct vt *t);

@@ -56,8 +56,13 @@ static void quit(struct vt *t)
     int status;
     vt_send(t, ":quit\r");
     assert_true(vt_wait_exit(t, WAIT, &status));
-    assert_int_equal(status, 0);
+    if (status != 0) {
+        char *s = vt_text(t);
+        print_error("ended with status %#x:\n%s", (unsigned)status, s);
+        free(s);
+    }
     vt_free(t);
+    assert_int_equal(status, 0);
 }
 
 static int setup(void **state)

@@ -96,7 +96,7 @@ struct tensor *op_graph(struct tape *t, const float *adj, const int32_t *adj_off
 /* ---- Windows of exactly `len` rows: x (n*len, D) (ops_cnn.c).  Tang & Wang 2018 (Caser), eq. 2-6. ---- */
 enum pool_kind { POOL_MAX, POOL_MEAN };
 /* Horizontal filters f (k,height,D), bias (k): act(<rows i..i+height-1, f> + bias) at every place i, then the largest (first on
- * ties; only it gets gradient) or the mean -> (n,k).  Probes of the watched window: "conv" (k, len-height+1), "win" (k): the place. */
+ * ties; only it gets gradient) or the mean -> (n,k).  Probes of the watched window: "act" (k, len-height+1), "win" (k): the place. */
 struct tensor *op_convmax(struct tape *t, struct tensor *x, int32_t len, struct tensor *f, struct tensor *bias, enum act act,
                           enum pool_kind pool);
 /* Vertical filters f (k,len), bias (k) or NULL: V_k = sum_l f[k,l] row_l + bias[k], no activation -> (n, k*D), filter by filter. */

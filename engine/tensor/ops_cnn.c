@@ -75,7 +75,7 @@ static void show(struct tape *t, const struct convmax *c, size_t ld)
                 c->resp[((size_t)i * (size_t)c->n + (size_t)s) * ld + (size_t)k];
         win->x[k] = (real)c->win[s * c->k + k];
     }
-    tape_probe(t, "conv", conv);
+    tape_probe(t, "act", conv);
     tape_probe(t, "win", win);
 }
 

@@ -616,11 +616,11 @@ static void test_caser_parts(void **state)
         const struct tensor *win = tape_find(b.t, name);
         assert_int_equal((int)win->x[0], place[h - 1][0]);
         assert_int_equal((int)win->x[1], place[h - 1][1]);
-        snprintf(name, sizeof name, "h%d.conv", h);
+        snprintf(name, sizeof name, "h%d.act", h);
         assert_int_equal(tensor_cols(tape_find(b.t, name)), 4 - h + 1);
     }
-    assert_row("conv", tape_find(b.t, "h1.conv"), 0, conv1[0], 5e-6);
-    assert_row("conv", tape_find(b.t, "h1.conv"), 1, conv1[1], 5e-6);
+    assert_row("conv", tape_find(b.t, "h1.act"), 0, conv1[0], 5e-6);
+    assert_row("conv", tape_find(b.t, "h1.act"), 1, conv1[1], 5e-6);
     stop(&b);
 }
 

@@ -1,0 +1,325 @@
+/* Caser: the last L items lie on top of each other as a picture of L rows and d columns; horizontal filters look for
+ * runs of items that form a pattern wherever it sits, vertical filters weigh the rows.
+ * Tang & Wang, "Personalized Top-N Sequential Recommendation via Convolutional Sequence Embedding", WSDM 2018, arXiv
+ * 1809.07426 [P]; section and equation numbers are the paper's.  "code" is the authors' PyTorch program
+ * (graytowne/caser_pytorch), which wins where they differ, "first code" their older Matlab one.
+ *
+ * Notation: I items, 0 fills a window on the left and reads a row of zeros; L rows of a window, T targets after it; nv
+ * vertical filters, nh horizontal ones of each height 1..L; F = nv d + nh L features; y = x W + b with W (in,out). */
+#include "models/models.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum { MAX_L = 50 };
+
+enum branch { BRANCH_HV, BRANCH_H, BRANCH_V };
+enum output { OUTPUT_SEPARATE, OUTPUT_TIED };
+enum loss { LOSS_SOFTMAX, LOSS_BCE };
+enum norm { NORM_GROUP_MEAN, NORM_COUNT, NORM_INSTANCE_SUM };
+enum anon { ANON_MEAN, ANON_ZERO };
+
+struct filters {
+    const struct param *f, *b;
+};
+struct caser {
+    enum branch branch;
+    enum act phi_c, phi_a;
+    enum pool_kind pool;
+    enum norm norm;
+    enum anon anon;
+    bool known_users;
+    int32_t d, rows; /* rows: L */
+    float dropout;
+    const struct param *item, *user; /* Q (I+1,d); P (U,d) or NULL */
+    struct filters v, h[MAX_L];      /* h[i]: height i+1 */
+    struct filters fc, tie;          /* eq. 9; the projection of output=tied */
+    struct head head;
+    struct batch_spec batch;
+};
+
+/* ---- Forward ---- */
+
+/* 3.2.2 and 3.2.3: the features of a window.  eq. 3 and 4: o = max_i phi_c(E_{i:i+h-1} . F), one number a filter; eq. 7: V =
+ * sum_l F_l E_l, neither activated nor pooled (P has no bias there, both codes have).  Vertical ones first (code). */
+static struct tensor *features(const struct caser *m, struct tape *t, struct tensor *e)
+{
+    struct tensor *part[MAX_L + 1];
+    int32_t n = 0;
+    if (m->branch != BRANCH_H) {
+        struct tensor *v = op_convcol(t, e, m->rows, tape_param(t, m->v.f), tape_param(t, m->v.b));
+        part[n++] = tape_probe(t, "conv.v", v);
+    }
+    for (int32_t h = 1; m->branch != BRANCH_V && h <= m->rows; h++) {
+        const struct filters *w = &m->h[h - 1];
+        tape_push(t, "conv.h%d", h);
+        struct tensor *o = op_convmax(t, e, m->rows, tape_param(t, w->f), tape_param(t, w->b), m->phi_c, m->pool);
+        part[n++] = tape_probe(t, "max", o);
+        tape_pop(t);
+    }
+    return tape_probe(t, "feat", n == 1 ? part[0] : op_concat(t, part, n));
+}
+
+/* The mean of all users' vectors, a row for each of n windows. */
+static struct tensor *usual_taste(const struct caser *m, struct tape *t, int32_t n)
+{
+    struct tensor *y = tape_input(t, NULL, 2, (int32_t[]){n, m->d});
+    const struct param *p = m->user;
+    const real *x = tape_env(t)->x + p->at;
+    if (tape_failed(t) || !n)
+        return y;
+    for (int32_t j = 0; j < m->d; j++) {
+        double sum = 0;
+        for (int32_t u = 0; u < p->d[0]; u++)
+            sum += (double)x[(size_t)u * (size_t)p->ld + (size_t)j];
+        for (int32_t s = 0; s < n; s++)
+            y->x[(size_t)s * (size_t)y->ld + (size_t)j] = (real)(sum / p->d[0]);
+    }
+    return y;
+}
+
+/* 3.2.4, eq. 10: what is scored is [z; P_u], the user's vector beside z and never below it. */
+static struct tensor *with_user(const struct caser *m, struct tape *t, const struct block *b, struct tensor *z)
+{
+    struct tensor *u;
+    if (b->user)
+        u = op_rows(t, m->user, b->user, b->n, 1);
+    else if (m->anon == ANON_MEAN)
+        u = usual_taste(m, t, b->n);
+    else
+        u = tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
+    tape_probe(t, "user", u);
+    return op_concat(t, (struct tensor *[]){z, u}, 2);
+}
+
+static struct tensor *encode(const void *self, struct tape *t, const struct block *b)
+{
+    const struct caser *m = self;
+    struct tensor *e = tape_probe(t, "emb", op_rows(t, m->item, b->item, b->off[b->n], 0)); /* eq. 1 */
+    struct tensor *f = features(m, t, e);
+    tape_push(t, "fc");
+    f = op_dropout(t, f, m->dropout); /* 3.3; on the features only */
+    struct tensor *z = op_linear(t, f, tape_param(t, m->fc.f), tape_param(t, m->fc.b), m->phi_a, 0); /* eq. 9 */
+    tape_pop(t);
+    struct tensor *x = tape_probe(t, "z", z);
+    if (m->known_users)
+        x = with_user(m, t, b, x);
+    if (m->tie.f) {
+        tape_push(t, "tie");
+        x = op_linear(t, x, tape_param(t, m->tie.f), tape_param(t, m->tie.b), ACT_NONE, 0);
+        tape_pop(t);
+    }
+    if (b->n_query != b->n)
+        x = op_pick(t, x, b->query_session, b->n_query);
+    return tape_probe(t, "final", x);
+}
+/* eq. 10: y = W' [z; P_u] + b', by the head; eq. 12, the loss over T targets and drawn items, too. */
+
+/* ---- Set-up ---- */
+
+static struct filters declare(struct params *ps, struct arena *mem, const char *scope, int nd, const int32_t *d, int32_t outputs,
+                              float fan_in)
+{
+    const char *f = arena_printf(mem, "%s.W", scope), *b = arena_printf(mem, "%s.b", scope);
+    float reach = 1 / sqrtf(fan_in);
+    if (!f || !b)
+        f = b = scope; /* out of memory: a name taken twice, which params_build refuses */
+    return (struct filters){params_add(ps, f, nd, d, INIT_UNIFORM, reach, 0),
+                            params_add(ps, b, 1, &outputs, INIT_UNIFORM, reach, 0)};
+}
+
+static void declare_filters(struct caser *m, struct params *ps, struct arena *mem, const struct hparams *hp)
+{
+    int32_t nv = hp_int(hp, "nv"), nh = hp_int(hp, "nh"), L = m->rows, width = 0;
+    if (m->branch != BRANCH_H) {
+        m->v = declare(ps, mem, "conv.v", 2, (int32_t[]){nv, L}, nv, (float)L);
+        width += nv * m->d;
+    }
+    for (int32_t h = 1; m->branch != BRANCH_V && h <= L; h++) {
+        const char *scope = arena_printf(mem, "conv.h%d", h);
+        m->h[h - 1] = declare(ps, mem, scope ? scope : "conv.h", 3, (int32_t[]){nh, h, m->d}, nh, (float)h * (float)m->d);
+        width += nh;
+    }
+    m->fc = declare(ps, mem, "fc", 2, (int32_t[]){width, m->d}, m->d, (float)width);
+}
+
+/* T targets and n negatives stand behind each window; a query's weight is 1/B. */
+static void choose_loss(struct caser *m, const struct hparams *hp)
+{
+    int32_t T = hp_int(hp, "T"), n = hp_int(hp, "neg") * (hp_enum(hp, "neg_per") == 1 ? T : 1);
+    if (hp_enum(hp, "loss") == LOSS_SOFTMAX) {
+        m->head.loss = HEAD_XENT;
+        m->head.cols = COLS_ALL;
+        m->batch.n_neg = 0;
+        return;
+    }
+    m->head.loss = HEAD_BCE;
+    m->head.cols = COLS_QUERY;
+    m->batch.n_neg = n;
+    m->batch.neg_reject = true;
+    switch (m->norm) {
+    case NORM_GROUP_MEAN: /* code: mean over all positives plus mean over all negatives */
+        m->head.w_pos = 1 / (float)T;
+        m->head.w_neg = 1 / (float)n;
+        break;
+    case NORM_COUNT: /* first code: mean over all terms */
+        m->head.w_pos = m->head.w_neg = 1 / (float)(T + n);
+        break;
+    case NORM_INSTANCE_SUM: /* eq. 12 */
+        m->head.w_pos = m->head.w_neg = 1;
+        break;
+    }
+}
+
+static void tune(void *self, const struct hparams *hp)
+{
+    struct caser *m = self;
+    m->dropout = hp_float(hp, "dropout");
+    m->anon = (enum anon)hp_enum(hp, "anon");
+}
+
+static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+{
+    static const enum act act_of[] = {ACT_NONE, ACT_RELU, ACT_TANH, ACT_SIGMOID};
+    struct caser *m = self;
+    const struct hparams *hp = env->hp;
+    const struct dataset *ds = env->ds;
+    int32_t n_rows = ds->n_items + 1, d = hp_int(hp, "d"), users = ds->user ? ds->n_users : ds->n_sessions;
+    bool tied = hp_enum(hp, "output") == OUTPUT_TIED;
+    m->known_users = hp_bool(hp, "user");
+    if (m->known_users && users < 1)
+        return err_set(err, ST_ARG, "user=1 needs users, %s has none", ds->name);
+    m->branch = (enum branch)hp_enum(hp, "branch");
+    m->phi_c = act_of[hp_enum(hp, "phi_c")];
+    m->phi_a = act_of[hp_enum(hp, "phi_a")];
+    m->pool = hp_enum(hp, "pool") ? POOL_MEAN : POOL_MAX;
+    m->norm = (enum norm)hp_enum(hp, "loss_norm");
+    m->d = d;
+    m->rows = hp_int(hp, "L");
+
+    uint32_t zero = hp_bool(hp, "pad_trainable") ? 0 : PARAM_ZERO_ROW0;
+    int32_t wide = m->known_users ? 2 * d : d; /* of what is scored */
+    m->item = params_add(ps, "item.E", 2, (int32_t[]){n_rows, d}, INIT_NORMAL, 1 / (float)d, PARAM_ROWS | zero);
+    if (m->known_users)
+        m->user = params_add(ps, "user.P", 2, (int32_t[]){users, d}, INIT_NORMAL, 1 / (float)d, PARAM_ROWS);
+    declare_filters(m, ps, env->mem, hp);
+    m->head = (struct head){.table = m->item, .n_items = ds->n_items};
+    if (tied)
+        m->tie = declare(ps, env->mem, "tie", 2, (int32_t[]){wide, d}, d, (float)wide);
+    else
+        m->head.table = params_add(ps, "out.W", 2, (int32_t[]){n_rows, wide}, INIT_NORMAL, 1 / (float)wide,
+                                   PARAM_ROWS | PARAM_ZERO_ROW0);
+    m->head.bias = params_add(ps, "out.b", 1, &n_rows, INIT_ZERO, 0, 0);
+
+    m->batch = (struct batch_spec){
+        .kind = BATCH_WINDOWS,
+        .size = hp_int(hp, "batch"),
+        .max_len = m->rows,
+        .n_target = hp_int(hp, "T"),
+        .neg_cols = NEG_QUERY,
+        .prefixes = hp_bool(hp, "prefixes"),
+    };
+    choose_loss(m, hp);
+    tune(m, hp);
+    return ST_OK;
+}
+
+static void spec(const void *self, struct batch_spec *out)
+{
+    *out = ((const struct caser *)self)->batch;
+}
+
+static const struct head *head(const void *self)
+{
+    return &((const struct caser *)self)->head;
+}
+
+static uint32_t traits(const void *self)
+{
+    const struct caser *m = self;
+    return (uint32_t)MODEL_FILTERS | (m->head.loss == HEAD_XENT ? (uint32_t)MODEL_SOFTMAX : 0);
+}
+
+// clang-format off
+static const char *const branches[] = {"hv", "h", "v", NULL};
+static const char *const outputs[]  = {"separate", "tied", NULL};
+static const char *const losses[]   = {"softmax", "bce", NULL};
+static const char *const norms[]    = {"group_mean", "count", "instance_sum", NULL};
+static const char *const pers[]     = {"window", "target", NULL};
+static const char *const acts[]     = {"iden", "relu", "tanh", "sigm", NULL};
+static const char *const pools[]    = {"max", "avg", NULL};
+static const char *const anons[]    = {"mean", "zero", NULL};
+
+/* The defaults are the preset `small`, measured on the generated worlds; `official` is the authors' code on MovieLens-1M. */
+static const struct hparam_def hparams[] = {
+    HP_TRAINING(HP_ADAM, 3e-3, 0.9, 0.999, 1e-8, 128, 1e-6, 0),
+    {"d",             HP_INT,   false, 32, 1, 1024,         NULL,     "width of item and user vectors", "dims"},
+    {"L",             HP_INT,   false, 5, 1, MAX_L,         NULL,     "items in the window it looks at", "L"},
+    {"T",             HP_INT,   false, 1, 1, 20,            NULL,     "items after the window that count as targets", "T"},
+    {"nv",            HP_INT,   false, 4, 1, 256,           NULL,     "vertical filters: weighings of the rows", "nv, n_v"},
+    {"nh",            HP_INT,   false, 8, 1, 256,           NULL,     "horizontal filters of each height 1 to L", "nh, n_h"},
+    {"phi_c",         HP_ENUM,  false, 1, 0, 0,             acts,     "activation of the horizontal filters", "ac_conv"},
+    {"phi_a",         HP_ENUM,  false, 1, 0, 0,             acts,     "activation of the sequence vector z", "ac_fc"},
+    {"pool",          HP_ENUM,  false, 0, 0, 0,             pools,    "of a filter's places: the largest answer, or their mean", NULL},
+    {"branch",        HP_ENUM,  false, BRANCH_HV, 0, 0,     branches, "horizontal and vertical filters, or one kind alone", NULL},
+    {"user",          HP_BOOL,  false, 0, 0, 1,             NULL,     "a long-term vector a user beside z; 0: anyone's session", NULL},
+    {"anon",          HP_ENUM,  true,  ANON_MEAN, 0, 0,     anons,    "user=1: vector of someone unknown: mean of all users, or zero", NULL},
+    {"dropout",       HP_FLOAT, true,  0.2, 0, 0.95,        NULL,     "share of the features left out in training", "drop"},
+    {"output",        HP_ENUM,  false, OUTPUT_SEPARATE, 0, 0, outputs,"item vectors of the scores: their own, or the input's after a projection", NULL},
+    {"loss",          HP_ENUM,  false, LOSS_SOFTMAX, 0, 0,  losses,   "softmax over all items; bce = the paper's, against drawn items", NULL},
+    {"neg",           HP_INT,   false, 3, 1, 10000,         NULL,     "bce: negatives drawn, none from the session's own training part", "neg_samples"},
+    {"neg_per",       HP_ENUM,  false, 0, 0, 0,             pers,     "so many a window (the authors' code), or for each target (the paper)", NULL},
+    {"loss_norm",     HP_ENUM,  false, NORM_GROUP_MEAN, 0, 0, norms,  "bce: mean of positives plus mean of negatives; mean of all; sum a window", NULL},
+    {"prefixes",      HP_BOOL,  false, 1, 0, 1,             NULL,     "learn from every next item, windows filled up on the left; 0: full windows only, as in the paper", NULL},
+    {"pad_trainable", HP_BOOL,  false, 0, 0, 1,             NULL,     "the row that fills short windows learns too, instead of staying zero", NULL},
+    {.name = NULL},
+};
+
+#define PAPER "opt=adam lr=0.001 beta1=0.9 beta2=0.999 eps=1e-8 batch=512 wd=1e-6 clip=0 warmup=0 decay_steps=0 branch=hv pool=max output=separate " \
+              "loss=bce neg=3 neg_per=window loss_norm=group_mean prefixes=0 pad_trainable=0 dropout=0.5 "
+static const struct preset_def presets[] = {
+    {"small",    "generated worlds: one target, full softmax, anyone's sessions",
+     "opt=adam lr=0.003 beta1=0.9 beta2=0.999 eps=1e-8 batch=128 wd=1e-6 clip=0 L=5 T=1 d=32 nv=4 nh=8 phi_c=relu phi_a=relu pool=max branch=hv user=0 "
+     "dropout=0.2 output=separate loss=softmax prefixes=1 pad_trainable=0"},
+    {"official", "the authors' code on MovieLens-1M",
+     PAPER "L=5 T=3 d=50 nv=4 nh=16 phi_c=relu phi_a=relu user=1"},
+    {"gowalla",  "the authors' later setting for Gowalla (rank_distill)",
+     PAPER "L=5 T=1 d=100 nv=2 nh=16 phi_c=iden phi_a=sigm user=1"},
+    {"anonymous","the code's setting without user vectors: answers for any session",
+     PAPER "L=5 T=3 d=50 nv=4 nh=16 phi_c=relu phi_a=relu user=0"},
+    {.name = NULL},
+};
+
+static const struct probe_def probes[] = {
+    {"emb",         "(n L,d)",         "the picture: vectors of the window's items, oldest on top", "cas.E"},
+    {"conv.v",      "(n,nv d)",        "vertical filters: weighed sums of the rows, filter by filter", "cas.vert"},
+    {"conv.h*.act", "(nh,L-h+1) a window", "answers of the filters of one height at every place", "cas.hconv[h]"},
+    {"conv.h*.win", "(nh) a window",   "first row of the place that won", "cas.hwin[h]"},
+    {"conv.h*.max", "(n,nh)",          "the winning answers", "cas.hmax[h]"},
+    {"feat",        "(n,F)",           "all features: vertical, then horizontal by height", "cas.feat"},
+    {"z",           "(n,d)",           "the sequence vector", "cas.z"},
+    {"final",       "(queries,d or 2d)", "what is scored against all items: z, with user=1 the user's vector beside it", NULL},
+    {.name = NULL},
+};
+// clang-format on
+
+const struct model_def model_caser = {
+    .name = "caser",
+    .title = "Caser",
+    .paper = "Tang & Wang 2018, Convolutional Sequence Embedding, arXiv 1809.07426",
+    .doc = "Looks at the last L items as a picture: filters a few rows high fire on patterns of neighbouring items wherever they "
+           "stand, filters one column wide weigh the rows. Defaults are the preset small: one target and full softmax, because "
+           "with several targets the weights blur over the rows. preset=official is the authors' code.",
+    .flags = MODEL_FILTERS | MODEL_SOFTMAX,
+    .hparams = hparams,
+    .presets = presets,
+    .probes = probes,
+    .self_size = sizeof(struct caser),
+    .init = init,
+    .tune = tune,
+    .spec = spec,
+    .traits = traits,
+    .head = head,
+    .encode = encode,
+};

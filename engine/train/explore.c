@@ -225,10 +225,12 @@ static enum status ask_gradient(struct explore *e, const struct weights *w, int3
     float *value = arena_alloc(e->out, (size_t)a->n * sizeof *value);
     if (st == ST_OK && (!emb || !emb->g || !value) )
         st = err_set(&a->err, ST_UNSUPPORTED, "%s shows no input vectors", w->model->title);
-    for (int32_t i = 0; st == ST_OK && i < a->n && i < tensor_rows(emb); i++) {
+    int32_t fill = st == ST_OK && w->spec.kind == BATCH_WINDOWS ? tensor_rows(emb) - a->n : 0; /* rows before the first item */
+    for (int32_t i = 0; st == ST_OK && i < a->n && i + fill < tensor_rows(emb); i++) {
+        size_t at = (size_t)(i + fill) * (size_t)emb->ld;
         double sum = 0;
         for (int32_t c = 0; c < tensor_cols(emb); c++)
-            sum += (double)emb->x[(size_t)i * (size_t)emb->ld + (size_t)c] * (double)emb->g[(size_t)i * (size_t)emb->ld + (size_t)c];
+            sum += (double)emb->x[at + (size_t)c] * (double)emb->g[at + (size_t)c];
         value[i] = (float)sum;
     }
     a->value = value;

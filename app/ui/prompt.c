@@ -538,26 +538,28 @@ void prompt_remember(struct prompt *p, const char *line)
 /* Readline's own reader goes on after a signal; here Ctrl-C drops the line, and what ends the program ends it. */
 static int line_byte(FILE *f)
 {
+    enum { LOOK_MS = 200 }; /* a signal just before the wait would otherwise be noticed with the next key only */
     for (;;) {
+        int sig = rl_pending_signal();
+        if (sig) {
+            rl_check_signals(); /* gives the line back, passes the signal to the program's handler, takes the line again */
+            if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP) {
+                the->interrupted = true;
+                rl_replace_line("", 0);
+                rl_point = 0;
+                return sig == SIGINT ? '\n' : EOF;
+            }
+        }
+        struct pollfd p = {.fd = fileno(f), .events = POLLIN};
+        int ready = poll(&p, 1, LOOK_MS);
+        if (ready <= 0)
+            continue;
         unsigned char c;
         ssize_t n = read(fileno(f), &c, 1);
         if (n == 1)
             return c;
         if (n == 0 || (errno != EINTR && errno != EAGAIN))
             return EOF;
-        if (errno == EAGAIN) {
-            struct pollfd p = {.fd = fileno(f), .events = POLLIN};
-            (void)poll(&p, 1, -1);
-            continue;
-        }
-        int sig = rl_pending_signal();
-        rl_check_signals(); /* gives the line back, passes the signal to the program's handler, takes the line again */
-        if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP) {
-            the->interrupted = true;
-            rl_replace_line("", 0);
-            rl_point = 0;
-            return sig == SIGINT ? '\n' : EOF;
-        }
     }
 }
 

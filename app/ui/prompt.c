@@ -535,24 +535,34 @@ void prompt_remember(struct prompt *p, const char *line)
     close(fd);
 }
 
+/* Ctrl-C in the line mode: readline passes the signal on wherever it notices it, so what we look at is our own handler's flag, not readline's.
+ * The program's handler is called from ours. */
+static volatile sig_atomic_t got_int;
+static struct sigaction program_int;
+
+static void on_int(int sig)
+{
+    got_int = 1;
+    if (program_int.sa_handler != SIG_DFL && program_int.sa_handler != SIG_IGN)
+        program_int.sa_handler(sig);
+}
+
 /* Readline's own reader goes on after a signal; here Ctrl-C drops the line, and what ends the program ends it. */
 static int line_byte(FILE *f)
 {
     enum { LOOK_MS = 200 }; /* a signal just before the wait would otherwise be noticed with the next key only */
     for (;;) {
         int sig = rl_pending_signal();
-        if (sig) {
+        if (sig)
             rl_check_signals(); /* gives the line back, passes the signal to the program's handler, takes the line again */
-            if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP) {
-                the->interrupted = true;
-                rl_replace_line("", 0);
-                rl_point = 0;
-                return sig == SIGINT ? '\n' : EOF;
-            }
+        if (got_int || sig == SIGTERM || sig == SIGHUP) {
+            the->interrupted = true;
+            rl_replace_line("", 0);
+            rl_point = 0;
+            return got_int ? '\n' : EOF;
         }
         struct pollfd p = {.fd = fileno(f), .events = POLLIN};
-        int ready = poll(&p, 1, LOOK_MS);
-        if (ready <= 0)
+        if (poll(&p, 1, LOOK_MS) <= 0)
             continue;
         unsigned char c;
         ssize_t n = read(fileno(f), &c, 1);
@@ -572,7 +582,12 @@ char *prompt_read_line(struct prompt *p, const char *label, bool *eof)
         rl_instream = stdin;
         rl_getc_function = line_byte;
         rl_catch_signals = 1; /* the line's settings must be given back around a stop */
+        struct sigaction sa = {.sa_handler = on_int};
+        sigemptyset(&sa.sa_mask);
+        got_int = 0;
+        sigaction(SIGINT, &sa, &program_int);
         char *line = readline(label);
+        sigaction(SIGINT, &program_int, NULL);
         rl_catch_signals = 0;
         if (p->interrupted) {
             free(line);

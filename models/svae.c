@@ -1,0 +1,338 @@
+/* SVAE: a recurrent unit reads the history; after every item its state becomes a small cloud, a mean and a spread in a
+ * latent space; a point drawn from the cloud is decoded into odds of the next items.
+ * Sachdeva, Manco, Ritacco & Pudi, "Sequential Variational Autoencoders for Collaborative Filtering", WSDM 2019, arXiv
+ * 1811.09975.  "code" is the authors' program (noveens/svae_cf); "follow-up" is the same group's later code (fsp22/svae),
+ * whose other places for the memory are here made causal.
+ *
+ * Notation: I items (ids 1..I, no padding), E width of item vectors, H units, HID dense width, K latent dimensions; T steps of
+ * a history, step t reads i_1..i_t; y = x W + b with W (in,out); columns of a unit's matrices: reset, update, candidate. */
+#include "models/svae.h"
+#include "models/models.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum place { PLACE_ENCODER, PLACE_DECODER, PLACE_LATENT, PLACE_PRIOR, PLACE_NONE };
+enum target { TARGET_NEXT, TARGET_NEXT_K, TARGET_POSTFIX };
+enum sigma { SIGMA_HALF, SIGMA_EXP_S };
+enum output { OUTPUT_SEPARATE, OUTPUT_TIED };
+enum predict { PREDICT_MEAN, PREDICT_SAMPLE };
+
+struct dense {
+    const struct param *w, *b;
+};
+struct unit {
+    int32_t h;
+    const struct param *wx, *bx, *wh, *bh;
+};
+struct svae {
+    enum place place;
+    enum latent_form form;
+    enum predict predict;
+    bool plain;          /* head=plain: no draw, no KL */
+    bool beta_restart;
+    double beta_cap, beta_steps;
+    const struct param *item;
+    struct unit gru, second; /* over the history; over the latents or, place=prior, the preceding items */
+    struct dense enc, latent, prior, dec;
+    const real *noise;   /* a test's */
+    struct head head;
+    struct batch_spec batch;
+};
+
+void svae_noise(void *self, const real *noise)
+{
+    ((struct svae *)self)->noise = noise;
+}
+
+/* ---- Forward ---- */
+
+static struct tensor *dense(struct tape *t, const char *scope, const struct dense *p, struct tensor *x, enum act act)
+{
+    tape_push(t, "%s", scope);
+    x = op_linear(t, x, tape_param(t, p->w), tape_param(t, p->b), act, 0);
+    tape_pop(t);
+    return x;
+}
+
+/* Cho et al. 2014 as in the libraries: r = sigma(x_r + h W_r + b_r), u likewise, c = tanh(x_c + r * (h W_c + b_c)), h' = u h + (1
+ * - u) c; two biases a gate.  From a state of zero in every session. */
+static struct tensor *gru(struct tape *t, const char *scope, const struct unit *u, struct tensor *x, const struct block *b)
+{
+    struct gru_cell c = {.h = u->h, .reset_after = true, .update_keeps = true};
+    tape_push(t, "%s", scope);
+    gru_thirds(c.x, op_linear(t, x, tape_param(t, u->wx), tape_param(t, u->bx), ACT_NONE, 0), u->h, 0, 1, 2);
+    gru_thirds(c.w, tape_param(t, u->wh), u->h, 0, 1, 2);
+    gru_thirds(c.b, tape_param(t, u->bh), u->h, 0, 1, 2);
+    struct tensor *h = tape_probe(t, "state", op_gru(t, &c, NULL, b->off, b->n));
+    tape_pop(t);
+    return h;
+}
+
+/* place=prior: what is expected before item t is read, [mu_p; s_p] from i_1..i_{t-1}; before the first the standard normal. */
+static struct tensor *expected(const struct svae *m, struct tape *t, const struct block *b, struct tensor *v)
+{
+    int32_t rows = b->off[b->n], *before = tape_alloc(t, ((size_t)rows + 1) * sizeof *before);
+    if (!before)
+        return tape_bad(t);
+    for (int32_t s = 0; s < b->n; s++)
+        for (int32_t r = b->off[s]; r < b->off[s + 1]; r++)
+            before[r] = r > b->off[s] ? r - 1 : -1;
+    struct tensor *p = dense(t, "prior", &m->prior, gru(t, "gru2", &m->second, v, b), ACT_NONE);
+    return op_pick(t, p, before, rows);
+}
+
+/* All rows.  *ms: mean and s of each row's cloud; *prior: what it is compared with, NULL = the standard normal. */
+static struct tensor *forward(const struct svae *m, struct tape *t, const struct block *b, struct tensor **ms, struct tensor **prior)
+{
+    int32_t rows = b->off[b->n];
+    bool draw = !m->plain && (tape_training(t) || m->predict == PREDICT_SAMPLE);
+    struct tensor *v = tape_probe(t, "emb", op_rows(t, m->item, b->item, rows, 1)), *h = NULL;
+    if (m->place != PLACE_NONE)
+        h = gru(t, "gru1", &m->gru, v, b);
+    /* Without memory before the encoder: the mean of the items so far, which knows no order */
+    bool blind = m->place == PLACE_NONE || m->place == PLACE_DECODER;
+    struct tensor *e = dense(t, "enc", &m->enc, blind ? op_seg_mean(t, v, b->off, b->n) : h, ACT_TANH);
+    tape_probe(t, "enc", e);
+    tape_push(t, "latent");
+    *ms = dense(t, "ms", &m->latent, e, ACT_NONE);
+    struct tensor *z = op_sample(t, *ms, m->form, draw, tape_training(t) && draw ? m->noise : NULL); /* z = mu + sigma eps */
+    tape_probe(t, "z", z);
+    tape_pop(t);
+    *prior = m->place == PLACE_PRIOR ? expected(m, t, b, v) : NULL;
+    if (m->place == PLACE_LATENT)
+        z = gru(t, "gru2", &m->second, z, b);
+    else if (m->place == PLACE_DECODER)
+        z = op_concat(t, (struct tensor *[]){h, z}, 2);
+    struct tensor *g = tape_probe(t, "dec", dense(t, "dec", &m->dec, z, ACT_TANH));
+    if (b->n_query != rows)
+        g = op_pick(t, g, b->query, b->n_query);
+    return tape_probe(t, "final", g);
+}
+
+static struct tensor *divergence(const struct svae *m, struct tape *t, struct tensor *ms, struct tensor *prior, const float *weight)
+{
+    tape_push(t, "latent");
+    struct tensor *kl = op_kl(t, ms, prior, m->form, weight);
+    tape_pop(t);
+    return kl;
+}
+
+static struct tensor *encode(const void *self, struct tape *t, const struct block *b)
+{
+    struct tensor *ms, *prior, *g = forward(self, t, b, &ms, &prior);
+    if (tape_watched(t) >= 0)
+        divergence(self, t, ms, prior, NULL); /* to be seen */
+    return g;
+}
+
+/* code: min(cap, (u - 1) / steps) at update u; its counter starts anew with every epoch (beta_restart). */
+static double beta(const struct svae *m, const struct block *b)
+{
+    double u = (double)(m->beta_restart ? b->epoch_step : b->step), x = u > 1 ? (u - 1) / m->beta_steps : 0;
+    return m->plain ? 0 : x < m->beta_cap ? x : m->beta_cap;
+}
+
+/* Each row's share of the KL term: 1 / (sessions of the batch * rows of its session). */
+static const float *shares(struct tape *t, const struct block *b)
+{
+    float *w = tape_alloc(t, ((size_t)b->off[b->n] + 1) * sizeof *w);
+    double sessions = b->n_batch > 0 ? b->n_batch : b->n;
+    for (int32_t s = 0; w && s < b->n; s++)
+        for (int32_t r = b->off[s]; r < b->off[s + 1]; r++)
+            w[r] = (float)(1 / (sessions * (b->off[s + 1] - b->off[s])));
+    return w;
+}
+
+/* (1/m) sum_t sum_{j in Y_t} -log p_t(j), by the head, + beta (1/T) sum_t KL_t, both averaged over sessions (code).  m: targets of
+ * the first step. */
+static void loss(const void *self, struct tape *t, const struct block *b)
+{
+    const struct svae *m = self;
+    struct tensor *ms, *prior, *g = forward(m, t, b, &ms, &prior);
+    op_head(t, g, &m->head, b);
+    const float *w = shares(t, b);
+    if (w)
+        tape_term(t, "kl", divergence(m, t, ms, prior, w), beta(m, b));
+}
+
+/* ---- Set-up ---- */
+
+static struct dense declare_dense(struct params *ps, const char *w, const char *b, int32_t in, int32_t out)
+{
+    return (struct dense){params_add(ps, w, 2, (int32_t[]){in, out}, INIT_XAVIER_NORMAL, 1, 0),
+                          params_add(ps, b, 1, &out, INIT_UNIFORM, 1 / sqrtf((float)in), 0)};
+}
+
+static struct unit declare_unit(struct params *ps, const char *const name[4], int32_t in, int32_t h)
+{
+    float reach = 1 / sqrtf((float)h);
+    int32_t wide = 3 * h;
+    return (struct unit){.h = h,
+                         .wx = params_add(ps, name[0], 2, (int32_t[]){in, wide}, INIT_UNIFORM, reach, 0),
+                         .bx = params_add(ps, name[1], 1, &wide, INIT_UNIFORM, reach, 0),
+                         .wh = params_add(ps, name[2], 2, (int32_t[]){h, wide}, INIT_UNIFORM, reach, 0),
+                         .bh = params_add(ps, name[3], 1, &wide, INIT_UNIFORM, reach, 0)};
+}
+
+static void tune(void *self, const struct hparams *hp)
+{
+    struct svae *m = self;
+    m->beta_cap = hp_num(hp, "beta_cap");
+    m->beta_steps = hp_num(hp, "beta_steps");
+    m->beta_restart = hp_bool(hp, "beta_restart");
+    m->predict = (enum predict)hp_enum(hp, "predict");
+}
+
+static enum status check(const struct hparams *hp, struct err *err)
+{
+    enum sigma sigma = (enum sigma)hp_enum(hp, "sigma");
+    if (hp_enum(hp, "output") == OUTPUT_TIED && hp_int(hp, "E") != hp_int(hp, "HID")) {
+        err_set(err, ST_ARG, "output=tied scores HID numbers (%d) with item vectors of width E (%d)", hp_int(hp, "HID"), hp_int(hp, "E"));
+        return err_hint(err, NULL, "output=tied HID=%d", hp_int(hp, "E"));
+    }
+    if (hp_bool(hp, "kl_exact") && sigma != SIGMA_EXP_S) {
+        err_set(err, ST_ARG, "kl_exact=1 goes with sigma=exp_s; with exp_half the KL is exact already");
+        return err_hint(err, NULL, "sigma=exp_s kl_exact=1");
+    }
+    if (hp_enum(hp, "rnn_place") == PLACE_PRIOR && sigma != SIGMA_HALF) {
+        err_set(err, ST_ARG, "rnn_place=prior compares two log variances: sigma=exp_half only");
+        return err_hint(err, NULL, "rnn_place=prior sigma=exp_half");
+    }
+    return ST_OK;
+}
+
+static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+{
+    static const char *const first[] = {"gru1.Wx", "gru1.bx", "gru1.Wh", "gru1.bh"}, *const second[] = {"gru2.Wx", "gru2.bx", "gru2.Wh", "gru2.bh"};
+    struct svae *m = self;
+    const struct hparams *hp = env->hp;
+    enum status st = check(hp, err);
+    if (st)
+        return st;
+    int32_t n_items = env->ds->n_items, E = hp_int(hp, "E"), H = hp_int(hp, "H"), HID = hp_int(hp, "HID"), K = hp_int(hp, "K");
+    int32_t K2 = hp_int(hp, "K2"), spread = 2 * K;
+    m->place = (enum place)hp_enum(hp, "rnn_place");
+    m->plain = hp_enum(hp, "head") == 1;
+    m->form = hp_enum(hp, "sigma") == SIGMA_HALF ? LATENT_HALF : hp_bool(hp, "kl_exact") ? LATENT_EXACT : LATENT_MIXED;
+
+    bool blind = m->place == PLACE_NONE || m->place == PLACE_DECODER;
+    m->item = params_add(ps, "item.E", 2, (int32_t[]){n_items, E}, INIT_NORMAL, 1, PARAM_ROWS);
+    if (m->place != PLACE_NONE)
+        m->gru = declare_unit(ps, first, E, H);
+    m->enc = declare_dense(ps, "enc.W", "enc.b", blind ? E : H, HID);
+    m->latent = declare_dense(ps, "latent.W", "latent.b", HID, spread);
+    if (m->place == PLACE_LATENT || m->place == PLACE_PRIOR)
+        m->second = declare_unit(ps, second, m->place == PLACE_LATENT ? K : E, K2);
+    if (m->place == PLACE_PRIOR)
+        m->prior = declare_dense(ps, "prior.W", "prior.b", K2, spread);
+    m->dec = declare_dense(ps, "dec.W", "dec.b", m->place == PLACE_LATENT ? K2 : m->place == PLACE_DECODER ? H + K : K, HID);
+    m->head = (struct head){.loss = HEAD_XENT, .cols = COLS_ALL, .table = m->item, .id0 = 1, .n_items = n_items};
+    if (hp_enum(hp, "output") == OUTPUT_SEPARATE)
+        m->head.table = params_add(ps, "out.W", 2, (int32_t[]){n_items, HID}, INIT_XAVIER_NORMAL, 1, PARAM_ROWS);
+    m->head.bias = params_add(ps, "out.b", 1, &n_items, INIT_UNIFORM, 1 / sqrtf((float)HID), 0);
+
+    enum target target = (enum target)hp_enum(hp, "target");
+    m->batch = (struct batch_spec){
+        .kind = BATCH_SESSIONS,
+        .weight = hp_enum(hp, "time_norm") ? WEIGHT_SESSION_MEAN : WEIGHT_SESSION,
+        .size = hp_int(hp, "batch"),
+        .max_len = hp_int(hp, "maxlen"),
+        .n_target = target == TARGET_NEXT ? 1 : target == TARGET_NEXT_K ? hp_int(hp, "k") : -1,
+    };
+    tune(m, hp);
+    return ST_OK;
+}
+
+static void spec(const void *self, struct batch_spec *out)
+{
+    *out = ((const struct svae *)self)->batch;
+}
+
+static const struct head *head(const void *self)
+{
+    return &((const struct svae *)self)->head;
+}
+
+// clang-format off
+static const char *const places[]  = {"encoder", "decoder", "latent", "prior", "none", NULL};
+static const char *const targets[] = {"next", "next_k", "postfix", NULL};
+static const char *const sigmas[]  = {"exp_half", "exp_s", NULL};
+static const char *const norms[]   = {"sum", "mean", NULL};
+static const char *const heads[]   = {"vae", "plain", NULL};
+static const char *const outputs[] = {"separate", "tied", NULL};
+static const char *const answers[] = {"mean", "sample", NULL};
+
+/* The defaults are the preset `small`, measured on the generated worlds; `official` is the authors' code on MovieLens-1M. */
+static const struct hparam_def hparams[] = {
+    HP_TRAINING(HP_ADAM, 3e-3, 0.9, 0.999, 1e-8, 16, 1e-4, 0),
+    {"E",            HP_INT,   false, 32, 1, 4096,          NULL,    "width of item vectors", "item_embed_size"},
+    {"H",            HP_INT,   false, 32, 1, 4096,          NULL,    "units of the recurrent part", "rnn_size"},
+    {"HID",          HP_INT,   false, 32, 1, 4096,          NULL,    "width of the dense layers before and after the latent space", "hidden_size"},
+    {"K",            HP_INT,   false, 8, 1, 1024,           NULL,    "latent dimensions", "latent_size"},
+    {"K2",           HP_INT,   false, 32, 1, 1024,          NULL,    "rnn_place=latent, prior: units of the second recurrent part", NULL},
+    {"maxlen",       HP_INT,   false, 200, 1, 4096,         NULL,    "items it can look back on", NULL},
+    {"rnn_place",    HP_ENUM,  false, PLACE_ENCODER, 0, 0,  places,  "where memory sits: before the latents (the paper), beside them, among them, in what is expected, nowhere", NULL},
+    {"target",       HP_ENUM,  false, TARGET_NEXT_K, 0, 0,  targets, "what a step predicts: the next item, the next k, all later ones", "loss_type"},
+    {"k",            HP_INT,   false, 4, 1, 10,             NULL,    "target=next_k: how many", "k"},
+    {"sigma",        HP_ENUM,  false, SIGMA_HALF, 0, 0,     sigmas,  "spread from s: exp(s/2), s being the log variance its KL takes it for; exp(s) as in the code", NULL},
+    {"kl_exact",     HP_BOOL,  false, 0, 0, 1,              NULL,    "sigma=exp_s: the KL that belongs to it", NULL},
+    {"time_norm",    HP_ENUM,  false, 0, 0, 0,              norms,   "loss over a session's steps: sum (the code; a step's KL then weighs beta/T) or mean", NULL},
+    {"beta_cap",     HP_FLOAT, true,  1, 0, 10,             NULL,    "largest weight of the KL", "anneal_cap"},
+    {"beta_steps",   HP_INT,   true,  1000, 1, 1e9,         NULL,    "updates in which that weight would rise to 1", "total_anneal_steps"},
+    {"beta_restart", HP_BOOL,  true,  0, 0, 1,              NULL,    "it starts from 0 in every epoch (the code)", NULL},
+    {"head",         HP_ENUM,  false, 0, 0, 0,              heads,   "plain: no draw and no KL, an autoencoder; shows what the spread brings", NULL},
+    {"output",       HP_ENUM,  false, OUTPUT_SEPARATE, 0, 0, outputs,"item vectors of the scores: their own, or the input's (HID = E)", NULL},
+    {"predict",      HP_ENUM,  true,  PREDICT_MEAN, 0, 0,   answers, "an answer from the middle of the cloud, or from a point drawn (the code, even when it measures)", NULL},
+    {.name = NULL},
+};
+
+static const struct preset_def presets[] = {
+    {"small",    "generated worlds: the next four items, KL up to weight 1 in 1000 updates",
+     "opt=adam lr=0.003 beta1=0.9 beta2=0.999 eps=1e-8 batch=16 wd=1e-4 clip=0 E=32 H=32 HID=32 K=8 rnn_place=encoder target=next_k k=4 sigma=exp_half "
+     "time_norm=sum beta_cap=1 beta_steps=1000 beta_restart=0 head=vae output=separate predict=mean"},
+    {"official", "the authors' code on MovieLens-1M",
+     "opt=adam lr=0.001 beta1=0.9 beta2=0.999 eps=1e-8 batch=1 wd=0.005 clip=0 E=256 H=200 HID=150 K=64 maxlen=1000 rnn_place=encoder target=next_k k=4 "
+     "sigma=exp_s kl_exact=0 time_norm=sum beta_cap=0.2 beta_steps=200000 beta_restart=1 head=vae output=separate predict=sample"},
+    {"followup", "the same group's later code on MovieLens-1M: 32 users a batch",
+     "opt=adam lr=0.001 beta1=0.9 beta2=0.999 eps=1e-8 batch=32 wd=0.005 clip=0 E=64 H=512 HID=512 K=64 maxlen=1000 rnn_place=encoder target=next_k k=4 "
+     "sigma=exp_half time_norm=sum beta_cap=0.2 beta_steps=20000 beta_restart=1 head=vae output=separate predict=mean"},
+    {.name = NULL},
+};
+
+static const struct probe_def probes[] = {
+    {"emb",          "(R,E)",           "the vector an item is read as", NULL},
+    {"gru*.reset",   "(T,H) a session", "0: the candidate ignores that unit's past, 1: it sees it", "svae.r"},
+    {"gru*.update",  "(T,H) a session", "how much of each unit is kept: 1 keeps, 0 replaces", "svae.u"},
+    {"gru*.cand",    "(T,H) a session", "what it would write", "svae.c"},
+    {"gru*.state",   "(R,H)",           "the running summary after each item", "svae.h"},
+    {"enc",          "(R,HID)",         "what mean and spread are read from", "svae.enc"},
+    {"latent.mu",    "(R,K)",           "middle of the cloud after each item", "svae.mu"},
+    {"latent.sigma", "(R,K)",           "its spread: how unsure it is", "svae.sigma"},
+    {"latent.kl",    "(R,K)",           "distance from what is expected, a dimension each; near 0 in all rows: a dead dimension", "svae.kl, svae.kldim"},
+    {"latent.z",     "(R,K)",           "the point that is decoded", "svae.z"},
+    {"dec",          "(R,HID)",         "the point decoded, for every row", "svae.dec"},
+    {"final",        "(queries,HID)",   "the state that is scored against all items", NULL},
+    {.name = NULL},
+};
+// clang-format on
+
+const struct model_def model_svae = {
+    .name = "svae",
+    .title = "SVAE",
+    .paper = "Sachdeva et al. 2019, Sequential Variational Autoencoders for Collaborative Filtering, arXiv 1811.09975",
+    .doc = "Says how sure it is: after every item the taste behind a session is a cloud in a latent space, and a point of it is "
+           "decoded into the next items. Defaults are the preset small: one ramp of the KL weight to 1, and a spread that is what "
+           "its KL takes it for. preset=official is the authors' code.",
+    .flags = MODEL_LATENT | MODEL_SOFTMAX,
+    .hparams = hparams,
+    .presets = presets,
+    .probes = probes,
+    .self_size = sizeof(struct svae),
+    .init = init,
+    .tune = tune,
+    .spec = spec,
+    .head = head,
+    .encode = encode,
+    .loss = loss,
+};

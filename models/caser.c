@@ -61,20 +61,21 @@ static struct tensor *features(const struct caser *m, struct tape *t, struct ten
     return tape_probe(t, "feat", n == 1 ? part[0] : op_concat(t, part, n));
 }
 
-/* The mean of all users' vectors, a row for each of n windows. */
-static struct tensor *usual_taste(const struct caser *m, struct tape *t, int32_t n)
+/* The mean of all users' vectors in the rows of windows whose user is not known, zero in the others. */
+static struct tensor *usual_taste(const struct caser *m, struct tape *t, const struct block *b)
 {
-    struct tensor *y = tape_input(t, NULL, 2, (int32_t[]){n, m->d});
+    struct tensor *y = tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
     const struct param *p = m->user;
     const real *x = tape_env(t)->x + p->at;
-    if (tape_failed(t) || !n)
+    if (tape_failed(t))
         return y;
     for (int32_t j = 0; j < m->d; j++) {
         double sum = 0;
         for (int32_t u = 0; u < p->d[0]; u++)
             sum += (double)x[(size_t)u * (size_t)p->ld + (size_t)j];
-        for (int32_t s = 0; s < n; s++)
-            y->x[(size_t)s * (size_t)y->ld + (size_t)j] = (real)(sum / p->d[0]);
+        for (int32_t s = 0; s < b->n; s++)
+            if (!b->user || !b->user[s])
+                y->x[(size_t)s * (size_t)y->ld + (size_t)j] = (real)(sum / p->d[0]);
     }
     return y;
 }
@@ -82,13 +83,11 @@ static struct tensor *usual_taste(const struct caser *m, struct tape *t, int32_t
 /* 3.2.4, eq. 10: what is scored is [z; P_u], the user's vector beside z and never below it. */
 static struct tensor *with_user(const struct caser *m, struct tape *t, const struct block *b, struct tensor *z)
 {
-    struct tensor *u;
-    if (b->user)
-        u = op_rows(t, m->user, b->user, b->n, 1);
-    else if (m->anon == ANON_MEAN)
-        u = usual_taste(m, t, b->n);
-    else
-        u = tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
+    bool unknown = !b->user;
+    for (int32_t s = 0; b->user && s < b->n; s++)
+        unknown |= b->user[s] == 0;
+    struct tensor *known = b->user ? op_rows(t, m->user, b->user, b->n, 1) : tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
+    struct tensor *u = unknown && m->anon == ANON_MEAN ? op_add(t, known, usual_taste(m, t, b)) : known;
     tape_probe(t, "user", u);
     return op_concat(t, (struct tensor *[]){z, u}, 2);
 }

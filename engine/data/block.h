@@ -25,7 +25,8 @@ struct block {               /* arrays live in the shard's arena; R = off[n] row
     int32_t n_col;           /*   click and lane, then the n_neg draws */
     const int32_t *query_col;/* (n_query) which column is the query's own target */
     int32_t n_batch;         /* sessions in the whole batch */
-    const int32_t *user;     /* (n) 1-based; every session its own where the data have no users; NULL when predicting */
+    const int32_t *user;     /* (n) 1-based; every session its own where the data have no users; 0: not */
+                             /*   known; NULL: nobody is, a typed session */
     const int32_t *lane;     /* (n) BATCH_PARALLEL: row of the carried state, or NULL.  With bptt > 1 a lane may stand twice, an */
                              /*   old session and its successor in this order: the later one's state is carried */
     const uint8_t *fresh;    /* (n) BATCH_PARALLEL: this session begins here, from a state of zero */

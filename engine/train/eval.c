@@ -195,6 +195,20 @@ static void rank_case(const struct job *j, const real *score, int64_t number, ui
         j->logp[number] = j->softmax ? (double)score[c->target] - (double)kern()->logsumexp(score, v + 1) : (double)NAN;
 }
 
+/* Whose sessions they are, where the session has a part that trains; else nobody known. */
+static bool fill_users(const struct job *j, const struct chunk *ch, struct workspace *ws, struct block *b)
+{
+    const struct dataset *ds = j->w->ds;
+    const struct split *sp = j->w->split;
+    int32_t *user = arena_raw(ws->mem, ((size_t)b->n + 1) * sizeof *user);
+    for (int32_t i = 0; user && i < b->n; i++) {
+        int32_t s = j->c[ch->from + i].session;
+        user[i] = !sp || sp->train_len[s] < 2 ? 0 : ds->user ? ds->user[s] : s + 1;
+    }
+    b->user = user;
+    return user != NULL;
+}
+
 /* The prefixes of a chunk as one block, answered at their ends. */
 static bool fill_prefixes(const struct job *j, const struct chunk *ch, struct workspace *ws, struct block *b)
 {
@@ -210,7 +224,7 @@ static bool fill_prefixes(const struct job *j, const struct chunk *ch, struct wo
         len[i] = c->n_prefix;
     }
     block_many(b, n, item, len, &j->w->spec, ws->mem);
-    return b->n == n;
+    return b->n == n && fill_users(j, ch, ws, b);
 }
 
 /* The sessions of a chunk, answered in place: one row a case, -1 where it lies before the window. */

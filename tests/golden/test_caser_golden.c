@@ -215,6 +215,15 @@ static void test_user(void **state)
     kit_copy(kit_probe(&k, "z"), z, 6);
     assert_memory_equal(z, z + 3, 3 * sizeof *z);
     assert_memory_not_equal(s + 1, s + 8, 6 * sizeof *s);
+    static const int32_t one_known[] = {0, 2}; /* beside a known user the unknown one gets the mean of all, here of two */
+    real mean[12];
+    b.user = one_known;
+    kit_copy(kit_encode(&k, &b), mean, 12);
+    for (size_t j = 0; j < D; j++) {
+        double p1 = (double)*kit_value(&k, "user.P", j), p2 = (double)*kit_value(&k, "user.P", D + j);
+        assert_close1("mean of users", (double)mean[D + j], (p1 + p2) / 2, 1e-6, 1e-7);
+        assert_close1("known user", (double)mean[3 * D + j], p2, 0, 0);
+    }
     kit_free(&k);
     make(&k, "dropout=0.9");
     kit_block(&k, &b, 2, twice, len, NULL, 0, NULL);

@@ -243,7 +243,12 @@ static void test_stop(void **state)
         assert_true(wait_state(t, true));
         bool alt, paste;
         int mouse;
-        vt_modes(t, &alt, &mouse, &paste);
+        for (int k = 0; k < 100; k++) { /* what it wrote before it stopped may still be on its way */
+            vt_modes(t, &alt, &mouse, &paste);
+            if (!alt && !paste && !mouse)
+                break;
+            vt_pump(t, 10);
+        }
         assert_false(alt || paste || mouse);
         kill(vt_pid(t), SIGCONT);
         assert_true(wait_state(t, false));
@@ -302,9 +307,9 @@ static void test_types(void **state)
         char term[64], locale[64];
         snprintf(term, sizeof term, "TERM=%s", cases[i].term);
         snprintf(locale, sizeof locale, "LC_ALL=%s", cases[i].locale);
-        /* The library's own converter for the C locale leaves ten bytes behind. */
-        bool c = strcmp(cases[i].locale, "C") == 0;
-        const char *const env[] = {term, locale, "INPUTRC=/dev/null", c ? "LSAN_OPTIONS=detect_leaks=0" : NULL, NULL};
+        /* On TERM=linux curses loads the mouse library of the console (gpm), which leaves ten bytes behind when unloaded. */
+        bool c = strcmp(cases[i].locale, "C") == 0, gpm = strcmp(cases[i].term, "linux") == 0;
+        const char *const env[] = {term, locale, "INPUTRC=/dev/null", gpm ? "LSAN_OPTIONS=detect_leaks=0" : NULL, NULL};
         struct vt *t = small_screen_start("screen", env, COLS, ROWS);
         wait_text(t, cases[i].shows);
         vt_send(t, ":ab\r");
@@ -321,7 +326,8 @@ static void test_types(void **state)
     quit(t);
     static const char *const refused[] = {"TERM=dumb", "TERM=", "TERM=no-such-terminal"};
     for (int i = 0; i < 3; i++) {
-        const char *const env[] = {refused[i], "LC_ALL=C.UTF-8", NULL};
+        /* curses keeps what it had set up when it finds no entry for the terminal */
+        const char *const env[] = {refused[i], "LC_ALL=C.UTF-8", "LSAN_OPTIONS=detect_leaks=0", NULL};
         int status;
         t = small_screen_start("screen", env, COLS, ROWS);
         assert_true(vt_wait_exit(t, WAIT, &status));

@@ -4,6 +4,7 @@
 #include "app/cmd/settings.h"
 #include "app/ui/text.h"
 #include "app/ui_state.h"
+#include "engine/base/cancel.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -87,7 +88,7 @@ static void background_take(struct app *a)
 {
     struct background *b = a->background;
     pthread_join(b->thread, NULL);
-    if (!b->cancel) {
+    if (!cancel_asked(&b->cancel)) {
         a->has_ceiling = b->has_ceiling;
         a->valid_ceiling = b->valid;
         a->test_ceiling = b->test;
@@ -109,7 +110,7 @@ static void background_cancel(struct app *a)
 {
     if (!a->background)
         return;
-    a->background->cancel = true;
+    cancel_set(&a->background->cancel, true);
     background_take(a);
 }
 

@@ -1,5 +1,6 @@
 /* The best a ranking can do on a generated world, from the exact odds: expected ceilings, floors of losses,
  * and the oracle's own score on the targets that really came. */
+#include "engine/base/cancel.h"
 #include "engine/data/world.h"
 
 #include "engine/data/split.h"
@@ -94,7 +95,7 @@ enum status world_ceiling(const struct dataset *ds, const struct eval_case *c, i
         return err_nomem(err, (size_t)ds->n_items * sizeof *p, "odds");
     }
     for (int64_t i = 0; i < n && st == ST_OK; i++) {
-        if (cancel && *cancel) {
+        if (cancel_asked(cancel)) {
             st = err_set(err, ST_CANCELLED, "cancelled");
             break;
         }

@@ -8,6 +8,7 @@
 #include <term.h>
 #undef term
 
+#include "app/ui/osc.h"
 #include "app/ui/signals.h"
 #include "app/ui/term.h"
 #include "app/ui/text.h"
@@ -63,20 +64,6 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void put_raw(const char *s)
-{
-    size_t n = strlen(s);
-    while (n) {
-        ssize_t k = write(STDOUT_FILENO, s, n);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            return;
-        s += k;
-        n -= (size_t)k;
-    }
-}
-
 /* ---- Start and end ---- */
 
 static void append_cap(char *buf, size_t size, const char *cap)
@@ -103,7 +90,7 @@ static void append_cap(char *buf, size_t size, const char *cap)
 static void paste_mode(const struct term *t, bool on)
 {
     if (strncmp(t->name, "linux", 5) != 0 && strncmp(t->name, "vt", 2) != 0)
-        put_raw(on ? "\033[?2004h" : "\033[?2004l");
+        osc_write(on ? "\033[?2004h" : "\033[?2004l");
 }
 
 enum status term_start(struct term **out, const struct term_options *opt, struct err *err)
@@ -219,6 +206,17 @@ void term_theme(struct term *t, const struct theme *theme)
     t->depth = theme->depth;
     t->utf8 = theme->utf8;
     t->repaint = true;
+}
+
+void term_title(struct term *t, const char *title)
+{
+    osc_title(t->name, title);
+}
+
+void term_clipboard(struct term *t, const char *text)
+{
+    (void)t;
+    osc_clipboard(text);
 }
 
 const char *term_name(const struct term *t)
@@ -420,45 +418,6 @@ void term_mouse(struct term *t, bool on)
                            BUTTON4_PRESSED | BUTTON5_PRESSED | BUTTON_SHIFT;
     mouseinterval(0);
     t->mouse = mousemask(on ? wanted : 0, NULL) != 0; /* has_mouse() knows nothing before this */
-}
-
-void term_title(struct term *t, const char *title)
-{
-    if (strncmp(t->name, "xterm", 5) != 0 && strncmp(t->name, "tmux", 4) != 0 && strncmp(t->name, "screen", 6) != 0)
-        return;
-    char buf[200] = "\033]2;";
-    size_t n = strlen(buf);
-    for (; *title && n < 180; title++)
-        if ((unsigned char)*title >= 32 && (unsigned char)*title != 127)
-            buf[n++] = *title;
-    buf[n++] = '\a';
-    buf[n] = '\0';
-    put_raw(buf);
-}
-
-void term_clipboard(struct term *t, const char *text)
-{
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    (void)t;
-    size_t n = strlen(text);
-    char *buf = malloc(n * 4 / 3 + 32), *p = buf;
-    if (!buf)
-        return;
-    memcpy(p, "\033]52;c;", 7);
-    p += 7;
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)(unsigned char)text[i] << 16;
-        v |= i + 1 < n ? (uint32_t)(unsigned char)text[i + 1] << 8 : 0;
-        v |= i + 2 < n ? (uint32_t)(unsigned char)text[i + 2] : 0;
-        *p++ = digit[v >> 18];
-        *p++ = digit[v >> 12 & 63];
-        *p++ = i + 1 < n ? digit[v >> 6 & 63] : '=';
-        *p++ = i + 2 < n ? digit[v & 63] : '=';
-    }
-    *p++ = '\a';
-    *p = '\0';
-    put_raw(buf);
-    free(buf);
 }
 
 /* ---- Reading ---- */

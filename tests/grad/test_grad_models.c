@@ -1,0 +1,113 @@
+/* Gradients of BERT4Rec and GRU4Rec as wholes against central differences along random directions of each parameter, in their main
+ * switches, with dropout on (its masks are a function of seed and step).  The double build is the exact check; in single precision
+ * the tolerance is that of the differences. */
+#include "tests/support/cloze.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#ifdef SEQLAB_DOUBLE
+static const double step = 1e-5, rtol = 1e-6, atol = 1e-9;
+#else
+static const double step = 1e-2, rtol = 5e-2, atol = 2e-3;
+#endif
+enum { V = 12, MASK = V + 1, MOST = 4096 };
+
+/* Along a direction of unit length in one parameter, then in all at once. */
+static void check(struct kit *k, const struct block *b, const char *settings)
+{
+    static real keep[MOST], way[MOST];
+    size_t n = params_size(k->ps);
+    assert_true(n <= MOST);
+    kit_loss(k, b);
+    memcpy(keep, k->x, n * sizeof *keep);
+    for (int i = 0; i <= params_n(k->ps); i++) {
+        double slope = 0, norm = 0, loss[2];
+        memset(way, 0, n * sizeof *way);
+        for (int j = 0; j < params_n(k->ps); j++) {
+            const struct param *p = params_at(k->ps, j);
+            if (p->flags & PARAM_STATE || (i < params_n(k->ps) && i != j))
+                continue;
+            struct rng_key key = rng_key(5, 0, rng_site(p->name));
+            for (size_t r = p->flags & PARAM_ZERO_ROW0 ? 1 : 0; r < param_rows(p); r++)
+                for (size_t c = 0; c < (size_t)param_cols(p); c++) {
+                    size_t at = p->at + r * (size_t)p->ld + c;
+                    way[at] = (real)rng_normal(key, (uint32_t)(r * (size_t)param_cols(p) + c));
+                    norm += (double)way[at] * (double)way[at];
+                    slope += (double)way[at] * (double)k->g[at];
+                }
+        }
+        if (norm == 0)
+            continue;
+        for (int side = 0; side < 2; side++) {
+            for (size_t e = 0; e < n; e++)
+                k->x[e] = keep[e] + (real)((side ? -step : step) / sqrt(norm)) * way[e];
+            loss[side] = kit_loss_only(k, b);
+        }
+        memcpy(k->x, keep, n * sizeof *keep);
+        double d = (loss[0] - loss[1]) / (2 * step), g = slope / sqrt(norm);
+        if (fabs(d - g) > atol + rtol * fmax(fabs(d), fabs(g)))
+            fail_msg("%s: %s: backward %.8g, differences %.8g", settings, i < params_n(k->ps) ? params_at(k->ps, i)->name : "all", g, d);
+    }
+}
+
+static void test_bert4rec(void **state)
+{
+    (void)state;
+    static const char *const of[] = {"", "norm=pre", "head=plain out_bias=0", "head_ln=0 act=gelu_tanh", "type_emb=1 softmax_rows=all", "direction=left pad=left",
+                                     "dropout=0.2 dropout.attn=0.2"};
+    static const int32_t seq[] = {3, MASK, 5, 1, MASK, 9}, label[] = {7, 2};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char settings[160];
+        struct kit k;
+        struct block b;
+        snprintf(settings, sizeof settings, "d=4 heads=2 layers=2 inner=6 maxlen=8 init=glorot %s", of[i]);
+        kit_new(&k, "bert4rec", settings, V, 1);
+        cloze_block(&k, &b, seq, 6, label);
+        check(&k, &b, settings);
+        kit_free(&k);
+    }
+}
+
+/* Two lanes that go on and one that begins, in one block; the carried states are constants. */
+static void test_gru4rec(void **state)
+{
+    (void)state;
+    static const char *const of[] = {"negatives=all", "negatives=extra neg=3", "loss=bpr-max final_act=elu neg=3", "loss=top1 final_act=tanh neg=3", "loss=bpr neg=3 gru_cell=after",
+                                     "loss=top1-max neg=3 embed=separate d=3", "embed=onehot hidden=4,5 negatives=all", "negatives=all dropout=0.3 dropout.embed=0.2",
+                                     "negatives=extra neg=3 smoothing=0.1"};
+    static const int32_t off[] = {0, 3, 4, 6}, session[] = {0, 1, 2}, item[] = {3, 7, 1, 9, 2, 2}, target[] = {7, 1, 4, 12, 2, 8}, row[] = {0, 1, 2, 3, 4, 5},
+                         of_session[] = {0, 0, 0, 1, 2, 2}, col[] = {7, 1, 4, 12, 2, 8, 5, 7, 11}, lane[] = {0, 1, 2};
+    static const uint8_t fresh[] = {0, 1, 0};
+    static const float weight[] = {0.25f, 0.25f, 0.25f, 0.25f, 0.25f, 0.25f};
+    const struct block plain = {.n = 3, .n_query = 6, .n_target = 1, .off = off, .session = session, .item = item, .query = row, .query_session = of_session,
+                                .target = target, .weight = weight, .lane = lane, .fresh = fresh, .n_batch = 3};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char settings[160];
+        struct kit k;
+        struct block b = plain;
+        snprintf(settings, sizeof settings, "hidden=5 batch=4 %s", of[i]);
+        kit_new(&k, "gru4rec", settings, V, 1);
+        for (size_t e = 0; e < kit_size(&k, "gru1.lanes"); e++)
+            *kit_value(&k, "gru1.lanes", e) = (real)(0.5 * sin((double)e));
+        if (k.spec.neg_cols == NEG_BATCH) {
+            b.col = col;
+            b.n_col = 9;
+            b.neg = col + 6;
+            b.n_neg = 3;
+            b.query_col = row;
+        }
+        check(&k, &b, settings);
+        kit_free(&k);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert4rec), cmocka_unit_test(test_gru4rec)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

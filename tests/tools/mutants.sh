@@ -71,6 +71,39 @@ mutant "gbce: beta not applied"               models/sasrec.c 's/m->head.gbce_t 
 mutant "markov: counts without a prior"       models/markov.c 's/double c = m->prior \* m->pop\[v\];/double c = 0;/' contract/test_models
 mutant "lens is not declared"                 models/sasrec.c 's/^    \{"lens\*",/    {"lenz*",/' contract/test_models
 
+# BERT4Rec
+mistakes=contract/test_bert4rec_mistakes
+golden=golden/test_bert4rec_golden
+mutant "bert 1 no last-only samples"          models/bert4rec.c 's/m->batch.p_last = hp_float\(hp, "mask.last"\);/m->batch.p_last = 0;/' $mistakes
+mutant "bert 2 softmax over [mask] too"       models/bert4rec.c 's/if \(!m->all_rows\)/if (false)/' $mistakes
+mutant "bert 4 the true item is read"         engine/data/batch_cloze.c 's/a->item\[r\] = hide\(b, \&p\[i\], key, t, item\[t\]\);//' $mistakes
+mutant "bert 5 place 0 is never hidden"       engine/data/batch_cloze.c 's/if \(!chosen\(\&p\[i\], key, t, still\)\)/if (t == 0 || !chosen(\&p[i], key, t, still))/' $mistakes
+mutant "bert 6 the oldest item is lost"       engine/data/block.c 's/return len < most \? len : most;/return len < most ? len - 1 : most;/' $mistakes
+mutant "bert 8 accidental causal mask"        models/bert4rec.c 's/m->causal = hp_enum\(hp, "direction"\) == 1;/m->causal = true;/' $mistakes
+mutant "bert 9 tanh form of GELU"             models/bert4rec.c 's/act_of\[\] = \{ACT_GELU,/act_of[] = {ACT_GELU_TANH,/' $golden
+mutant "bert 9 no LayerNorm in the head"      models/bert4rec.c 's/m->project \&\& m->head_ln \?/false ?/' $golden
+mutant "bert 9 pre-LN"                        models/bert4rec.c 's/m->pre_ln = hp_enum\(hp, "norm"\) == 1;/m->pre_ln = true;/' $golden
+mutant "bert 12 LayerNorm decays"             models/bert4rec.c 's/INIT_ONE, 0, PARAM_NO_DECAY/INIT_ONE, 0, 0/' $mistakes
+mutant "bert 14 no cap"                       engine/data/batch_cloze.c 's/return s->cap > 0 \&\& k > s->cap \? s->cap : k;/return k;/' $golden
+mutant "bert 15 no window at 0"               engine/data/batch_cloze.c 's/return at > 0 \? at : 0;/return at > 0 ? at : extra;/' $golden
+
+# GRU4Rec
+mistakes=contract/test_gru4rec_mistakes
+golden=golden/test_gru4rec_golden
+mutant "gru 1 no reset"                       engine/data/batch_parallel.c 's/fresh\[i\] = p\[i\].from == 0;/fresh[i] = 0;/' $mistakes
+mutant "gru 2 reset at every step"            engine/data/batch_parallel.c 's/fresh\[i\] = p\[i\].from == 0;/fresh[i] = 1;/' $mistakes
+mutant "gru 2 nothing is carried"             models/gru4rec.c 's/^    tape_carry\(t, w->lanes, b->lane, last\);/    (void)last;/' $mistakes
+mutant "gru 9 draws are uniform"              engine/data/negatives.c 's/pow\(pop, \(double\)alpha\)/1/' $golden
+mutant "gru 11 sessions in file order"        models/gru4rec.c 's/!hp_bool\(hp, "time_sort"\)/true/' $mistakes
+mutant "gru 12 range of the joined gates"     models/gru4rec.c 's/\(float\)in \+ \(float\)out;/(float)in + (float)(gates * out);/' $mistakes
+mutant "gru 13 the libraries' cell"           models/gru4rec.c 's/m->reset_after = hp_enum\(hp, "gru_cell"\) == 1;/m->reset_after = true;/' $golden
+mutant "gru 13 gates exchanged"               models/gru4rec.c 's/gru_thirds\(c.x, xg, w->h, 1, 2, 0\)/gru_thirds(c.x, xg, w->h, 2, 1, 0)/' $golden
+mutant "gru 14 no dropout of the state"       models/gru4rec.c 's/b->off, b->n\)\), m->drop\);/b->off, b->n)), 0);/' $mistakes
+mutant "gru 14 the undropped state goes on"   models/gru4rec.c 's/prev = op_dropout\(t, h, m->drop\);/prev = h;/' $mistakes
+mutant "gru 19 no output bias"                models/gru4rec.c 's/m->head.bias = params_add/(void)params_add/' $mistakes
+mutant "gru 21 loss divided by who is alive"  engine/data/batch_parallel.c 's/\(float\)\(1.0 \/ b->s.size\)/(float)(1.0 \/ plan->n_session)/' $mistakes
+mutant "gru 23 targets corrected as draws"     engine/train/heads_cols.c 's/const float \*odds = drawn \|\| !b->logpop \? b->logq : b->logpop;/const float *odds = b->logq; (void)drawn;/' $golden
+
 echo
 echo "$caught caught, $survived survived"
 [ "$survived" -eq 0 ]

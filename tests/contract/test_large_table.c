@@ -48,7 +48,7 @@ static void test_update(void **state)
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         struct kit k;
         struct learner *l;
-        struct batcher *bt;
+        struct batcher *bt = NULL;
         struct batch plan;
         struct step_info info;
         struct err err;

@@ -56,7 +56,7 @@ TEST_BIN     := $(TEST_SRC:%.c=$(B)/%)
 SUPPORT_OBJ  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 BENCH_BIN    := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 
-.PHONY: all run test test-long test-one test-grad-double test-bins bench bench-bins results fuzz mutants dev check lint \
+.PHONY: all run test test-long test-one test-grad-double test-bins bench bench-bins results fuzz mutants valgrind dev check lint \
         format tidy cppcheck cov compdb deps install clean help FORCE
 .SUFFIXES:
 .SECONDARY:
@@ -117,6 +117,8 @@ fuzz: ## libFuzzer on every parser, a minute each (clang)
 	@sh tests/fuzz/run.sh
 mutants: ## plant known mistakes one at a time: a test must fail for each
 	@sh tests/tools/mutants.sh
+valgrind: test-bins ## the suite under valgrind: a quarter of an hour
+	@sh tests/tools/valgrind.sh $(TEST_BIN)
 dev: ; @+$(MAKE) --no-print-directory MODE=dev all ## debug build: asserts, -Werror
 check: lint test ; @+$(MAKE) --no-print-directory MODE=asan test ## lint, tests, tests under sanitizers
 lint: all ## layers, banned calls, tables

@@ -132,7 +132,7 @@ cov: ## line and branch coverage (gcovr)
 compdb: ; @bear -- $(MAKE) -B all ## compile_commands.json
 
 # One quiet apt call, and none when everything is there: the check looks for one file a package.
-PKG_FILES := cblas.h:libopenblas-dev curses.h:libncurses-dev readline/readline.h:libreadline-dev jansson.h:libjansson-dev \
+PKG_FILES := openblas_config.h:libopenblas-dev curses.h:libncurses-dev readline/readline.h:libreadline-dev jansson.h:libjansson-dev \
   csv.h:libcsv-dev zlib.h:zlib1g-dev xxhash.h:libxxhash-dev utf8proc.h:libutf8proc-dev cmocka.h:libcmocka-dev vterm.h:libvterm-dev
 MISSING   := $(strip $(foreach p,$(PKG_FILES),$(if $(wildcard $(foreach d,/usr/include /usr/include/*-linux-gnu /usr/local/include,\
   $(d)/$(firstword $(subst :, ,$(p))))),,$(lastword $(subst :, ,$(p))))))

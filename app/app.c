@@ -23,20 +23,19 @@ struct background {
     atomic_bool done; /* set last, release; the app's thread reads the rest after acquire */
     bool has_ceiling;
     struct ceiling valid, test;
-    bool has_base;
-    struct eval_result pop, markov;
+    struct baseline_scores base;
 };
 
-static bool baseline(const struct background *b, const char *name, struct eval_result *out)
+static bool baseline(const struct background *b, const struct model_def *def,
+                     struct eval_result *out)
 {
-    const struct model_def *def = model_find(name);
     struct hparams *hp = NULL;
     struct learner *l = NULL;
     struct weights *w = NULL;
     struct eval_spec spec;
     struct err err;
     bool ok = false;
-    if (!def || hparams_new(&hp, def->hparams, def->name, &err) != ST_OK)
+    if (hparams_new(&hp, def->hparams, def->name, &err) != ST_OK)
         return false;
     if (learner_new(&l, def, hp, b->split, 1, &err) == ST_OK &&
         weights_of(&w, l, &err) == ST_OK) {
@@ -49,6 +48,18 @@ static bool baseline(const struct background *b, const char *name, struct eval_r
     return ok;
 }
 
+static void baselines(struct background *b)
+{
+    struct baseline_scores *base = &b->base;
+    base->ready = true;
+    for (int i = 0; model_defs[i] && base->ready; i++)
+        if (model_defs[i]->flags & MODEL_BASELINE && base->n < BASELINES) {
+            struct baseline_row *row = &base->row[base->n++];
+            row->model = model_defs[i];
+            base->ready = baseline(b, row->model, &row->r);
+        }
+}
+
 static void *background_main(void *arg)
 {
     struct background *b = arg;
@@ -57,7 +68,7 @@ static void *background_main(void *arg)
     pool_compute_mode();
     pool_be_nice();
     eval_defaults(&spec, b->split);
-    b->has_base = baseline(b, "pop", &b->pop) && baseline(b, "markov", &b->markov);
+    baselines(b);
     spec.on = PART_VALID;
     b->has_ceiling = eval_ceiling(b->split, &spec, &b->valid, &b->cancel, &err) == ST_OK;
     spec.on = PART_TEST;
@@ -92,9 +103,7 @@ static void background_take(struct app *a)
         a->has_ceiling = b->has_ceiling;
         a->valid_ceiling = b->valid;
         a->test_ceiling = b->test;
-        a->base.ready = b->has_base;
-        a->base.pop = b->pop;
-        a->base.markov = b->markov;
+        a->base = b->base;
     }
     free(b);
     a->background = NULL;

@@ -54,9 +54,14 @@ struct log_line {
     bool by_event; /* its effect is reported by the run, with the step it really acted at */
     char text[240];
 };
-struct baseline_scores { /* pop and markov on the validation questions: dashed lines */
+enum { BASELINES = 8 };
+struct baseline_scores { /* all baselines on the validation questions: dashed lines */
     bool ready;
-    struct eval_result pop, markov;
+    int n;
+    struct baseline_row {
+        const struct model_def *model;
+        struct eval_result r;
+    } row[BASELINES];
 };
 struct settings; /* app/cmd/settings.h */
 struct app {

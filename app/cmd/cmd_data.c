@@ -213,8 +213,9 @@ static void info_scores(struct cmd_out *out, const char *name, double hr, double
                         double mrr, double logloss)
 {
     char h[FMT_NUM], n[FMT_NUM], m[FMT_NUM], l[FMT_NUM];
-    out_line(out, "%-9s HR@10 %s  NDCG@10 %s  MRR %s  log loss %s", name, fmt_num(h, hr),
-             fmt_num(n, ndcg), fmt_num(m, mrr), fmt_num(l, logloss));
+    out_line(out, "%-9s HR@10 %s  NDCG@10 %s  MRR %s%s%s", name, fmt_num(h, hr),
+             fmt_num(n, ndcg), fmt_num(m, mrr), isnan(logloss) ? "" : "  log loss ",
+             isnan(logloss) ? "" : fmt_num(l, logloss));
     json_t *j = json_object();
     json_object_set_new(j, "hr@10", json_num(hr));
     json_object_set_new(j, "ndcg@10", json_num(ndcg));
@@ -288,11 +289,9 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     if (a->has_ceiling)
         info_scores(out, "ceiling", a->valid_ceiling.hr10, a->valid_ceiling.ndcg10,
                     a->valid_ceiling.mrr, a->valid_ceiling.logloss);
-    if (a->base.ready) {
-        info_scores(out, "pop", a->base.pop.hr, a->base.pop.ndcg, a->base.pop.mrr,
-                    a->base.pop.logloss);
-        info_scores(out, "markov", a->base.markov.hr, a->base.markov.ndcg, a->base.markov.mrr,
-                    a->base.markov.logloss);
+    for (int i = 0; a->base.ready && i < a->base.n; i++) {
+        const struct eval_result *r = &a->base.row[i].r;
+        info_scores(out, a->base.row[i].model->name, r->hr, r->ndcg, r->mrr, r->logloss);
     }
     return ST_OK;
 }
@@ -356,9 +355,8 @@ enum status run_data_random(struct app *a, const struct cmd_call *call, struct c
 }
 
 // clang-format off
-static const char *const split_choices[] = {"leave-one-out", "sessions", "ratio", "users", NULL}; /* order of enum split_kind */
 const struct cmd_arg args_data_split[] = {
-    {.name = "KIND", .type = ARG_CHOICE, .choices = split_choices, .doc = "how questions are held out"},
+    {.name = "KIND", .type = ARG_CHOICE, .choices = split_words, .doc = "how questions are held out"},
     {0},
 };
 // clang-format on

@@ -17,14 +17,13 @@
 // clang-format off
 static const char *const part_choices[] = {"valid", "test", NULL};
 static const char *const sampled_choices[] = {"100", "uni100", "pop100", NULL};
-static const char *const protocol_choices[] = {"full", "uni100", "pop100", NULL};
 static const char *const exclude_choices[] = {"none", "seen", NULL};
 const struct cmd_arg args_eval[] = {
     {.name = "on", .type = ARG_CHOICE, .option = true, .optional = true, .choices = part_choices, .doc = "default valid"},
     {.name = "k", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1000, .doc = "cut-off, default 10"},
     {.name = "where", .type = ARG_WORD, .option = true, .optional = true, .doc = "only this kind of planted event"},
     {.name = "sampled", .type = ARG_CHOICE, .option = true, .optional = true, .choices = sampled_choices, .doc = "rank among 100 drawn items"},
-    {.name = "protocol", .type = ARG_CHOICE, .option = true, .optional = true, .choices = protocol_choices, .doc = "default full"},
+    {.name = "protocol", .type = ARG_CHOICE, .option = true, .optional = true, .choices = protocol_names, .doc = "default full"},
     {.name = "model", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the current slot"},
     {.name = "exclude", .type = ARG_CHOICE, .option = true, .optional = true, .choices = exclude_choices, .doc = "seen items"},
     {.name = "cases", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1e12, .doc = "only so many, evenly spread"},
@@ -42,15 +41,15 @@ static enum status eval_options(struct app *a, const struct cmd_call *call,
     spec->k = (int32_t)call_int(call, "k", (int64_t)setting(a, SETTING_K));
     spec->max_cases = call_int(call, "cases", 0);
     spec->seed = a->seed;
+    enum protocol p = (enum protocol)call_int(call, "protocol", PROTO_FULL);
+    if (call_has(call, "sampled"))
+        p = call_int(call, "sampled", 0) == 2 ? PROTO_POP100 : PROTO_UNI100;
+    if (protocol_use(spec, p, a->split, err) != ST_OK) {
+        call_blame(call, "protocol", out);
+        return ST_STATE;
+    }
     if (call_has(call, "exclude"))
         spec->exclude_seen = call_int(call, "exclude", 0) == 1;
-    if (call_has(call, "protocol"))
-        spec->protocol = call_int(call, "protocol", 0) == 1 ? PROTO_UNI100
-                         : call_int(call, "protocol", 0) == 2
-                             ? PROTO_POP100
-                             : spec->protocol; /* the data's own: all items are ranked */
-    if (call_has(call, "sampled"))
-        spec->protocol = call_int(call, "sampled", 0) == 2 ? PROTO_POP100 : PROTO_UNI100;
     const char *where = call_text(call, "where", NULL);
     if (!where)
         return ST_OK;
@@ -74,44 +73,82 @@ static enum status eval_options(struct app *a, const struct cmd_call *call,
            ST_ARG;
 }
 
-static bool full_ranking(const struct eval_spec *s)
+/* A table of figures: columns are the model, what it could reach and what it should beat; rows are the protocol's metrics. */
+enum { EVAL_COLUMNS = 3 + BASELINES };
+struct eval_column {
+    const char *name;
+    double v[PROTOCOL_METRICS + 1]; /* the last row is the log loss */
+};
+struct eval_table {
+    const struct eval_result *r;
+    int n;
+    struct eval_column col[EVAL_COLUMNS];
+};
+
+static void add_column(struct eval_table *t, const char *name, const struct eval_result *r,
+                       bool interval)
 {
-    return s->protocol == PROTO_FULL || s->protocol == PROTO_EVENTS;
+    struct eval_column *c = &t->col[t->n++];
+    c->name = name;
+    for (int i = 0; i < r->n_metric; i++)
+        c->v[i] = interval ? 1.96 * r->metric[i].se : r->metric[i].mean;
+    c->v[r->n_metric] = !r->has_logloss ? (double)NAN
+                        : interval      ? 1.96 * r->se_logloss
+                                        : r->logloss;
 }
 
-static json_t *metrics_json(int32_t k, double hr, double ndcg, double mrr, double logloss)
+static void add_ceiling(struct eval_table *t, const struct ceiling *c)
 {
-    char key[24];
+    t->col[t->n++] = (struct eval_column){
+        "ceiling", {c->hr10, c->ndcg10, c->mrr, c->logloss}
+    };
+}
+
+/* Label of a row and its key in JSON. */
+static void row_label(const struct eval_result *r, int i, char label[METRIC_LABEL],
+                      char key[METRIC_LABEL])
+{
+    if (i < r->n_metric) {
+        protocol_label(&protocol_def(r->protocol)->metric[i], r->k, label, key);
+        return;
+    }
+    snprintf(label, METRIC_LABEL, "log loss");
+    snprintf(key, METRIC_LABEL, "logloss");
+}
+
+static void table_text(const struct eval_table *t, struct cmd_out *out)
+{
+    int rows = t->r->n_metric + t->r->has_logloss;
+    for (int i = t->n > 2 ? -1 : 0; i < rows; i++) {
+        char line[256], label[METRIC_LABEL] = "", key[METRIC_LABEL], num[FMT_NUM];
+        if (i >= 0)
+            row_label(t->r, i, label, key);
+        size_t n = (size_t)snprintf(line, sizeof line, "%-9s", label);
+        for (int c = 0; c < t->n && n < sizeof line; c++)
+            n += (size_t)snprintf(line + n, sizeof line - n,
+                                  c == 1 ? (i < 0 ? "   %-9s" : " +-%-9s") : " %-9s",
+                                  i < 0 ? t->col[c].name : fmt_num(num, t->col[c].v[i]));
+        out_line(out, "%s", line);
+    }
+}
+
+static json_t *column_json(const struct eval_table *t, int c)
+{
     json_t *j = json_object();
-    snprintf(key, sizeof key, "hr@%d", (int)k);
-    json_object_set_new(j, key, json_num(hr));
-    snprintf(key, sizeof key, "ndcg@%d", (int)k);
-    json_object_set_new(j, key, json_num(ndcg));
-    json_object_set_new(j, "mrr", json_num(mrr));
-    json_object_set_new(j, "logloss", json_num(logloss));
+    for (int i = 0; i <= t->r->n_metric; i++) {
+        char label[METRIC_LABEL], key[METRIC_LABEL];
+        row_label(t->r, i, label, key);
+        json_object_set_new(j, key, json_num(t->col[c].v[i]));
+    }
     return j;
 }
 
-struct eval_columns {
-    bool ceiling, base;
-    struct ceiling c;
-};
-
-static void metric_row(const struct app *a, const struct eval_columns *col, struct cmd_out *out,
-                       const char *name, double v, double se, double best, double pop,
-                       double markov)
+static json_t *column_named(const struct eval_table *t, const char *name)
 {
-    char num[5][FMT_NUM], line[200];
-    snprintf(line, sizeof line, "%-9s %-9s +-%-9s", name, fmt_num(num[0], v),
-             fmt_num(num[1], 1.96 * se));
-    size_t n = strlen(line);
-    if (col->ceiling)
-        n += (size_t)snprintf(line + n, sizeof line - n, " %-9s", fmt_num(num[2], best));
-    if (col->base)
-        snprintf(line + n, sizeof line - n, " %-9s %-9s", fmt_num(num[3], pop),
-                 fmt_num(num[4], markov));
-    (void)a;
-    out_line(out, "%s", line);
+    for (int c = 0; c < t->n; c++)
+        if (strcmp(t->col[c].name, name) == 0)
+            return column_json(t, c);
+    return NULL;
 }
 
 enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out *out,
@@ -129,7 +166,7 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
         call_blame(call, "model", out);
         return st;
     }
-    bool plain = spec.flag < 0 && full_ranking(&spec) && spec.max_cases == 0;
+    bool plain = spec.flag < 0 && spec.protocol == PROTO_FULL && spec.max_cases == 0;
     if (a->ui && out_form(out) == OUT_MESSAGE &&
         a->explorer) { /* the screen does not wait: app_poll takes the answer */
         explorer_eval(a->explorer, APP_EVAL_ID, w, &spec);
@@ -154,13 +191,19 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
     }
     a->asked = r;
     a->asked_slot = slot;
-    struct eval_columns col = {0};
-    if (full_ranking(&spec) && a->ds->world && spec.k == 10 && !spec.exclude_seen)
-        col.ceiling = eval_ceiling(a->split, &spec, &col.c, &a->cancel, NULL) == ST_OK;
+    struct eval_table table = {.r = &r};
+    struct ceiling top;
+    add_column(&table, "model", &r, false);
+    add_column(&table, "95 %", &r, true);
+    if (spec.protocol == PROTO_FULL && a->ds->world && spec.k == 10 && !spec.exclude_seen &&
+        eval_ceiling(a->split, &spec, &top, &a->cancel, NULL) == ST_OK)
+        add_ceiling(&table, &top);
     /* Baselines were scored on the validation questions. */
     if (plain && spec.on == PART_VALID && spec.k == 10) {
         app_wait_background(a);
-        col.base = a->base.ready && a->base.pop.exclude_seen == r.exclude_seen;
+        for (int i = 0; a->base.ready && i < a->base.n; i++)
+            if (a->base.row[i].r.exclude_seen == r.exclude_seen)
+                add_column(&table, a->base.row[i].model->name, &a->base.row[i].r, false);
     }
     char title[64], head[200], seen[80] = "", letter[2] = {(char)('A' + slot), '\0'};
     app_slot_title(a, slot, r.step, title, sizeof title);
@@ -174,51 +217,27 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
     char count[FMT_NUM];
     out_line(out, "%s  %s: %s cases%s, %s, seen %s%s", title,
              part_choices[spec.on == PART_TEST], fmt_count(count, (double)r.n), head,
-             full_ranking(&spec)             ? "full ranking, no sampling"
-             : spec.protocol == PROTO_UNI100 ? "SAMPLED ranking among 100 even draws"
-                                             : "SAMPLED ranking among 100 draws by popularity",
-             r.exclude_seen ? "left out" : "kept", seen);
-    if (col.ceiling || col.base)
-        out_line(out, "%-9s %-9s   %-9s%s%s", "", "model", "95 %",
-                 col.ceiling ? " ceiling  " : "", col.base ? " pop       markov" : "");
-    char name[24];
-    const struct baseline_scores *b = &a->base;
-    snprintf(name, sizeof name, "HR@%d", (int)r.k);
-    metric_row(a, &col, out, name, r.hr, r.se_hr, col.c.hr10, b->pop.hr, b->markov.hr);
-    snprintf(name, sizeof name, "NDCG@%d", (int)r.k);
-    metric_row(a, &col, out, name, r.ndcg, r.se_ndcg, col.c.ndcg10, b->pop.ndcg,
-               b->markov.ndcg);
-    metric_row(a, &col, out, "MRR", r.mrr, r.se_mrr, col.c.mrr, b->pop.mrr, b->markov.mrr);
-    if (r.has_logloss)
-        metric_row(a, &col, out, "log loss", r.logloss, r.se_logloss, col.c.logloss,
-                   b->pop.logloss, b->markov.logloss);
+             protocol_def(spec.protocol)->title, r.exclude_seen ? "left out" : "kept", seen);
+    table_text(&table, out);
     out_text(out, "slot", letter);
     out_text(out, "model", s->model->name);
     out_int(out, "step", r.step);
     out_text(out, "on", part_choices[spec.on == PART_TEST]);
-    out_text(out, "protocol", full_ranking(&spec) ? "full" : protocol_name(spec.protocol));
+    out_text(out, "protocol", protocol_def(spec.protocol)->name);
     out_text(out, "exclude", r.exclude_seen ? "seen" : "none");
     if (spec.flag >= 0)
         out_text(out, "where", world_flag_name((enum world_flag)spec.flag));
     out_int(out, "n", r.n);
-    json_object_set_new(
-        out_json(out), "metrics",
-        metrics_json(r.k, r.hr, r.ndcg, r.mrr, r.has_logloss ? r.logloss : (double)NAN));
-    json_object_set_new(out_json(out), "interval95",
-                        metrics_json(r.k, 1.96 * r.se_hr, 1.96 * r.se_ndcg, 1.96 * r.se_mrr,
-                                     r.has_logloss ? 1.96 * r.se_logloss : (double)NAN));
-    json_object_set_new(
-        out_json(out), "ceiling",
-        col.ceiling ? metrics_json(r.k, col.c.hr10, col.c.ndcg10, col.c.mrr, col.c.logloss)
-                    : json_null());
     json_t *base = json_object();
-    if (col.base) {
-        json_object_set_new(
-            base, "pop", metrics_json(r.k, b->pop.hr, b->pop.ndcg, b->pop.mrr, b->pop.logloss));
-        json_object_set_new(
-            base, "markov",
-            metrics_json(r.k, b->markov.hr, b->markov.ndcg, b->markov.mrr, b->markov.logloss));
+    for (int i = 0; i < a->base.n; i++) {
+        json_t *j = column_named(&table, a->base.row[i].model->name);
+        if (j)
+            json_object_set_new(base, a->base.row[i].model->name, j);
     }
+    json_t *ceiling = column_named(&table, "ceiling");
+    json_object_set_new(out_json(out), "metrics", column_json(&table, 0));
+    json_object_set_new(out_json(out), "interval95", column_json(&table, 1));
+    json_object_set_new(out_json(out), "ceiling", ceiling ? ceiling : json_null());
     json_object_set_new(out_json(out), "baselines", base);
     return ST_OK;
 }

@@ -124,7 +124,9 @@ static void facts_draw(const struct view *v, struct canvas *c)
         pair(c, &row, "ceiling", ds->world ? "being computed" : "unknown: only planted data have one");
     }
     if (a->base.ready) {
-        snprintf(t, sizeof t, "HR@%d: pop %s  markov %s", (int)a->base.pop.k, fmt_prob(b1, a->base.pop.hr), fmt_prob(b2, a->base.markov.hr));
+        int n = snprintf(t, sizeof t, "HR@%d:", (int)a->base.row[0].r.k);
+        for (int i = 0; i < a->base.n && n < (int)sizeof t; i++)
+            n += snprintf(t + n, sizeof t - (size_t)n, " %s %s ", a->base.row[i].model->name, fmt_prob(b1, a->base.row[i].r.hr));
         pair(c, &row, "to beat", t);
     }
 }

@@ -19,7 +19,7 @@ static const struct {
     [WHAT_LR] = {"lr", "learning rate", "lr", NULL, false},
     [WHAT_GNORM] = {"gnorm", "gradient norm", "grad.norm", NULL, true},
 };
-enum { RUNS = 8, LEVELS = 6, CARETS = 32 };
+enum { RUNS = 8, LEVELS = 2 + BASELINES, CARETS = 32 };
 
 struct curve_state {
     enum what what;
@@ -71,21 +71,15 @@ static void add_levels(struct chart *h, const struct app *a, enum what what)
             add_level(h, top->logloss, "floor");
         if (top && k == FLOOR_BCE)
             add_level(h, top->bce_floor, "floor");
-        if (a->base.ready && k == FLOOR_SOFTMAX) {
-            if (a->base.pop.has_logloss)
-                add_level(h, a->base.pop.logloss, "pop");
-            if (a->base.markov.has_logloss)
-                add_level(h, a->base.markov.logloss, "markov");
-        }
+        for (int i = 0; a->base.ready && k == FLOOR_SOFTMAX && i < a->base.n; i++)
+            if (a->base.row[i].r.has_logloss)
+                add_level(h, a->base.row[i].r.logloss, a->base.row[i].model->name);
     } else if (what == WHAT_HR || what == WHAT_NDCG) {
         bool hr = what == WHAT_HR;
         if (top)
             add_level(h, hr ? top->hr10 : top->ndcg10, "ceiling");
-        if (a->base.ready) {
-            double p = hr ? a->base.pop.hr : a->base.pop.ndcg, m = hr ? a->base.markov.hr : a->base.markov.ndcg;
-            add_level(h, m, "markov");
-            add_level(h, p, "pop");
-        }
+        for (int i = 0; a->base.ready && i < a->base.n; i++)
+            add_level(h, hr ? a->base.row[i].r.hr : a->base.row[i].r.ndcg, a->base.row[i].model->name);
     }
 }
 
@@ -407,7 +401,7 @@ static void draw_run(const struct view *v, struct canvas *c)
         canvas_wrap(&rest, 0, ROLE_BAD, p->err.msg);
     } else if (known && t.row + 1 < c->rows) {
         char n[FMT_NUM];
-        canvas_printf(c, t.row + (t.row + 2 < c->rows), 1, ROLE_DIM, "%s cases, %s", fmt_count(n, (double)e->n), protocol_name(e->protocol));
+        canvas_printf(c, t.row + (t.row + 2 < c->rows), 1, ROLE_DIM, "%s cases, %s", fmt_count(n, (double)e->n), protocol_def(e->protocol)->name);
     }
 }
 

@@ -12,6 +12,8 @@ static const char *const names[] = {
     [SPLIT_USERS] = "by user, 80 / 10 / 10 %",
 };
 
+const char *const split_words[] = {"leave-one-out", "sessions", "ratio", "users", NULL};
+
 const char *split_name(enum split_kind k)
 {
     return (unsigned)k < sizeof names / sizeof *names ? names[k] : "?";

@@ -35,5 +35,6 @@ struct split {
 MUST_CHECK enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind, struct err *err);
 void split_free(struct split *s);
 const char *split_name(enum split_kind k);
+extern const char *const split_words[]; /* as typed: "leave-one-out"; in the order of enum split_kind, NULL-terminated */
 
 #endif

@@ -12,16 +12,9 @@
 
 enum { CHUNK_ROWS = 768, CHUNK_CASES = 128, SAMPLED = 100, MRR_CUT = 20 };
 
-const char *protocol_name(enum protocol p)
-{
-    static const char *const names[] = {"full", "uni100", "pop100", "events"};
-    return (unsigned)p < sizeof names / sizeof *names ? names[p] : "full";
-}
-
 void eval_defaults(struct eval_spec *s, const struct split *sp)
 {
-    *s = (struct eval_spec){.on = PART_VALID, .ties = TIES_HALF, .k = 10, .flag = -1};
-    s->protocol = sp->kind == SPLIT_SESSIONS ? PROTO_EVENTS : PROTO_FULL;
+    *s = (struct eval_spec){.on = PART_VALID, .protocol = PROTO_FULL, .ties = TIES_HALF, .k = 10, .flag = -1};
     s->exclude_seen = sp->kind != SPLIT_SESSIONS;
 }
 
@@ -77,6 +70,7 @@ struct chunk {
 struct job {
     const struct weights *w;
     const struct eval_spec *s;
+    enum candidates candidates;
     const struct eval_case *c;
     const struct chunk *chunk;
     struct rank_obs *obs;
@@ -123,7 +117,7 @@ static void finish_rank(struct rank_obs *o, enum ties ties)
 static void rank_sampled(const struct job *j, const real *score, const struct eval_case *c, int64_t number, uint8_t *seen, struct rank_obs *o)
 {
     const struct dataset *ds = j->w->ds;
-    bool pop = j->s->protocol == PROTO_POP100;
+    bool pop = j->candidates == CANDIDATES_POP100;
     int32_t known = pop ? dataset_len(ds, c->session) : j->w->split->train_len[c->session];
     struct rng_key key = rng_key(j->s->seed, number, rng_site("eval.sampled"));
     uint32_t draw = 0;
@@ -171,7 +165,7 @@ static void rank_case(const struct job *j, const real *score, int64_t number, ui
     int32_t v = j->w->ds->n_items;
     struct rank_obs *o = &j->obs[number];
     *o = (struct rank_obs){.rank = 1, .n_cand = 1, .target = c->target, .session = c->session};
-    if (j->s->protocol == PROTO_UNI100 || j->s->protocol == PROTO_POP100) {
+    if (j->candidates != CANDIDATES_ALL) {
         rank_sampled(j, score, c, number, seen, o);
     } else if (j->s->exclude_seen) {
         mark(j, seen, c->session, c->n_prefix, 1);
@@ -340,9 +334,10 @@ static enum status run_cases(const struct weights *w, const struct eval_spec *s,
     if (!j)
         return err_nomem(err, sizeof *j, "evaluation");
     *j = (struct job){.w = w, .s = s, .c = c, .obs = obs, .logp = logp, .cancel = cancel,
+                      .candidates = protocol_def(s->protocol)->candidates,
                       .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
     enum status st = make_chunks(&chunk, &n_chunk, c, n, w, s->in_place, err);
-    if (st == ST_OK && s->protocol == PROTO_POP100) {
+    if (st == ST_OK && j->candidates == CANDIDATES_POP100) {
         size_t bytes = ((size_t)w->ds->n_items + 1) * sizeof *pop;
         pop = malloc(bytes);
         st = pop ? ST_OK : err_nomem(err, bytes, "evaluation");
@@ -395,6 +390,19 @@ static bool target_seen(const struct dataset *ds, const struct eval_case *c)
     return false;
 }
 
+/* What the protocol reports. */
+static void report(struct eval_result *out, const struct rank_obs *obs, int64_t n)
+{
+    for (const struct protocol_metric *m = protocol_def(out->protocol)->metric; m->label; m++) {
+        const struct metric_def *def = metric_find(m->metric);
+        struct metric_acc acc = {0};
+        for (int64_t i = 0; i < n; i++)
+            if (obs[i].rank > 0)
+                def->add(&acc, &obs[i], m->k ? m->k : out->k);
+        out->metric[out->n_metric++] = (struct metric_value){metric_mean(&acc), metric_se(&acc)};
+    }
+}
+
 enum status eval_run(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel, struct eval_result *out, struct err *err)
 {
     struct timespec t0, t1;
@@ -426,6 +434,7 @@ enum status eval_run(const struct weights *w, const struct eval_spec *s, struct 
             al.n++;
             out->seen_target += target_seen(w->ds, &c[i]);
         }
+        report(out, obs, n);
         out->n = ak.n;
         out->hr1 = metric_mean(&a1);
         out->hr = metric_mean(&ak);

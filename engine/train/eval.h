@@ -2,15 +2,13 @@
 #ifndef ENGINE_TRAIN_EVAL_H
 #define ENGINE_TRAIN_EVAL_H
 
-#include "engine/train/metrics.h"
+#include "engine/train/protocols.h"
 #include "engine/data/world.h"
 #include "engine/train/weights.h"
 
-enum protocol { PROTO_FULL, PROTO_UNI100, PROTO_POP100, PROTO_EVENTS };
-const char *protocol_name(enum protocol p);
 struct eval_spec {
     enum split_part on;        /* PART_VALID, PART_TEST */
-    enum protocol protocol;    /* worlds: every next item of the held-out sessions, ranked in full */
+    enum protocol protocol;    /* candidates and what is reported; set it with protocol_use */
     enum ties ties;
     bool exclude_seen;         /* the prefix's items leave the candidates; the target never does */
     int32_t k;                 /* 10 */
@@ -29,6 +27,10 @@ struct eval_result {
     double hr1, hr, ndcg, mrr, logloss;  /* hr, ndcg at k; mrr cut off at 20; logloss: mean -ln p(target), softmax over all items; NaN without a distribution */
     double se_hr, se_ndcg, se_mrr, se_logloss;
     double seconds;
+    int n_metric;              /* what the protocol reports, in its order */
+    struct metric_value {
+        double mean, se;
+    } metric[PROTOCOL_METRICS];
 };
 /* Works on chunks of prefixes over the pool (may be NULL); the same for any number of threads.  cancel may be NULL. */
 MUST_CHECK enum status eval_run(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel,

@@ -237,11 +237,74 @@ static void test_sampled_protocols(void **state)
     weights_unref(w);
 }
 
+/* Every event of the held-out sessions: cut off at 20 whatever k is asked, rank 20 counts, ties go to the target. */
+static void test_events_protocol(void **state)
+{
+    (void)state;
+    struct weights *w = make(&formula, "kind=1", split, 0), *same = make(&formula, "kind=0", split, 0);
+    struct eval_spec s;
+    struct err err;
+    double hit = 0, inverse = 0, n = 0;
+    eval_defaults(&s, split);
+    s.exclude_seen = true;
+    assert_int_equal(protocol_use(&s, PROTO_EVENTS, split, &err), ST_OK);
+    assert_false(s.exclude_seen);
+    for (int64_t i = 0; i < split->n_valid; i++)
+        if (split->valid[i].flag != WF_START) {
+            double rank = ds->n_items - split->valid[i].target + 1;
+            hit += rank <= 20;
+            inverse += rank <= 20 ? 1 / rank : 0;
+            n++;
+        }
+    struct eval_result r = run(w, &s, NULL);
+    assert_int_equal(r.n_metric, 2);
+    assert_int_equal(r.n, (int64_t)n);
+    near("Recall@20", r.metric[0].mean, hit / n, 1e-12);
+    near("MRR@20", r.metric[1].mean, inverse / n, 1e-12);
+    assert_true(r.metric[0].mean > r.hr); /* which is at 10 */
+    near("ties", run(same, &s, NULL).metric[1].mean, 1, 0);
+    assert_int_equal(protocol_use(&s, PROTO_EVENTS, user_split, &err), ST_STATE);
+    assert_non_null(strstr(err.hint, "data split sessions"));
+    weights_unref(w);
+    weights_unref(same);
+}
+
+/* Rows of the table: metrics exist, labels are told apart, and what is reported is what the old fields say. */
+static void test_protocol_rows(void **state)
+{
+    (void)state;
+    char label[METRIC_LABEL], key[METRIC_LABEL], before[METRIC_LABEL];
+    for (int p = 0; protocol_names[p]; p++) {
+        const struct protocol_def *d = protocol_def((enum protocol)p);
+        assert_string_equal(d->name, protocol_names[p]);
+        assert_true(*d->title && *d->doc && d->metric[0].label);
+        *before = 0;
+        for (const struct protocol_metric *m = d->metric; m->label; m++) {
+            assert_non_null(metric_find(m->metric));
+            protocol_label(m, 7, label, key);
+            assert_string_not_equal(label, before);
+            memcpy(before, label, sizeof before);
+        }
+    }
+    protocol_label(&protocol_def(PROTO_FULL)->metric[1], 7, label, key);
+    assert_string_equal(key, "ndcg@7");
+    struct weights *w = make(model_find("markov"), "", user_split, 0);
+    struct eval_spec s;
+    eval_defaults(&s, user_split);
+    struct eval_result r = run(w, &s, NULL);
+    near("HR", r.metric[0].mean, r.hr, 0);
+    near("NDCG", r.metric[1].mean, r.ndcg, 0);
+    near("MRR", r.metric[2].mean, r.mrr, 0);
+    near("its error", r.metric[1].se, r.se_ndcg, 0);
+    weights_unref(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constant_scorer),    cmocka_unit_test(test_ranks_by_formula),  cmocka_unit_test(test_typed_prefix_alone),
         cmocka_unit_test(test_threads_and_places), cmocka_unit_test(test_sampled_protocols),
+        cmocka_unit_test(test_events_protocol),    cmocka_unit_test(test_protocol_rows),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

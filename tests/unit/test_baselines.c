@@ -1,4 +1,4 @@
-/* Popularity and Markov-1 by hand. */
+/* Popularity, Markov-1 and nearest neighbours by hand. */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 
@@ -46,7 +46,14 @@ static void test_markov(void **state)
     struct kit k;
     real p[6];
     const double pop[] = {3 / 15.0, 4 / 15.0, 5 / 15.0, 2 / 15.0, 1 / 15.0};
-    const double after[6][5] = {{0}, {0, 1, 1, 0, 0}, {0, 0, 3, 0, 0}, {0, 1, 0, 0, 0}, {0}, {0}};
+    const double after[6][5] = {
+        {0 },
+        {0,  1, 1, 0, 0},
+        {0, 0, 3, 0, 0},
+        {0, 1, 0, 0, 0},
+        {0 },
+        {0}
+    };
     kit_new_data(&k, "markov", "prior=2", 5, 1, 4, sessions, lens);
     for (int32_t i = 1; i <= 5; i++) {
         double want[5], n = 0;
@@ -63,8 +70,56 @@ static void test_markov(void **state)
     kit_free(&k);
 }
 
+/* Sets: {1,2,3}, {2,3}, {4}, {1,3}; the last is the most recent. */
+static void votes(const char *settings, const int32_t *item, int32_t len, const double want[5])
+{
+    struct kit k;
+    struct block b;
+    real s[6];
+    kit_new_data(&k, "itemknn", settings, 5, 1, 4, sessions, lens);
+    kit_block(&k, &b, 1, &item, &len, NULL, 0, NULL);
+    assert_int_equal(kit_copy(kit_scores(&k, &b), s, 6), 6);
+    assert_close(settings, s + 1, want, 5, 1e-6, 0);
+    kit_free(&k);
+}
+
+static double rest(double count)
+{
+    return count / 11 - 1; /* no vote: below all others, by popularity */
+}
+
+static void test_nearest_sessions(void **state)
+{
+    (void)state;
+    static const int32_t three[] = {3, 3, 3}, two_four[] = {2, 4, 2}, none[] = {5};
+    double a = 1 / sqrt(3), b = 1 / sqrt(2), c = 1 / sqrt(6), d = 0.5;
+    /* after 3: {1,2,3} a, {2,3} b, {1,3} b; repeats of the present session count once */
+    votes("", three, 3, (double[]){a + b, a + b, a + 2 * b, rest(1), rest(0)});
+    votes("", two_four, 3, (double[]){c, c + d, c + d, b, rest(0)});
+    /* two nearest: the tie of {2,3} and {1,3} beats {1,2,3}; one nearest: the more recent of the tie */
+    votes("k=2", three, 1, (double[]){b, b, 2 * b, rest(1), rest(0)});
+    votes("k=1", three, 1, (double[]){b, rest(3), b, rest(1), rest(0)});
+    /* among the most recent ones that hold 3: {1,3}, then {2,3} */
+    votes("sample=1", three, 1, (double[]){b, rest(3), b, rest(1), rest(0)});
+    votes("sample=2", three, 1, (double[]){b, b, 2 * b, rest(1), rest(0)});
+    votes("", none, 1, (double[]){rest(2), rest(3), rest(4), rest(1), rest(0)});
+}
+
+static void test_nearest_items(void **state)
+{
+    (void)state;
+    static const int32_t path[] = {4, 3};
+    /* 3 stands in three sessions, with 1 in two and with 2 in two; 1 and 2 stand in two each */
+    double both = 2 / sqrt(5 * 4.0);
+    votes("near=items shrink=2", path, 2, (double[]){both, both, rest(4), rest(1), rest(0)});
+    both = 2 / sqrt(3 * 2.0);
+    votes("near=items shrink=0", path, 2, (double[]){both, both, rest(4), rest(1), rest(0)});
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_popularity), cmocka_unit_test(test_markov)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_popularity), cmocka_unit_test(test_markov),
+        cmocka_unit_test(test_nearest_sessions), cmocka_unit_test(test_nearest_items)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,33 +37,9 @@ static bool head_fits(struct tape *t, const struct tensor *h, const struct head 
         return false;
     if (tensor_cols(h) == param_cols(hd->table))
         return true;
-    tape_fail(t, ST_SHAPE, "head: states of width %d, item table of width %d", tensor_cols(h), param_cols(hd->table));
+    tape_fail(t, ST_SHAPE, "head: states of width %d, item table of width %d", tensor_cols(h),
+              param_cols(hd->table));
     return false;
-}
-
-/* Tells the collector of row gradients which rows of the table have been written in the block. */
-static void note_rows(struct tape *t, const struct head *hd, const struct block *b)
-{
-    const struct tape_env *env = tape_env(t);
-    if (!env->rows || !(hd->table->flags & PARAM_ROWS))
-        return;
-    if (hd->cols == COLS_ALL) {
-        env->rows(env->rows_ctx, hd->table, NULL, (int32_t)param_rows(hd->table), NULL, 0, 0);
-        return;
-    }
-    const struct arena_mark mark = arena_save(tape_arena(t));
-    const bool in_batch = hd->cols == COLS_BATCH && b->col && !head_binary(hd);
-    const int32_t lists = hd->cols == COLS_QUERY ? b->n_query : hd->cols == COLS_SESSION ? b->n : 1;
-    const int32_t n_target = b->n_query * b->n_target, n_list = in_batch ? b->n_col : lists * b->n_neg;
-    const int32_t *list = in_batch ? b->col : b->neg;
-    int32_t *row = tape_alloc(t, (size_t)(n_target + n_list + 1) * sizeof *row), n = 0;
-    for (int32_t i = 0; row && i < n_target; i++)
-        row[n++] = b->target[i] ? b->target[i] - hd->id0 : -1;
-    for (int32_t i = 0; row && i < n_list; i++)
-        row[n++] = list[i] - hd->id0;
-    if (row)
-        env->rows(env->rows_ctx, hd->table, row, n, NULL, 0, 0);
-    arena_restore(tape_arena(t), mark);
 }
 
 void op_head(struct tape *t, struct tensor *h, const struct head *hd, const struct block *b)
@@ -85,9 +61,18 @@ void op_head(struct tape *t, struct tensor *h, const struct head *hd, const stru
         .ldh = (size_t)h->ld,
         .d = tensor_cols(h),
         .mem = tape_arena(t),
-        .gtable = env->g ? tape_param_grad(t, hd->table) : NULL,
         .gbias = env->g && hd->bias ? tape_param_grad(t, hd->bias) : NULL,
     };
+    if (env->rows && hd->table->flags & PARAM_ROWS && tape_param_grad(t, hd->table)) {
+        if (hd->cols == COLS_ALL) /* into the block, all of them */
+            env->rows(env->rows_ctx, hd->table, NULL, (int32_t)param_rows(hd->table), NULL, 0,
+                      0);
+        else
+            j.rows = env->rows;
+        j.rows_ctx = env->rows_ctx;
+    }
+    if (!j.rows)
+        j.gtable = tape_param_grad(t, hd->table);
     const bool wants = tape_wants(t, h);
     if (wants)
         j.gh = arena_alloc(j.mem, (size_t)tensor_rows(h) * (size_t)h->ld * sizeof(real));
@@ -99,8 +84,6 @@ void op_head(struct tape *t, struct tensor *h, const struct head *hd, const stru
         return;
     }
     out->x[0] = (real)loss;
-    if (j.gtable)
-        note_rows(t, hd, b);
     struct tape_op *op = tape_append(t, OP_head, out, wants ? head_back : NULL);
     op->in[0] = h;
     op->ctx = j.gh;
@@ -117,7 +100,8 @@ struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct hea
     const struct tape_env *env = tape_env(t);
     const int32_t m = tensor_rows(h), v = hd->n_items, d = tensor_cols(h);
     const size_t ld = (size_t)hd->table->ld;
-    const real *table = env->x + hd->table->at, *bias = hd->bias ? env->x + hd->bias->at + (1 - hd->id0) : NULL;
+    const real *table = env->x + hd->table->at,
+               *bias = hd->bias ? env->x + hd->bias->at + (1 - hd->id0) : NULL;
     struct tensor *out = tape_tensor_raw(t, 2, (const int32_t[]){m, v + 1});
     struct arena *mem = tape_arena(t);
     struct arena_mark mark = arena_save(mem);
@@ -133,11 +117,12 @@ struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct hea
         real *o = out->x + (size_t)q * (size_t)out->ld;
         kn->transpose(h->x + (size_t)q * (size_t)h->ld, (size_t)h->ld, n, d, ht, ldn);
         for (int32_t c = 0; c <= v; c += SCORE_ITEMS) { /* columns c.., item numbers */
-            int32_t k = v + 1 - c < SCORE_ITEMS ? v + 1 - c : SCORE_ITEMS, none = c == 0; /* item 0: no item */
+            int32_t k = v + 1 - c < SCORE_ITEMS ? v + 1 - c : SCORE_ITEMS,
+                    none = c == 0; /* item 0: no item */
             if (none)
                 memset(s, 0, ldn * sizeof *s);
-            kn->gemm(GEMM_FULL, k - none, n, d, table + (size_t)(c + none - hd->id0) * ld, ld, 1, ht, ldn,
-                     s + (size_t)none * ldn, ldn, 0);
+            kn->gemm(GEMM_FULL, k - none, n, d, table + (size_t)(c + none - hd->id0) * ld, ld,
+                     1, ht, ldn, s + (size_t)none * ldn, ldn, 0);
             kn->transpose(s, ldn, k, n, o + c, (size_t)out->ld);
         }
         for (int32_t i = 0; i < n; i++, o += out->ld) {

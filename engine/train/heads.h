@@ -62,6 +62,9 @@ struct head_job {
     int32_t d;
     real *gh, *gtable, *gbias; /* gh: written, ld = ldh; gtable, gbias: added to; NULL = not wanted */
     struct arena *mem;         /* scratch, given back */
+    /* Not NULL: rows of the table's gradient go there, as tape_env.rows takes them, and gtable is NULL.  Not for COLS_ALL. */
+    void (*rows)(void *rows_ctx, const struct param *table, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
+    void *rows_ctx;
 };
 /* Weighted loss of the block.  Double sums.  *ok false: out of scratch memory. */
 double head_compute(const struct head_job *j, bool *ok);
@@ -70,7 +73,8 @@ double head_row_loss(const struct head *hd, const real *s, int32_t n, int32_t p,
 
 /* ---- The batch-wide form ----
  * For one step, with a workspace (tape, block) a shard:
- *   head_batch_begin(hb, hd, x, g)         one thread; x: block of values, g: gradient block that takes table and bias
+ *   head_batch_begin(hb, hd, x, g, keep)   one thread; x: block of values, g: gradient block that takes table and bias; keep: the
+ *                                          table's rows for columns of the batch stay where head_batch_rows finds them
  *   each shard: block.head_batch = hb, block.shard = its number; forward.  op_head hands its states over (any thread).
  *   head_batch_run(hb, pool, err)          loss and gradients; afterwards every shard's loss term holds its share
  *   each shard: tape_backward              op_head's part copies the gradient of the states
@@ -81,10 +85,11 @@ enum { HEAD_RANGES = 8, HEAD_PARTS = 8 };
 bool head_wants_batch(const struct head *hd);
 MUST_CHECK enum status head_batch_new(struct head_batch **out, struct err *err);
 void head_batch_free(struct head_batch *hb); /* accepts NULL */
-void head_batch_begin(struct head_batch *hb, const struct head *hd, const real *x, real *g);
+void head_batch_begin(struct head_batch *hb, const struct head *hd, const real *x, real *g, bool keep_rows);
 struct pool;
 MUST_CHECK enum status head_batch_run(struct head_batch *hb, struct pool *p, struct err *err);
-/* After head_batch_run: rows of the table whose gradient was written, in no order and with repeats; *n -1: all items. */
-const int32_t *head_batch_rows(const struct head_batch *hb, int32_t *n);
+/* After head_batch_run, with keep: gradients (n, ld of the table) of these rows, repeats among them; the caller may write there until the
+ * next head_batch_begin.  Full softmax: *row NULL, gradients of all items are in g. */
+real *head_batch_rows(const struct head_batch *hb, const int32_t **row, int32_t *n);
 
 #endif

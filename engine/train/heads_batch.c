@@ -20,8 +20,9 @@ struct head_batch {
     struct arena *mem; /* of the step */
     size_t room;       /* bytes made sure of */
     const struct head *hd;
-    const real *x;     /* values */
-    real *g;           /* gradients */
+    const real *x; /* values */
+    real *g;       /* gradients */
+    bool keep_rows;
     struct part part[HEAD_PARTS];
     const struct block *any; /* one of the blocks: the batch's lists are in each */
 
@@ -42,15 +43,16 @@ struct head_batch {
     const int32_t *col;
     int32_t n_col, n_own;
     size_t ldn;
-    int32_t *own;                     /* (nq) */
-    real *rows, *rows_t, *grows, *s;  /* (n_col, ld), (d, ldn), (n_col, ld), (nq, ldn) */
-    real *offset, *gbias;             /* (ldn) */
-    int32_t *row;                     /* (n_col) */
+    int32_t *own;                    /* (nq) */
+    real *rows, *rows_t, *grows, *s; /* (n_col, ld), (d, ldn), (n_col, ld), (nq, ldn) */
+    real *offset, *gbias;            /* (ldn) */
+    int32_t *row;                    /* (n_col) */
 };
 
 bool head_wants_batch(const struct head *hd)
 {
-    if (!hd || !hd->table || head_binary(hd) || !(hd->cols == COLS_ALL || hd->cols == COLS_BATCH))
+    if (!hd || !hd->table || head_binary(hd) ||
+        !(hd->cols == COLS_ALL || hd->cols == COLS_BATCH))
         return false;
     return param_rows(hd->table) * (size_t)param_cols(hd->table) >= HEAD_SHARD_FLOATS;
 }
@@ -75,12 +77,14 @@ void head_batch_free(struct head_batch *hb)
     free(hb);
 }
 
-void head_batch_begin(struct head_batch *hb, const struct head *hd, const real *x, real *g)
+void head_batch_begin(struct head_batch *hb, const struct head *hd, const real *x, real *g,
+                      bool keep_rows)
 {
     struct arena *mem = hb->mem;
     const size_t used = arena_used(mem);
     size_t room = hb->room;
-    if (used > room) { /* batches differ in size: what a somewhat larger one needs is asked for now */
+    if (used >
+        room) { /* batches differ in size: what a somewhat larger one needs is asked for now */
         (void)arena_raw(mem, used / 2);
         room = used + used / 3;
     }
@@ -91,6 +95,7 @@ void head_batch_begin(struct head_batch *hb, const struct head *hd, const real *
     hb->hd = hd;
     hb->x = x;
     hb->g = g;
+    hb->keep_rows = keep_rows;
 }
 
 /* ---- On a block's tape ---- */
@@ -117,7 +122,8 @@ bool head_batch_put(struct tape *t, struct tensor *h, const struct block *b)
     struct head_batch *hb = b->head_batch;
     struct tensor *out = tape_tensor(t, 1, (const int32_t[]){1});
     if (b->shard < 0 || b->shard >= HEAD_PARTS || hb->part[b->shard].h) {
-        tape_fail(t, ST_STATE, "the output layer works on the batch: one call of op_head a block");
+        tape_fail(t, ST_STATE,
+                  "the output layer works on the batch: one call of op_head a block");
         return false;
     }
     if (tape_failed(t))
@@ -172,7 +178,8 @@ static bool gather(struct head_batch *hb)
 /* Queries q0..q0+n-1: gh = sum over ranges of their parts, in order. */
 static void sum_ranges(struct head_batch *hb, int32_t q0, int32_t n)
 {
-    const size_t at = (size_t)q0 * hb->ldh, size = (size_t)n * hb->ldh, all = (size_t)hb->nq * hb->ldh;
+    const size_t at = (size_t)q0 * hb->ldh, size = (size_t)n * hb->ldh,
+                 all = (size_t)hb->nq * hb->ldh;
     for (int r = 0; r < HEAD_RANGES; r++)
         kern()->add(hb->gh + at, hb->gpart + (size_t)r * all + at, hb->gh + at, size);
 }
@@ -180,7 +187,8 @@ static void sum_ranges(struct head_batch *hb, int32_t q0, int32_t n)
 /* Border r of 8 ranges of n, in whole pieces. */
 static int32_t border(int32_t n, int32_t piece, int r)
 {
-    int32_t pieces = (n + piece - 1) / piece, at = (int32_t)((int64_t)pieces * r / HEAD_RANGES) * piece;
+    int32_t pieces = (n + piece - 1) / piece,
+            at = (int32_t)((int64_t)pieces * r / HEAD_RANGES) * piece;
     return at < n ? at : n;
 }
 
@@ -191,7 +199,8 @@ static void full_logits(void *ctx, int r, int worker)
     (void)worker;
     struct head_batch *hb = ctx;
     const int32_t v = hb->hd->n_items;
-    head_full_logits(&hb->f, border(v, HEAD_TILE, r), border(v, HEAD_TILE, r + 1), &hb->stats[r]);
+    head_full_logits(&hb->f, border(v, HEAD_TILE, r), border(v, HEAD_TILE, r + 1),
+                     &hb->stats[r]);
 }
 
 static void full_slopes(void *ctx, int r, int worker)
@@ -235,7 +244,8 @@ static bool run_full(struct head_batch *hb, struct pool *p)
         head_full_begin(&hb->f, mem);
         for (size_t r = 0; r < HEAD_RANGES; r++) {
             real *s = stats + 3 * r * hb->f.ldq;
-            hb->stats[r] = (struct head_stats){s, s + hb->f.ldq, hb->f.even ? s + 2 * hb->f.ldq : NULL};
+            hb->stats[r] =
+                (struct head_stats){s, s + hb->f.ldq, hb->f.even ? s + 2 * hb->f.ldq : NULL};
         }
         pool_run(p, HEAD_RANGES, full_logits, hb);
         head_full_losses(&hb->f, hb->stats, HEAD_RANGES, hb->loss + q);
@@ -254,17 +264,20 @@ static void cols_scores(void *ctx, int r, int worker)
     const struct kernels *kn = kern();
     const struct head *hd = hb->hd;
     const size_t ld = (size_t)hd->table->ld;
-    const int32_t k0 = border(hb->n_col, TENSOR_ROW, r), k1 = border(hb->n_col, TENSOR_ROW, r + 1);
+    const int32_t k0 = border(hb->n_col, TENSOR_ROW, r),
+                  k1 = border(hb->n_col, TENSOR_ROW, r + 1);
     const real *bias = hd->bias ? hb->x + hd->bias->at : NULL;
     if (k0 == k1)
         return;
     for (int32_t k = k0; k < k1; k++) {
         hb->row[k] = hb->col[k] - hd->id0;
-        memcpy(hb->rows + (size_t)k * ld, hb->x + hd->table->at + (size_t)hb->row[k] * ld, ld * sizeof *hb->rows);
+        memcpy(hb->rows + (size_t)k * ld, hb->x + hd->table->at + (size_t)hb->row[k] * ld,
+               ld * sizeof *hb->rows);
         hb->offset[k] = head_offset(hd, hb->any, bias, hb->col[k], k >= hb->n_own);
     }
     kn->transpose(hb->rows + (size_t)k0 * ld, ld, k1 - k0, hb->d, hb->rows_t + k0, hb->ldn);
-    kn->gemm(GEMM_FULL, hb->nq, k1 - k0, hb->d, hb->h, hb->ldh, 1, hb->rows_t + k0, hb->ldn, hb->s + k0, hb->ldn, 0);
+    kn->gemm(GEMM_FULL, hb->nq, k1 - k0, hb->d, hb->h, hb->ldh, 1, hb->rows_t + k0, hb->ldn,
+             hb->s + k0, hb->ldn, 0);
 }
 
 /* Rows r, r + 8, ...: scores become slopes. */
@@ -292,13 +305,16 @@ static void cols_slopes(void *ctx, int r, int worker)
     struct head_batch *hb = ctx;
     const struct kernels *kn = kern();
     const size_t ld = (size_t)hb->hd->table->ld;
-    const int32_t k0 = border(hb->n_col, TENSOR_ROW, r), k1 = border(hb->n_col, TENSOR_ROW, r + 1), n = k1 - k0;
+    const int32_t k0 = border(hb->n_col, TENSOR_ROW, r),
+                  k1 = border(hb->n_col, TENSOR_ROW, r + 1), n = k1 - k0;
     real *gh = hb->gpart + (size_t)r * (size_t)hb->nq * hb->ldh;
     memset(gh, 0, (size_t)hb->nq * hb->ldh * sizeof *gh);
     if (!n)
         return;
-    kn->gemm(GEMM_FULL, hb->nq, hb->d, n, hb->s + k0, hb->ldn, 1, hb->rows + (size_t)k0 * ld, ld, gh, hb->ldh, 1);
-    kn->gemm(GEMM_FULL, n, hb->d, hb->nq, hb->s + k0, 1, hb->ldn, hb->h, hb->ldh, hb->grows + (size_t)k0 * ld, ld, 0);
+    kn->gemm(GEMM_FULL, hb->nq, hb->d, n, hb->s + k0, hb->ldn, 1, hb->rows + (size_t)k0 * ld,
+             ld, gh, hb->ldh, 1);
+    kn->gemm(GEMM_FULL, n, hb->d, hb->nq, hb->s + k0, 1, hb->ldn, hb->h, hb->ldh,
+             hb->grows + (size_t)k0 * ld, ld, 0);
     kn->colsum(hb->s + k0, hb->nq, n, hb->ldn, hb->gbias + k0);
 }
 
@@ -318,7 +334,8 @@ static bool cols_room(struct head_batch *hb)
     hb->s = arena_raw(hb->mem, (size_t)hb->nq * hb->ldn * sizeof *hb->s);
     hb->offset = arena_alloc(hb->mem, hb->ldn * sizeof *hb->offset);
     hb->gbias = arena_alloc(hb->mem, (HEAD_RANGES + 1) * hb->ldn * sizeof *hb->gbias);
-    return hb->own && hb->row && hb->rows && hb->rows_t && hb->grows && hb->s && hb->offset && hb->gbias;
+    return hb->own && hb->row && hb->rows && hb->rows_t && hb->grows && hb->s && hb->offset &&
+           hb->gbias;
 }
 
 static bool run_cols(struct head_batch *hb, struct pool *p)
@@ -329,15 +346,19 @@ static bool run_cols(struct head_batch *hb, struct pool *p)
     const size_t ld = (size_t)hd->table->ld;
     for (int i = 0; i < HEAD_PARTS; i++)
         if (hb->part[i].h)
-            memcpy(hb->own + hb->part[i].q0, hb->part[i].b->query_col, (size_t)hb->part[i].b->n_query * sizeof *hb->own);
+            memcpy(hb->own + hb->part[i].q0, hb->part[i].b->query_col,
+                   (size_t)hb->part[i].b->n_query * sizeof *hb->own);
     pool_run(p, HEAD_RANGES, cols_scores, hb);
     pool_run(p, HEAD_RANGES, cols_losses, hb);
     pool_run(p, HEAD_RANGES, cols_slopes, hb);
     sum_ranges(hb, 0, hb->nq);
     if (!hb->g)
         return true;
-    for (int32_t k = 0; k < hb->n_col; k++) { /* one thread: an item may stand in several columns */
-        kern()->axpy(1, hb->grows + (size_t)k * ld, hb->g + hd->table->at + (size_t)hb->row[k] * ld, (int32_t)ld);
+    for (int32_t k = 0; k < hb->n_col;
+         k++) { /* one thread: an item may stand in several columns */
+        if (!hb->keep_rows)
+            kern()->axpy(1, hb->grows + (size_t)k * ld,
+                         hb->g + hd->table->at + (size_t)hb->row[k] * ld, (int32_t)ld);
         if (hd->bias)
             hb->g[hd->bias->at + (size_t)hb->row[k]] += hb->gbias[k];
     }
@@ -363,8 +384,11 @@ enum status head_batch_run(struct head_batch *hb, struct pool *p, struct err *er
     return ST_OK;
 }
 
-const int32_t *head_batch_rows(const struct head_batch *hb, int32_t *n)
+real *head_batch_rows(const struct head_batch *hb, const int32_t **row, int32_t *n)
 {
-    *n = hb->hd->cols == COLS_ALL ? -1 : hb->nq ? hb->n_col : 0;
-    return hb->row;
+    static const int32_t none = 0;
+    bool all = hb->hd->cols == COLS_ALL;
+    *row = all ? NULL : hb->row ? hb->row : &none;
+    *n = all || !hb->nq ? 0 : hb->n_col;
+    return hb->grows;
 }

@@ -204,19 +204,22 @@ static void backward_task(void *ctx, int task, int worker)
         backward(j, s, w->head_ws[s], &w->head_block[s], false);
 }
 
+static struct row_table *head_rows(const struct learner *l)
+{
+    return row_table_of(l->work, l->model->head(l->self)->table);
+}
+
 static enum status head_on_batch(struct step_job *j, struct pool *p, struct err *err)
 {
     struct learner_work *w = j->l->work;
+    struct row_table *t = head_rows(j->l);
     enum status st = head_batch_run(w->head, p, err);
-    if (st != ST_OK)
+    if (st != ST_OK || !t)
         return st;
-    struct row_table *t = row_table_of(w, j->l->model->head(j->l->self)->table);
+    const int32_t *row;
     int32_t n;
-    const int32_t *row = head_batch_rows(w->head, &n);
-    if (t && n < 0)
-        t->all = true;
-    for (int32_t i = 0; t && i < n; i++)
-        t->dense[row[i]][w->lead] = 1;
+    real *g = head_batch_rows(w->head, &row, &n);
+    rows_lend(w, t, row, n, g);
     return ST_OK;
 }
 
@@ -225,7 +228,7 @@ static enum status phase_a_on_batch(struct step_job *j, struct pool *p, struct e
     struct learner *l = j->l;
     struct learner_work *w = l->work;
     memset(w->shard, 0, sizeof w->shard);
-    head_batch_begin(w->head, l->model->head(l->self), l->x, w->g[w->lead]);
+    head_batch_begin(w->head, l->model->head(l->self), l->x, w->g[w->lead], head_rows(l) != NULL);
     if (j->shown >= 0)
         forward(j, j->shown, 0, w->shown, &w->head_block[j->shown], true);
     enum status st = first_error(w, err);

@@ -41,21 +41,23 @@ struct tile {                  /* a span of one parameter */
     struct row_table *rows;    /* a large item table: whole rows from number row0 on; else NULL */
     int32_t row0;
 };
-/* Gradients of a large item table (PARAM_ROWS, ROW_TABLE_FLOATS and more): a batch reaches few of its rows, so a shard keeps the gradients
- * of the rows it read in a list, and phase B looks at those rows only.  Rows that an output layer wrote into a shard's gradient block are
- * marked.  Written by a shard's worker in places of that shard, read in phase B. */
+/* Gradients of a large item table (PARAM_ROWS, ROW_TABLE_FLOATS and more): a batch reaches few of its rows, so they are kept in lists, one
+ * of each shard and one of the output layer where it works on the batch, and phase B looks at those rows only.  The gradient blocks
+ * are not touched there, except by who reads the table as a matrix (full softmax).  Written by a shard's worker in places of that
+ * shard, read in phase B. */
 #define ROW_TABLE_FLOATS ((size_t)1 << 18)
+enum { ROWS_OF_HEAD, ROWS_OF_SHARD, ROW_LISTS = ROWS_OF_SHARD + BATCH_SHARDS }; /* lists, in the order they are added */
 struct row_list {
-    real *g;                   /* (cap, ld) */
+    real *g;                   /* (cap, ld); of the output layer: lent for the step */
     int32_t n, cap;
 };
 struct row_table {
     const struct param *p;
     int32_t rows;
-    int32_t (*slot)[BATCH_SHARDS]; /* (rows) place in the shard's list, -1 none */
-    uint8_t (*dense)[BATCH_SHARDS];/* (rows) the shard's gradient block has something there */
-    bool all;                  /* this batch: every row has a gradient, in the block of the leading shard */
-    struct row_list list[BATCH_SHARDS];
+    atomic_uchar *hit;         /* (rows) 1: some list has it */
+    int32_t (*slot)[ROW_LISTS];/* (rows) place in that list, -1 none */
+    bool whole[BATCH_SHARDS];  /* the shard's gradient block holds gradients of any row */
+    struct row_list list[ROW_LISTS];
 };
 struct row_sink {              /* where the tape of a shard hands row gradients to */
     struct learner_work *w;
@@ -123,9 +125,12 @@ struct learner_shared *weights_shared(const struct weights *w); /* borrowed: for
 MUST_CHECK enum status row_tables_make(struct learner_work *w, const struct params *ps, struct err *err);
 void row_tables_free(struct learner_work *w);
 struct row_table *row_table_of(const struct learner_work *w, const struct param *p); /* NULL: not a large table */
-/* For tape_env.rows, ctx: a row_sink.  g NULL: these rows of the shard's gradient block were written to. */
+/* For tape_env.rows, ctx: a row_sink.  g NULL: any rows of the shard's gradient block were written to. */
 void rows_add(void *ctx, const struct param *p, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
-double rows_reduce(struct learner_work *w, const struct tile *t);  /* sums into the block of the leading shard, in shard order; sum of squares */
+/* Gradients by the output layer on the batch, n rows p->ld apart, repeats allowed; written to, and theirs until rows_done or rows_clear.
+ * row NULL: of any row, in the block of the leading shard. */
+void rows_lend(struct learner_work *w, struct row_table *t, const int32_t *row, int32_t n, real *g);
+double rows_reduce(struct learner_work *w, const struct tile *t);  /* sums each row where its first gradient lies, in shard order; sum of squares */
 void rows_update(struct learner *l, const struct tile *t, const struct optim_step *s);
 void rows_done(struct learner_work *w);                            /* after the update: empties the lists */
 void rows_clear(struct learner_work *w);                           /* a batch broken off: forgets its gradients */

@@ -9,7 +9,8 @@ enum { FIRST_SLOTS = 256 };
 
 static bool large(const struct param *p)
 {
-    return p->flags & PARAM_ROWS && !(p->flags & (PARAM_FROZEN | PARAM_STATE)) && param_rows(p) * (size_t)p->ld >= ROW_TABLE_FLOATS;
+    return p->flags & PARAM_ROWS && !(p->flags & (PARAM_FROZEN | PARAM_STATE)) &&
+           param_rows(p) * (size_t)p->ld >= ROW_TABLE_FLOATS;
 }
 
 enum status row_tables_make(struct learner_work *w, const struct params *ps, struct err *err)
@@ -29,9 +30,9 @@ enum status row_tables_make(struct learner_work *w, const struct params *ps, str
         t->p = p;
         t->rows = (int32_t)rows;
         t->slot = malloc(rows * sizeof *t->slot);
-        t->dense = calloc(rows, sizeof *t->dense);
-        if (!t->slot || !t->dense)
-            return err_nomem(err, rows * (sizeof *t->slot + sizeof *t->dense), "item tables");
+        t->hit = calloc(rows, sizeof *t->hit);
+        if (!t->slot || !t->hit)
+            return err_nomem(err, rows * (sizeof *t->slot + sizeof *t->hit), "item tables");
         memset(t->slot, 0xff, rows * sizeof *t->slot); /* -1 */
     }
     for (int s = 0; s < BATCH_SHARDS; s++)
@@ -43,9 +44,9 @@ void row_tables_free(struct learner_work *w)
 {
     for (int i = 0; i < w->n_table; i++) {
         free(w->table[i].slot);
-        free(w->table[i].dense);
-        for (int s = 0; s < BATCH_SHARDS; s++)
-            free(w->table[i].list[s].g);
+        free(w->table[i].hit);
+        for (int k = ROWS_OF_SHARD; k < ROW_LISTS; k++)
+            free(w->table[i].list[k].g);
     }
     free(w->table);
 }
@@ -75,11 +76,19 @@ static bool grow(struct row_list *l, size_t ld)
     return true;
 }
 
-static void add_to_list(struct row_table *t, struct row_sink *sink, int32_t row, const real *g, float scale)
+static void mark(struct row_table *t, int32_t row)
 {
-    struct row_list *l = &t->list[sink->shard];
+    atomic_store_explicit(&t->hit[row], 1,
+                          memory_order_relaxed); /* shards may mark the same row */
+}
+
+static void add_to_list(struct row_table *t, struct row_sink *sink, int32_t row, const real *g,
+                        float scale)
+{
+    const int k = ROWS_OF_SHARD + sink->shard;
+    struct row_list *l = &t->list[k];
     size_t ld = (size_t)t->p->ld;
-    int32_t *slot = &t->slot[row][sink->shard];
+    int32_t *slot = &t->slot[row][k];
     if (*slot < 0) {
         if (l->n == l->cap && !grow(l, ld)) {
             sink->no_memory = true;
@@ -87,96 +96,162 @@ static void add_to_list(struct row_table *t, struct row_sink *sink, int32_t row,
         }
         *slot = l->n++;
         memset(l->g + (size_t)*slot * ld, 0, ld * sizeof *l->g);
+        mark(t, row);
     }
     kern()->axpy((real)scale, g, l->g + (size_t)*slot * ld, param_cols(t->p));
 }
 
-void rows_add(void *ctx, const struct param *p, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale)
+void rows_add(void *ctx, const struct param *p, const int32_t *row, int32_t n, const real *g,
+              int32_t ldg, float scale)
 {
     struct row_sink *sink = ctx;
     struct row_table *t = row_table_of(sink->w, p);
     int32_t first = p->flags & PARAM_ZERO_ROW0 ? 1 : 0;
+    if (!g) {
+        if (t)
+            t->whole[sink->shard] = true;
+        return;
+    }
     for (int32_t i = 0; i < n; i++) {
-        int32_t r = row ? row[i] : i;
-        if (r < first)
+        if (row[i] < first)
             continue;
-        if (!t && g) /* small: straight into the shard's block */
-            kern()->axpy((real)scale, g + (size_t)i * (size_t)ldg, sink->w->g[sink->shard] + p->at + (size_t)r * (size_t)p->ld, param_cols(p));
-        else if (t && g)
-            add_to_list(t, sink, r, g + (size_t)i * (size_t)ldg, scale);
-        else if (t)
-            t->dense[r][sink->shard] = 1;
+        const real *gi = g + (size_t)i * (size_t)ldg;
+        if (t)
+            add_to_list(t, sink, row[i], gi, scale);
+        else /* small: straight into the shard's block */
+            kern()->axpy((real)scale, gi,
+                         sink->w->g[sink->shard] + p->at + (size_t)row[i] * (size_t)p->ld,
+                         param_cols(p));
+    }
+}
+
+void rows_lend(struct learner_work *w, struct row_table *t, const int32_t *row, int32_t n,
+               real *g)
+{
+    size_t ld = (size_t)t->p->ld;
+    if (!row) {
+        t->whole[w->lead] = true;
+        return;
+    }
+    t->list[ROWS_OF_HEAD].g = g;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t *slot = &t->slot[row[i]][ROWS_OF_HEAD];
+        if (*slot >= 0) {
+            kern()->add(g + (size_t)*slot * ld, g + (size_t)i * ld, g + (size_t)*slot * ld, ld);
+            continue;
+        }
+        *slot = i;
+        mark(t, row[i]);
     }
 }
 
 /* ---- Phase B: a tile of whole rows ---- */
 
-static bool touched(const struct row_table *t, int32_t row)
+static bool any_whole(const struct row_table *t)
 {
-    uint64_t dense;
-    memcpy(&dense, t->dense[row], sizeof dense);
-    int32_t any = -1;
+    bool any = false;
     for (int s = 0; s < BATCH_SHARDS; s++)
-        any &= t->slot[row][s]; /* stays -1 when all are */
-    return t->all || dense || any != -1;
+        any |= t->whole[s];
+    return any;
 }
-_Static_assert(BATCH_SHARDS == sizeof(uint64_t), "eight marks are read as one number");
+
+/* The first row from r on that has a gradient, or end. */
+static int32_t next_hit(const struct row_table *t, int32_t r, int32_t end)
+{
+    const atomic_uchar *at = r < end ? memchr(t->hit + r, 1, (size_t)(end - r)) : NULL;
+    return at ? (int32_t)(at - t->hit) : end;
+}
+
+/* Where the sum of a row's gradients lies: the first list that has it, or the block of the leading shard. */
+static real *total_of(const struct learner_work *w, const struct row_table *t, int32_t r,
+                      bool whole)
+{
+    size_t ld = (size_t)t->p->ld;
+    if (whole)
+        return w->g[w->lead] + t->p->at + (size_t)r * ld;
+    int k = 0;
+    while (t->slot[r][k] < 0)
+        k++;
+    return t->list[k].g + (size_t)t->slot[r][k] * ld;
+}
+
+static void add_row(real *total, const real *g, size_t ld)
+{
+    if (g != total)
+        kern()->add(total, g, total, ld);
+}
 
 double rows_reduce(struct learner_work *w, const struct tile *tile)
 {
     const struct row_table *t = tile->rows;
-    size_t ld = (size_t)t->p->ld;
+    const bool whole = any_whole(t);
+    const size_t ld = (size_t)t->p->ld;
+    const int32_t end = tile->row0 + tile->n / t->p->ld;
     double sum = 0;
-    for (int32_t r = tile->row0, end = tile->row0 + tile->n / t->p->ld; r < end; r++) {
-        if (!touched(t, r))
-            continue;
-        size_t at = t->p->at + (size_t)r * ld;
-        real *total = w->g[w->lead] + at;
-        for (int s = 0; s < BATCH_SHARDS; s++) {
-            if (s != w->lead && t->dense[r][s]) {
-                kern()->add(total, w->g[s] + at, total, ld);
-                memset(w->g[s] + at, 0, ld * sizeof *total);
+    for (int32_t r = whole ? tile->row0 : next_hit(t, tile->row0, end); r < end;
+         r = whole ? r + 1 : next_hit(t, r + 1, end)) {
+        real *total = total_of(w, t, r, whole);
+        for (int k = 0; k < ROW_LISTS; k++) {
+            int s = k - ROWS_OF_SHARD;
+            if (s >= 0 && s != w->lead && t->whole[s]) {
+                real *g = w->g[s] + t->p->at + (size_t)r * ld;
+                add_row(total, g, ld);
+                memset(g, 0, ld * sizeof *g);
             }
-            if (t->slot[r][s] >= 0)
-                kern()->add(total, t->list[s].g + (size_t)t->slot[r][s] * ld, total, ld);
+            if (t->slot[r][k] >= 0)
+                add_row(total, t->list[k].g + (size_t)t->slot[r][k] * ld, ld);
         }
         sum += (double)kern()->dot(total, total, (int32_t)ld);
     }
     return sum;
 }
 
+static void update_span(struct learner *l, const struct row_table *t, int32_t from, int32_t to,
+                        const real *g, const struct optim_step *s)
+{
+    size_t ld = (size_t)t->p->ld, at = t->p->at + (size_t)from * ld;
+    real *aux[8];
+    for (int k = 0; k < l->opt->n_aux; k++)
+        aux[k] = l->aux[k] + at;
+    l->opt->span(l->x + at, g, aux, (size_t)(to - from) * ld, s);
+}
+
+static void forget(struct row_table *t, int32_t from, int32_t to)
+{
+    memset(t->slot[from], 0xff, (size_t)(to - from) * sizeof *t->slot);
+    memset(t->hit + from, 0, (size_t)(to - from) * sizeof *t->hit);
+}
+
 void rows_update(struct learner *l, const struct tile *tile, const struct optim_step *s)
 {
     struct row_table *t = tile->rows;
-    size_t ld = (size_t)t->p->ld;
-    bool idle = optim_idle(l->opt, s);
-    int32_t r = tile->row0, end = tile->row0 + tile->n / t->p->ld;
-    while (r < end) { /* neighbours of one kind in one call */
-        int32_t from = r;
-        bool hit = touched(t, r);
-        for (; r < end && touched(t, r) == hit; r++)
-            ;
-        if (!hit && idle)
-            continue;
-        size_t at = t->p->at + (size_t)from * ld, n = (size_t)(r - from) * ld;
-        real *aux[8], *g = l->work->g[l->work->lead] + at;
-        for (int k = 0; k < l->opt->n_aux; k++)
-            aux[k] = l->aux[k] + at;
-        l->opt->span(l->x + at, hit ? g : NULL, aux, n, s);
-        if (!hit)
-            continue;
-        memset(g, 0, n * sizeof *g);
-        memset(t->slot[from], 0xff, (size_t)(r - from) * sizeof *t->slot);
-        memset(t->dense[from], 0, (size_t)(r - from) * sizeof *t->dense);
+    const bool idle = optim_idle(l->opt, s);
+    const int32_t end = tile->row0 + tile->n / t->p->ld;
+    if (any_whole(t)) {
+        real *g = total_of(l->work, t, tile->row0, true);
+        update_span(l, t, tile->row0, end, g, s);
+        memset(g, 0, (size_t)tile->n * sizeof *g);
+        forget(t, tile->row0, end);
+        return;
+    }
+    for (int32_t r = tile->row0; r < end; r++) {
+        int32_t hit = next_hit(t, r, end);
+        if (hit > r && !idle)
+            update_span(l, t, r, hit, NULL, s);
+        r = hit;
+        if (hit == end)
+            break;
+        update_span(l, t, hit, hit + 1, total_of(l->work, t, hit, false), s);
+        forget(t, hit, hit + 1);
     }
 }
 
 void rows_done(struct learner_work *w)
 {
     for (int i = 0; i < w->n_table; i++) {
-        w->table[i].all = false;
-        for (int s = 0; s < BATCH_SHARDS; s++)
-            w->table[i].list[s].n = 0;
+        memset(w->table[i].whole, 0, sizeof w->table[i].whole);
+        for (int k = 0; k < ROW_LISTS; k++)
+            w->table[i].list[k].n = 0;
     }
 }
 
@@ -184,15 +259,12 @@ void rows_clear(struct learner_work *w)
 {
     for (int i = 0; i < w->n_table; i++) {
         struct row_table *t = &w->table[i];
-        size_t ld = (size_t)t->p->ld;
-        for (int32_t r = 0; r < t->rows; r++) {
-            bool hit = touched(t, r);
-            for (int s = 0; s < BATCH_SHARDS && hit; s++)
-                if (s == w->lead || t->dense[r][s])
-                    memset(w->g[s] + t->p->at + (size_t)r * ld, 0, ld * sizeof(real));
-        }
-        memset(t->slot, 0xff, (size_t)t->rows * sizeof *t->slot);
-        memset(t->dense, 0, (size_t)t->rows * sizeof *t->dense);
+        const bool whole = any_whole(t);
+        for (int s = 0; s < BATCH_SHARDS; s++)
+            if (t->whole[s] || (whole && s == w->lead))
+                memset(w->g[s] + t->p->at, 0,
+                       (size_t)t->rows * (size_t)t->p->ld * sizeof(real));
+        forget(t, 0, t->rows);
     }
     for (int s = 0; s < BATCH_SHARDS; s++)
         w->sink[s].no_memory = false;

@@ -57,7 +57,7 @@ struct run {
 static void step(struct run *r, struct pool *p, bool whole, int32_t d)
 {
     if (whole)
-        head_batch_begin(r->hb, &r->hd, r->x, r->g);
+        head_batch_begin(r->hb, &r->hd, r->x, r->g, false);
     for (int i = 0; i < r->parts; i++) {
         struct tape_env env = {.x = r->x, .g = r->g, .training = true};
         tape_begin(r->tape[i], &env);

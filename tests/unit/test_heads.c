@@ -365,7 +365,7 @@ static void big_step(struct world *w, const struct head *hd, int mode, struct he
     struct tensor *h[N_SHARDS];
     memset(w->g[mode], 0, params_size(w->ps) * sizeof(real));
     if (mode)
-        head_batch_begin(hb, hd, w->x, w->g[mode]);
+        head_batch_begin(hb, hd, w->x, w->g[mode], false);
     w->loss[mode] = 0;
     for (int s = 0; s < N_SHARDS; s++) {
         struct tape_env env = {.x = w->x, .g = w->g[mode], .training = true, .keep_grads = true};

@@ -93,6 +93,7 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(LIBS)
 
 # Allocators that a test can make fail; calls from the libraries of this tree are counted, those of the system are not.
 $(B)/tests/unit/test_%_oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
+$(B)/tests/contract/test_steady: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=mmap
 
 QUIET = @echo "  $(if $(filter %.o,$@),CC,LD)  $@";
 

@@ -169,7 +169,7 @@ static enum status aux_new(struct learner *l, struct err *err)
         l->aux[k] = params_block_new(l->ps);
         if (!l->aux[k])
             return err_nomem(err, n * sizeof(real), "optimiser");
-        for (size_t i = 0; l->opt->aux_init != 0 && i < n; i++)
+        for (size_t i = 0; i < n; i++) /* zeros too: a first touch of a page is dear, and a rare row's would come in a step */
             l->aux[k][i] = (real)l->opt->aux_init;
     }
     return ST_OK;

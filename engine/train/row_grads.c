@@ -68,6 +68,7 @@ static bool grow(struct row_list *l, size_t ld)
     real *g = aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!g)
         return false;
+    memset(g, 0, bytes); /* a first touch of a page is dear: here, not in a later step */
     if (l->n)
         memcpy(g, l->g, (size_t)l->n * ld * sizeof *g);
     free(l->g);
@@ -249,9 +250,18 @@ void rows_update(struct learner *l, const struct tile *tile, const struct optim_
 void rows_done(struct learner_work *w)
 {
     for (int i = 0; i < w->n_table; i++) {
-        memset(w->table[i].whole, 0, sizeof w->table[i].whole);
-        for (int k = 0; k < ROW_LISTS; k++)
-            w->table[i].list[k].n = 0;
+        struct row_table *t = &w->table[i];
+        memset(t->whole, 0, sizeof t->whole);
+        for (int k = 0; k < ROW_LISTS; k++) {
+            struct row_list *l = &t->list[k];
+            const bool narrow = l->n > l->cap / 3 * 2;
+            l->n = 0;
+            if (narrow && k >= ROWS_OF_SHARD)
+                (void)grow(
+                    l,
+                    (size_t)t->p
+                        ->ld); /* batches differ in size; without memory the one that needs it says so */
+        }
     }
 }
 

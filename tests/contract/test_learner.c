@@ -1,17 +1,15 @@
-/* The training step: same bits for any number of threads, however it is walked; resumed = uninterrupted; nothing allocated; nothing left by a
- * batch that was broken off. */
+/* The training step: same bits for any number of threads, however it is walked; resumed = uninterrupted; nothing left by a batch that was
+ * broken off. */
 #include "engine/data/world.h"
 #include "engine/train/learner.h"
 #include "models/models.h"
 
-#include <malloc.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -231,38 +229,6 @@ static void test_settings(void **state)
     learner_free(l);
 }
 
-/* A steady step asks the system for nothing: no heap, no page. */
-static void test_a_steady_step_allocates_nothing(void **state)
-{
-    (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip();
-#else
-    for (int threads = 1; threads <= 2; threads++) {
-        struct learner *l = fresh(small);
-        struct pool *p;
-        struct step_info info;
-        assert_int_equal(pool_new(&p, threads, NULL), ST_OK);
-        int warm = 3 * (int)learner_steps_per_epoch(l) + 20; /* every batch size has been met */
-        for (int i = 0; i < warm; i++)
-            assert_int_equal(learner_step(l, p, NULL, &info, NULL), ST_OK);
-        struct rusage before, after;
-        struct mallinfo2 heap = mallinfo2();
-        getrusage(RUSAGE_SELF, &before);
-        for (int i = 0; i < 40; i++)
-            if (learner_step(l, p, NULL, &info, NULL) != ST_OK)
-                fail();
-        getrusage(RUSAGE_SELF, &after);
-        struct mallinfo2 heap2 = mallinfo2();
-        assert_int_equal(heap.uordblks, heap2.uordblks);
-        assert_int_equal(heap.hblks, heap2.hblks);
-        assert_true(after.ru_minflt - before.ru_minflt <= 2); /* getrusage and mallinfo2 themselves */
-        pool_free(p);
-        learner_free(l);
-    }
-#endif
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,7 +240,6 @@ int main(void)
         cmocka_unit_test(test_broken_off_leaves_no_trace),
         cmocka_unit_test(test_divergence_is_seen_before_the_update),
         cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_a_steady_step_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -291,6 +291,8 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
                     a->valid_ceiling.mrr, a->valid_ceiling.logloss);
     for (int i = 0; a->base.ready && i < a->base.n; i++) {
         const struct eval_result *r = &a->base.row[i].r;
+        if (r->n == 0)
+            continue;
         info_scores(out, a->base.row[i].model->name, r->hr, r->ndcg, r->mrr, r->logloss);
     }
     return ST_OK;

@@ -161,6 +161,11 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
     enum status st = eval_options(a, call, &spec, out, err);
     if (st != ST_OK)
         return st;
+    if (eval_count(a->split, &spec) == 0) {
+        err_set(err, ST_STATE, "the %s part asks nothing here (split %s)",
+                spec.on == PART_TEST ? "test" : "validation", split_name(a->split->kind));
+        return err_hint(err, "no-question", "Try: data info, data split"), ST_STATE;
+    }
     st = app_weights_at(a, slot, slot == a->slot ? a->at : STEP_LIVE, &w, err);
     if (st != ST_OK) {
         call_blame(call, "model", out);

@@ -349,6 +349,8 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
         .max_len = m->maxlen,
         .n_target = 1,
         .mask_item = n_items + 1,
+        .dupe = hp_enum(hp, "masking") == 1 ? hp_int(hp, "dupe") : 0,
+        .with_valid = hp_bool(hp, "train_on_valid"),
     };
     choose_loss(m, (enum loss)hp_enum(hp, "loss"), hp_int(hp, "neg"), n_items);
     tune(m, hp);
@@ -380,6 +382,7 @@ static const char *const acts[]       = {"gelu", "gelu_tanh", "relu", NULL};
 static const char *const norms[]      = {"post", "pre", NULL};
 static const char *const heads_of[]   = {"proj", "plain", NULL};
 static const char *const rows_of[]    = {"items", "all", NULL};
+static const char *const maskings[]   = {"dynamic", "offline", NULL};
 static const char *const directions[] = {"both", "left", NULL};
 static const char *const starts[]     = {"trunc_normal", "glorot", NULL};
 
@@ -393,6 +396,9 @@ static const struct hparam_def hparams[] = {
     {"maxlen",       HP_INT,   false, 20, 2, 4096,       NULL,  "slots it reads, the appended mask among them", "max_seq_length, N"},
     {"dropout",      HP_FLOAT, true,  0, 0, 0.95,        NULL,  "share of numbers left out in training", "hidden_dropout_prob"},
     {"dropout.attn", HP_FLOAT, true,  0, 0, 0.95,        NULL,  "share of attention weights left out in training", "attention_probs_dropout_prob"},
+    {"masking",      HP_ENUM,  false, 0, 0, 0,           maskings, "dynamic: hidden places are drawn anew every epoch; offline: once, before training (code)", NULL},
+    {"dupe",         HP_INT,   false, 10, 1, 1000,       NULL,  "offline: copies of each window, beside one with its last item hidden; mask.last, mask.tail are not used", "dupe_factor"},
+    {"train_on_valid", HP_BOOL, false, 0, 0, 1,          NULL,  "validation items train too (code): then only the test part tells anything", NULL},
     {"mask.prob",    HP_FLOAT, true,  0.2, 0, 1,         NULL,  "share of a session's items hidden; at least one", "rho, masked_lm_prob"},
     {"mask.cap",     HP_INT,   true,  0, 0, 4096,        NULL,  "never hide more than this many; 0 = no cap", "max_predictions_per_seq"},
     {"mask.last",    HP_FLOAT, true,  1.0 / 11, 0, 1,    NULL,  "odds of a sample with its last item hidden alone, as in prediction", "p_last, 1/(dupe_factor+1)"},
@@ -417,10 +423,10 @@ static const struct hparam_def hparams[] = {
     {.name = NULL},
 };
 
-#define PAPER "opt=bertadam lr=0.0001 beta1=0.9 beta2=0.999 eps=1e-6 wd=0.01 clip=5 warmup=100 batch=256 mask.last=0.0909090909 " \
+#define PAPER "masking=offline dupe=10 opt=bertadam lr=0.0001 beta1=0.9 beta2=0.999 eps=1e-6 wd=0.01 clip=5 warmup=100 batch=256 mask.last=0.0909090909 " \
               "mask.tail=0 mask.other=0 pad=right act=gelu norm=post type_emb=1 head=proj head_ln=1 out_bias=1 softmax_rows=all " \
               "direction=both loss=ce init=trunc_normal "
-#define LATER "opt=adam lr=0.001 beta1=0.9 beta2=0.999 eps=1e-8 wd=0 clip=0 warmup=0 decay_steps=0 batch=128 mask.last=0.0909090909 " \
+#define LATER "masking=dynamic train_on_valid=0 opt=adam lr=0.001 beta1=0.9 beta2=0.999 eps=1e-8 wd=0 clip=0 warmup=0 decay_steps=0 batch=128 mask.last=0.0909090909 " \
               "mask.tail=0 mask.other=0 mask.cap=0 pad=right act=gelu norm=post type_emb=0 head=proj head_ln=1 out_bias=1 " \
               "softmax_rows=items direction=both loss=ce d=64 layers=2 heads=2 inner=256 mask.prob=0.2 "
 static const struct preset_def presets[] = {

@@ -216,6 +216,8 @@ int64_t batcher_per_epoch(const struct batcher *b)
 
 static void shuffle_epoch(struct batcher *b, int64_t epoch)
 {
+    if (b->s.dupe > 0) /* shuffled once, then in the same order again and again */
+        epoch = 0;
     if (epoch == b->order_epoch)
         return;
     struct rng_key key = rng_key(b->seed, epoch, rng_site("batch.order"));
@@ -331,8 +333,8 @@ static int32_t take_samples(struct batcher *b, int64_t epoch, int64_t index)
     for (int64_t i = from; i < to; i++) {
         int32_t sample = b->order[i], w = session_index(b, sample);
         struct piece *p = &b->piece[i - from];
-        *p = (struct piece){.session = b->who[w]};
-        ops->piece(b, (int32_t)epoch, sample - (int32_t)b->first[w], p);
+        *p = (struct piece){.session = b->who[w], .k = sample - (int32_t)b->first[w]};
+        ops->piece(b, (int32_t)epoch, p->k, p);
         b->plan.n_row += p->rows;
         b->plan.n_query += p->n_query;
         b->n_counted += p->n_target;

@@ -6,7 +6,8 @@
  *   SESSIONS  one a session: its last max_len+1 training items; inputs all but the last, targets what comes next
  *   WINDOWS   exactly max_len rows (id 0 fills up on the left) and n_target items after them: all full windows, stride 1, a
  *             short session one; with `prefixes` one window for every next item
- *   CLOZE     one a session: a window of at most max_len items, some of them hidden; the hidden are the queries
+ *   CLOZE     one a session: a window of at most max_len items, some of them hidden; the hidden are the queries.  With `dupe`
+ *             every window dupe + 1 times, hidden once and for all, and in one order for all epochs
  *   PREFIXES  one for every next item: the max_len items before it, their graph, one query
  *   PARALLEL  no samples: `size` lanes, each reading its session click by click; sessions in order of their first time stamp,
  *             the same in every epoch
@@ -41,8 +42,10 @@ struct batch_spec {
     float neg_alpha;            /* popularity^alpha; 0 = even */
     float rho, p_last, p_tail;  /* CLOZE: share hidden, odds of last-only and of tail samples */
     float window_prop;          /* CLOZE: windows of a long session start this share of max_len apart; 0 = .5 */
+    int32_t dupe;               /* CLOZE: > 0: places are drawn once, not every epoch: dupe copies of each window and one with its last hidden */
     float mask_other;           /* CLOZE: share of the chosen places that are not hidden: half keep their item, half read another */
     bool neg_reject;            /* never an item of the session's training part; at most 50 tries, then accepted */
+    bool with_valid;            /* CLOZE: validation items train too; what validates then is known */
     bool neg_distinct;          /* without replacement, within a query or session */
     bool logq;                  /* fill block.logq, block.logpop */
     bool prefixes;              /* WINDOWS: every next item, not full windows only */

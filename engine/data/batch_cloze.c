@@ -9,31 +9,42 @@
 enum { AUX_CLOZE = 0, AUX_LAST = -1 }; /* K > 0: the last K */
 enum { DRAW_START, DRAW_SORT, DRAW_TAIL, DRAW_PLACES = 16 };
 
-static int32_t samples(const struct batcher *b, int32_t session)
+static int32_t session_len(const struct batcher *b, int32_t session)
 {
-    (void)b;
-    (void)session;
-    return 1;
+    return b->s.with_valid ? split_valid_len(b->sp, session) : b->sp->train_len[session];
 }
 
-static struct rng_key key_of(const struct batcher *b, int32_t epoch, int32_t session)
+static int32_t window_step(const struct batch_spec *s)
 {
-    return rng_key(b->seed, epoch,
-                   rng_site("batch.cloze") ^ rng_mix64((uint64_t)(uint32_t)session + 1));
+    int32_t step = (int32_t)((s->window_prop > 0 ? s->window_prop : 0.5f) * (float)s->max_len);
+    return step < 1 ? 1 : step;
 }
 
 /* Windows start at len-N, len-N-step, ... and always also at 0. */
-static int32_t window_start(const struct batch_spec *s, int32_t len, struct rng_key key)
+static int32_t windows(const struct batch_spec *s, int32_t len)
 {
-    int32_t extra = len - s->max_len;
-    if (extra <= 0)
-        return 0;
-    int32_t step = (int32_t)((s->window_prop > 0 ? s->window_prop : 0.5f) * (float)s->max_len);
-    step = step < 1 ? 1 : step;
-    int32_t starts = (extra + step - 1) / step + 1,
-            k = (int32_t)rng_below(key, DRAW_START, (uint32_t)starts);
-    int32_t at = extra - k * step;
+    int32_t extra = len - s->max_len, step = window_step(s);
+    return extra <= 0 ? 1 : (extra + step - 1) / step + 1;
+}
+
+static int32_t window_start(const struct batch_spec *s, int32_t len, int32_t k)
+{
+    int32_t at = len - s->max_len - k * window_step(s);
     return at > 0 ? at : 0;
+}
+
+static int32_t samples(const struct batcher *b, int32_t session)
+{
+    return b->s.dupe > 0 ? windows(&b->s, session_len(b, session)) * (b->s.dupe + 1) : 1;
+}
+
+/* What is drawn once is drawn for the sample, else for the session and epoch. */
+static struct rng_key key_of(const struct batcher *b, int32_t epoch, const struct piece *p)
+{
+    bool once = b->s.dupe > 0;
+    uint64_t of =
+        (uint64_t)(uint32_t)p->session + 1 + (once ? (uint64_t)(uint32_t)p->k << 32 : 0);
+    return rng_key(b->seed, once ? 0 : epoch, rng_site("batch.cloze") ^ rng_mix64(of));
 }
 
 static int32_t cloze_count(const struct batch_spec *s, int32_t len)
@@ -45,18 +56,20 @@ static int32_t cloze_count(const struct batch_spec *s, int32_t len)
 
 static void piece(const struct batcher *b, int32_t epoch, int32_t k, struct piece *p)
 {
-    (void)k;
     const struct batch_spec *s = &b->s;
-    struct rng_key key = key_of(b, epoch, p->session);
-    int32_t len = b->sp->train_len[p->session];
-    p->from = window_start(s, len, key);
+    struct rng_key key = key_of(b, epoch, p);
+    int32_t len = session_len(b, p->session);
+    p->from = window_start(
+        s, len,
+        s->dupe > 0 ? k / (s->dupe + 1)
+                    : (int32_t)rng_below(key, DRAW_START, (uint32_t)windows(s, len)));
     p->len = len - p->from < s->max_len ? len - p->from : s->max_len;
     p->rows = p->len;
     float u = rng_uniform(key, DRAW_SORT);
-    if (u < s->p_last) {
+    if (s->dupe > 0 ? k % (s->dupe + 1) == s->dupe : u < s->p_last) {
         p->aux = AUX_LAST;
         p->n_query = 1;
-    } else if (u < s->p_last + s->p_tail) {
+    } else if (s->dupe == 0 && u < s->p_last + s->p_tail) {
         int32_t most = s->k_max > 0 ? s->k_max : 1,
                 K = 1 + (int32_t)rng_below(key, DRAW_TAIL, (uint32_t)most);
         /* Something must stay to be read */
@@ -95,7 +108,7 @@ static void fill(const struct batcher *b, const struct batch *plan, const struct
     const struct dataset *ds = b->sp->ds;
     for (int32_t i = 0, r = 0, q = 0; i < out->n; i++) {
         const int32_t *item = ds->item + ds->off[p[i].session] + p[i].from;
-        struct rng_key key = key_of(b, plan->epoch, p[i].session);
+        struct rng_key key = key_of(b, plan->epoch, &p[i]);
         int32_t still = p[i].n_query;
         for (int32_t t = 0; t < p[i].len; t++, r++) {
             a->item[r] = item[t];

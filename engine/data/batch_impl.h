@@ -6,7 +6,7 @@
 #include "engine/data/negatives.h"
 
 struct piece { /* one sample in a batch: items from..from+len-1 of a session */
-    int32_t session, from, len;
+    int32_t session, k, from, len;   /* k: which of the session's samples */
     int32_t rows, n_query, n_target; /* in the block; n_target: counted targets of all its queries */
     int32_t aux;                     /* the kind's own: CLOZE what is hidden */
 };

@@ -116,6 +116,16 @@ static int32_t train_length(const struct split *sp, int32_t s)
                                            : n;
 }
 
+int32_t split_valid_len(const struct split *sp, int32_t s)
+{
+    int32_t n = dataset_len(sp->ds, s);
+    if (n < ENOUGH || sp->part[s] != PART_TRAIN)
+        return sp->train_len[s];
+    return sp->kind == SPLIT_LEAVE_ONE_OUT ? n - 1
+           : sp->kind == SPLIT_RATIO       ? percent(n, 80)
+                                           : sp->train_len[s];
+}
+
 static void count_training(struct split *sp)
 {
     const struct dataset *ds = sp->ds;

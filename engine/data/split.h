@@ -34,6 +34,8 @@ struct split {
 };
 MUST_CHECK enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind, struct err *err);
 void split_free(struct split *s);
+/* Events of the session up to the end of its validation part: what trains when validation items may; where nothing of it validates, train_len. */
+int32_t split_valid_len(const struct split *sp, int32_t session);
 const char *split_name(enum split_kind k);
 extern const char *const split_words[]; /* as typed: "leave-one-out"; in the order of enum split_kind, NULL-terminated */
 

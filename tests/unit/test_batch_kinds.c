@@ -194,6 +194,88 @@ static void count_starts(const struct block *b, void *ctx)
     assert_int_equal(b->off[1], 10);
 }
 
+/* Hidden once and for all: every window as often as dupe says and once with its last item hidden, the same places and the same order in
+ * every epoch. */
+struct offline {
+    int n, last;
+    int32_t item[64][4];
+    int32_t order[64]; /* hash of what the sample reads */
+};
+
+static void collect_offline(const struct block *b, void *ctx)
+{
+    struct offline *o = ctx;
+    int32_t q = 0;
+    for (int32_t i = 0; i < b->n; i++) {
+        int32_t n = b->off[i + 1] - b->off[i], hidden = 0, hash = 0;
+        for (int32_t r = b->off[i]; r < b->off[i + 1]; r++) {
+            bool query = q < b->n_query && b->query[q] == r;
+            hash = hash * 31 + b->item[r];
+            hidden += query;
+            o->item[o->n][r - b->off[i]] = query ? b->target[q] : b->item[r];
+            q += query;
+        }
+        assert_int_equal(n, 4);
+        o->last += hidden == 1 && b->item[b->off[i + 1] - 1] == 12;
+        o->order[o->n++] = hash;
+    }
+}
+
+static void test_cloze_offline(void **state)
+{
+    (void)state;
+    enum { DUPE = 5 };
+    struct batch_spec s = {.kind = BATCH_CLOZE, .size = 64, .max_len = 4, .rho = 0.5f, .window_prop = 0.5f, .mask_item = 12, .dupe = DUPE};
+    struct hand *h = hand_batch(11, "1 2 3 4 5 6 7;8 9 10 11", &s);
+    struct offline first = {0}, again = {0};
+    each_block(h->b, 0, h->mem, collect_offline, &first);
+    each_block(h->b, 1, h->mem, collect_offline, &again);
+    /* windows of the first session begin at 3, 1 and 0; the second session is one */
+    assert_int_equal(first.n, 4 * (DUPE + 1));
+    assert_int_equal(first.last, 4);
+    assert_memory_equal(&first, &again, sizeof first);
+    int from[12] = {0}, distinct = 0;
+    for (int i = 0; i < first.n; i++) {
+        from[first.item[i][0]]++;
+        bool new = true;
+        for (int k = 0; k < i; k++)
+            new &= first.order[k] != first.order[i];
+        distinct += new;
+    }
+    assert_true(from[1] == DUPE + 1 && from[2] == DUPE + 1 && from[4] == DUPE + 1 && from[8] == DUPE + 1);
+    assert_true(distinct > 8); /* the copies of a window hide different places */
+    hand_free(h);
+}
+
+/* Validation items train when asked to, test items never. */
+static void collect_items(const struct block *b, void *ctx)
+{
+    int32_t *seen = ctx;
+    for (int32_t r = 0; r < b->off[b->n]; r++)
+        seen[b->item[r]]++;
+    for (int32_t q = 0; q < b->n_query; q++)
+        seen[b->target[q]]++;
+}
+
+static void test_cloze_with_valid(void **state)
+{
+    (void)state;
+    for (int with = 0; with < 2; with++) {
+        struct batch_spec s = {.kind = BATCH_CLOZE, .size = 4, .max_len = 8, .rho = 0.5f, .mask_item = 11, .with_valid = with};
+        struct hand *h = hand_new(10, "1 2 3 4 5;6 7 8 9 10", NULL);
+        int32_t seen[12] = {0};
+        struct err err;
+        if (split_new(&h->sp, &h->ds, SPLIT_LEAVE_ONE_OUT, &err) || batcher_new(&h->b, h->sp, &s, 1, &err))
+            fail_msg("%s", err.msg);
+        each_block(h->b, 0, h->mem, collect_items, seen);
+        assert_true(seen[3] > 0 && seen[8] > 0);
+        assert_int_equal(seen[4] > 0, with);
+        assert_int_equal(seen[9] > 0, with);
+        assert_int_equal(seen[5] + seen[10], 0);
+        hand_free(h);
+    }
+}
+
 static void test_cloze_windows(void **state)
 {
     (void)state;
@@ -431,6 +513,8 @@ int main(void)
         cmocka_unit_test(test_cloze),
         cmocka_unit_test(test_cloze_not_hidden),
         cmocka_unit_test(test_cloze_windows),
+        cmocka_unit_test(test_cloze_offline),
+        cmocka_unit_test(test_cloze_with_valid),
         cmocka_unit_test(test_graph),
         cmocka_unit_test(test_prefix_alone),
         cmocka_unit_test(test_parallel_schedule),

@@ -1,4 +1,5 @@
 /* seq pin predict whatif: the sequence under study. */
+#include "app/cmd/ahead.h"
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
@@ -143,6 +144,7 @@ enum status run_pin(struct app *a, const struct cmd_call *call, struct cmd_out *
 
 // clang-format off
 static const char *const exclude_choices[] = {"none", "seen", NULL};
+static const char *const repeats_choices[] = {"no", "yes", NULL};
 static const char *const as_choices[] = {"prob", "logprob", "score", NULL};
 const struct cmd_arg args_predict[] = {
     {.name = "SEQUENCE", .type = ARG_SEQUENCE, .optional = true, .repeats = true, .doc = "items, oldest first; default: the present one"},
@@ -151,6 +153,9 @@ const struct cmd_arg args_predict[] = {
     {.name = "at", .type = ARG_TIME, .option = true, .optional = true, .doc = "default: the time viewed"},
     {.name = "exclude", .type = ARG_CHOICE, .option = true, .optional = true, .choices = exclude_choices, .doc = "seen items"},
     {.name = "as", .type = ARG_CHOICE, .option = true, .optional = true, .choices = as_choices, .doc = "the number printed"},
+    {.name = "steps", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = HORIZON_MAX, .doc = "so many steps ahead"},
+    {.name = "beam", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = HORIZON_BEAM, .doc = "with steps: paths kept, default 1"},
+    {.name = "repeats", .type = ARG_CHOICE, .option = true, .optional = true, .choices = repeats_choices, .doc = "with steps: may an item be picked twice, default no"},
     {0},
 };
 // clang-format on
@@ -175,14 +180,25 @@ enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_o
         call_blame(call, call_has(call, "at") ? "at" : "model", out);
         return st;
     }
+    bool exclude =
+        call_has(call, "exclude") ? call_int(call, "exclude", 0) == 1 : app_exclude_seen(a);
+    if (call_has(call, "steps") || call_has(call, "beam") || call_has(call, "repeats")) {
+        struct horizon_opts o = {.k = (int32_t)call_int(call, "steps", 5),
+                                 .beam = (int32_t)call_int(call, "beam", 1),
+                                 .repeats = call_int(call, "repeats", 0) == 1,
+                                 .skip = s->item,
+                                 .n_skip = exclude ? s->n : 0};
+        st = predict_ahead(a, slot, at, s, &o, out, err);
+        if (st == ST_OK && call_seq(call, "SEQUENCE"))
+            app_edit(a, s);
+        return st;
+    }
     if (on_screen(a, out)) {
         if (call_seq(call, "SEQUENCE"))
             app_edit(a, s);
         return ui_tab(a, "predict", err);
     }
     struct ranking *r = NULL;
-    bool exclude =
-        call_has(call, "exclude") ? call_int(call, "exclude", 0) == 1 : app_exclude_seen(a);
     st =
         ranking_new(&r, a, slot, at, s,
                     (int32_t)call_int(call, "k", (int64_t)setting(a, SETTING_K)), exclude, err);

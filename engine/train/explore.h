@@ -12,6 +12,7 @@ enum ask_kind {
     ASK_PREFIXES,  /* scores after each prefix: (n, n_items+1) */
     ASK_GRADIENT,  /* gradient of the target item's score with respect to each input row times that row: (n) */
     ASK_VARIANTS,  /* several sequences at once */
+    ASK_TAIL,      /* scores of `ahead` hidden places after the sequence: (ahead, n_items+1); models that fill in */
 };
 struct probe_copy {
     char name[64];
@@ -28,6 +29,7 @@ struct question {
     int32_t n_variant;             /* ASK_VARIANTS */
     const int32_t *const *variant;
     const int32_t *variant_n;
+    int32_t ahead;                 /* ASK_TAIL */
 };
 struct answer {
     int64_t step;

@@ -1,0 +1,203 @@
+/* Several steps ahead: one step is the normal prediction bit for bit, greedy roll-out is prediction repeated, a wide beam finds the best
+ * path there is, hidden places are shared out surest first, and a catalogue that runs out ends the list. */
+#include "engine/data/world.h"
+#include "engine/train/horizon.h"
+#include "models/models.h"
+#include "tests/support/planted.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const int32_t seq[] = {12, 87, 3};
+
+static struct horizon *ahead(struct planted *p, const int32_t *item, int32_t n,
+                             struct horizon_opts o)
+{
+    struct horizon *h;
+    struct err err;
+    if (horizon_new(&h, p->ask, p->w, item, n, &o, NULL, &err))
+        fail_msg("%s", err.msg);
+    return h;
+}
+
+static void odds_after(struct planted *p, const int32_t *item, int32_t n, float *odds)
+{
+    struct question q = {.kind = ASK_SCORE, .n = n, .item = item};
+    const struct answer *a = explore_ask(p->ask, p->w, &q, NULL);
+    assert_int_equal(a->err.code, ST_OK);
+    softmax_row(a->score, a->n_items, odds);
+}
+
+static void test_one_step(void **state)
+{
+    (void)state;
+    struct planted p;
+    planted_train(&p, "chain", 1, 500, "bert4rec", "d=16 mask.tail=0.2", 60);
+    size_t row = (size_t)p.ds->n_items + 1;
+    float *odds = calloc(row, sizeof *odds);
+    odds_after(&p, seq, 3, odds);
+    struct horizon *h = ahead(&p, seq, 3, (struct horizon_opts){.k = 1, .beam = 1});
+    assert_true(h->has_tail);
+    assert_memory_equal(h->tail, odds, row * sizeof *odds);
+    assert_memory_equal(h->roll, odds, row * sizeof *odds);
+    assert_int_equal(h->tail_pick[0], h->roll_pick[0]);
+    assert_int_equal(h->tail_pick[0], planted_answer(&p, seq, 3));
+    horizon_free(h);
+    /* a window of 20: the oldest items make room for the hidden places */
+    int32_t lengthy[30];
+    for (int i = 0; i < 30; i++)
+        lengthy[i] = 1 + i;
+    h = ahead(&p, lengthy, 30, (struct horizon_opts){.k = 19, .beam = 1});
+    horizon_free(h);
+    struct horizon_opts o = {.k = 20, .beam = 1};
+    struct err err;
+    assert_int_equal(horizon_new(&h, p.ask, p.w, seq, 3, &o, NULL, &err), ST_ARG);
+    assert_null(h);
+    free(odds);
+    planted_free(&p);
+}
+
+static void test_hidden_places(void **state)
+{
+    (void)state;
+    enum { K = 4 };
+    struct planted p;
+    planted_train(&p, "chain", 1, 500, "bert4rec", "d=16 mask.tail=0.2", 60);
+    struct horizon *h =
+        ahead(&p, seq, 3, (struct horizon_opts){.k = K, .beam = 1, .skip = seq, .n_skip = 3});
+    size_t row = (size_t)h->n_items + 1;
+    float last = 1, *within = calloc(row, sizeof *within);
+    bool filled[K] = {false};
+    for (int n = 0; n < K;
+         n++) { /* the surest step first, no item twice, none of the skipped */
+        int step = -1;
+        int32_t item = 0;
+        float best = -1;
+        for (int s = 0; s < K; s++)
+            for (int32_t i = 1; i < (int32_t)row && !filled[s]; i++) {
+                bool used = i == 12 || i == 87 || i == 3;
+                for (int t = 0; t < K; t++)
+                    used |= filled[t] && h->tail_pick[t] == i;
+                if (!used && h->tail[(size_t)s * row + (size_t)i] > best) {
+                    best = h->tail[(size_t)s * row + (size_t)i];
+                    step = s;
+                    item = i;
+                }
+            }
+        assert_int_equal(h->tail_pick[step], item);
+        assert_true(best <= last);
+        last = best;
+        filled[step] = true;
+    }
+    horizon_within(h, within);
+    for (size_t i = 1; i < row; i += 13) {
+        double none = 1;
+        for (int s = 0; s < K; s++)
+            none *= 1 - (double)h->tail[(size_t)s * row + i];
+        assert_true(fabs((double)within[i] - (1 - none)) < 1e-6);
+    }
+    assert_true(horizon_alike(h->tail, h->tail, h->n_items, 10) == 1);
+    free(within);
+    horizon_free(h);
+    planted_free(&p);
+}
+
+static void test_roll_out(void **state)
+{
+    (void)state;
+    enum { K = 5 };
+    struct planted p;
+    planted_train(&p, "chain", 1, 500, "gru4rec", "hidden=16", 60);
+    struct horizon *h =
+        ahead(&p, seq, 3, (struct horizon_opts){.k = K, .beam = 1, .repeats = true});
+    int32_t path[3 + K] = {12, 87, 3};
+    float *odds = calloc((size_t)h->n_items + 1, sizeof *odds);
+    double logp = 0;
+    assert_false(h->has_tail);
+    for (int s = 0; s < K; s++) {
+        odds_after(&p, path, 3 + s, odds);
+        path[3 + s] = planted_answer(&p, path, 3 + s);
+        assert_int_equal(h->roll_pick[s], path[3 + s]);
+        logp += log((double)odds[path[3 + s]]);
+    }
+    assert_true(fabs(logp - h->logp) < 1e-5);
+    horizon_free(h);
+    h = ahead(&p, seq, 3, (struct horizon_opts){.k = 12, .beam = 1});
+    for (int s = 0; s < 12; s++)
+        for (int t = 0; t < s; t++)
+            assert_int_not_equal(h->roll_pick[s], h->roll_pick[t]);
+    horizon_free(h);
+    struct question q = {.kind = ASK_TAIL, .n = 3, .item = seq, .ahead = 2};
+    assert_int_equal(explore_ask(p.ask, p.w, &q, NULL)->err.code, ST_UNSUPPORTED);
+    free(odds);
+    planted_free(&p);
+}
+
+/* Four items, three steps: the best of the 64 paths, by trying them all. */
+static void test_beam(void **state)
+{
+    (void)state;
+    static const int32_t all[] = {1, 2, 3, 4, 1, 3, 2, 4, 4, 2}, two[] = {2, 1};
+    static const int64_t off[] = {0, 3, 6, 10};
+    static const int64_t pop[] = {0, 2, 3, 2, 3};
+    struct dataset ds = {.name = "four",
+                         .n_items = 4,
+                         .n_sessions = 3,
+                         .n_events = 10,
+                         .off = off,
+                         .item = all,
+                         .popularity = pop};
+    struct planted p = {.ds = &ds};
+    struct err err;
+    const struct model_def *m = model_find("gru4rec");
+    assert_int_equal(split_new(&p.sp, &ds, SPLIT_LEAVE_ONE_OUT, &err), ST_OK);
+    assert_int_equal(hparams_new(&p.hp, m->hparams, m->name, &err), ST_OK);
+    assert_int_equal(hparams_set_all(p.hp, "hidden=8 sigma=1", &err),
+                     ST_OK); /* random, far from even */
+    assert_int_equal(learner_new(&p.l, m, p.hp, p.sp, 5, &err), ST_OK);
+    assert_int_equal(explore_new(&p.ask, &err), ST_OK);
+    assert_int_equal(weights_of(&p.w, p.l, &err), ST_OK);
+    double best = (double)-INFINITY;
+    for (int i = 0; i < 64; i++) {
+        int32_t path[5] = {2, 1, 1 + i / 16, 1 + i / 4 % 4, 1 + i % 4};
+        float odds[5];
+        double logp = 0;
+        for (int s = 0; s < 3; s++) {
+            odds_after(&p, path, 2 + s, odds);
+            logp += log((double)odds[path[2 + s]]);
+        }
+        best = fmax(best, logp);
+    }
+    struct horizon *greedy =
+        ahead(&p, two, 2, (struct horizon_opts){.k = 3, .beam = 1, .repeats = true});
+    struct horizon *wide =
+        ahead(&p, two, 2, (struct horizon_opts){.k = 3, .beam = 16, .repeats = true});
+    assert_true(fabs(wide->logp - best) < 1e-5);
+    assert_true(greedy->logp <= wide->logp + 1e-9);
+    horizon_free(greedy);
+    horizon_free(wide);
+    struct horizon *h =
+        ahead(&p, two, 2, (struct horizon_opts){.k = 4, .beam = 2, .skip = two, .n_skip = 2});
+    assert_true(h->roll_pick[0] >= 3 && h->roll_pick[1] >= 3 &&
+                h->roll_pick[0] != h->roll_pick[1]);
+    assert_int_equal(h->roll_pick[2], 0); /* nothing left */
+    assert_int_equal(h->roll_pick[3], 0);
+    horizon_free(h);
+    explore_free(p.ask);
+    weights_unref(p.w);
+    learner_free(p.l);
+    hparams_free(p.hp);
+    split_free(p.sp);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_step), cmocka_unit_test(test_hidden_places),
+        cmocka_unit_test(test_roll_out), cmocka_unit_test(test_beam)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

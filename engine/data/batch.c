@@ -422,21 +422,25 @@ int32_t distinct_items(const int32_t *src, int32_t n, int32_t *out, int32_t widt
     return m;
 }
 
-static void mark_session(const struct split *sp, int32_t s, uint64_t *set, bool in)
+static void mark_session(const struct split *sp, int32_t s, uint64_t *set)
 {
     const int32_t *item = sp->ds->item + sp->ds->off[s];
-    for (int32_t i = 0; i < sp->train_len[s]; i++) {
-        if (in)
-            bit_put(set, item[i]);
-        else
-            bit_drop(set, item[i]);
-    }
+    for (int32_t i = 0; i < sp->train_len[s]; i++)
+        bit_put(set, item[i]);
 }
 
 static void forget(uint64_t *set, const int32_t *item, int32_t n)
 {
     for (int32_t i = 0; i < n; i++)
         bit_drop(set, item[i]);
+}
+
+static void unmark_session(const struct split *sp, int32_t s, uint64_t *set, size_t words)
+{
+    if ((size_t)sp->train_len[s] > words / 4)
+        memset(set, 0, words * sizeof *set);
+    else
+        forget(set, sp->ds->item + sp->ds->off[s], sp->train_len[s]);
 }
 
 /* Own draws of each query, or of each session.  A session is one key, so that who fills it does not matter; the same session
@@ -457,7 +461,7 @@ static bool draw_negatives(const struct batcher *b, const struct batch *plan,
             rng_mix64((uint64_t)p[i].session << 32 | (uint32_t)(p[i].from + p[i].len));
         struct rng_key key = rng_key(b->seed, plan->step, rng_site("batch.neg") ^ which);
         if (avoid)
-            mark_session(b->sp, p[i].session, avoid, true);
+            mark_session(b->sp, p[i].session, avoid);
         int32_t here = b->s.neg_cols == NEG_QUERY ? p[i].n_query : 1;
         for (int32_t j = 0; j < here; j++, q++, list += k) {
             negatives_fill(b->table, key, (uint32_t)j * (uint32_t)k * 64, k, avoid, taken,
@@ -466,7 +470,7 @@ static bool draw_negatives(const struct batcher *b, const struct batch *plan,
                 forget(taken, list, k);
         }
         if (avoid)
-            mark_session(b->sp, p[i].session, avoid, false);
+            unmark_session(b->sp, p[i].session, avoid, words);
     }
     out->neg = neg;
     out->n_neg = k;

@@ -10,16 +10,25 @@
 
 static void transpose(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y, size_t ldy)
 {
-    const int32_t full = row_ld(rows);
-    enum { TILE_SIDE = 16 };
-    for (int32_t i = 0; i < full; i += TILE_SIDE) {
-        int32_t n = rows - i < TILE_SIDE ? rows - i : TILE_SIDE;
-        for (int32_t j = 0; j < cols; j++) {
+    for (int32_t i = 0, full = row_ld(rows); i < full; i += VW) {
+        const int32_t n = rows - i < 0 ? 0 : rows - i < VW ? rows - i : VW;
+        int32_t j = 0;
+#ifdef VEC_TURN
+        for (; j + VW <= cols; j += VW) {
+            vr v[VW];
+            for (int32_t r = 0; r < VW; r++)
+                v[r] = r < n ? vload(x + (size_t)(i + r) * ldx + j) : (vr){0};
+            vturn(v);
+            for (int32_t r = 0; r < VW; r++)
+                vstore(y + (size_t)(j + r) * ldy + i, v[r]);
+        }
+#endif
+        for (; j < cols; j++) {
             real *out = y + (size_t)j * ldy + i;
             const real *in = x + (size_t)i * ldx + j;
             for (int32_t r = 0; r < n; r++)
                 out[r] = in[(size_t)r * ldx];
-            for (int32_t r = n > 0 ? n : 0; r < TILE_SIDE; r++)
+            for (int32_t r = n; r < VW; r++)
                 out[r] = 0;
         }
     }

@@ -90,6 +90,42 @@ INLINE vr vabs(vr x)
 {
     return (vr)((vu)x & ~vsign_bit());
 }
+/* In v[0..VW-1], rows become columns: swaps the blocks off the diagonal, of half the size each time.  Not defined for compilers
+ * without the shuffle (gcc before 12). */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector) && !defined(SEQLAB_DOUBLE)
+#define VEC_TURN 1
+#define VEC_LOW(e, s)  ((e) & (s) ? VW + (e) - (s) : (e))
+#define VEC_HIGH(e, s) ((e) & (s) ? VW + (e) : (e) + (s))
+#define VEC_LANES4(of, e, s)  of(e, s), of((e) + 1, s), of((e) + 2, s), of((e) + 3, s)
+#if VEC_BYTES == 64
+#define VEC_LANES(of, s) VEC_LANES4(of, 0, s), VEC_LANES4(of, 4, s), VEC_LANES4(of, 8, s), VEC_LANES4(of, 12, s)
+#elif VEC_BYTES == 32
+#define VEC_LANES(of, s) VEC_LANES4(of, 0, s), VEC_LANES4(of, 4, s)
+#else
+#define VEC_LANES(of, s) VEC_LANES4(of, 0, s)
+#endif
+#define VEC_SWAP(v, s)                                                                   \
+    for (int i_ = 0; i_ < VW; i_++)                                                      \
+        if (!(i_ & (s))) {                                                               \
+            vr a_ = (v)[i_], b_ = (v)[i_ + (s)];                                         \
+            (v)[i_] = __builtin_shufflevector(a_, b_, VEC_LANES(VEC_LOW, s));            \
+            (v)[i_ + (s)] = __builtin_shufflevector(a_, b_, VEC_LANES(VEC_HIGH, s));     \
+        }
+INLINE void vturn(vr *v)
+{
+#if VEC_BYTES >= 64
+    VEC_SWAP(v, 8)
+#endif
+#if VEC_BYTES >= 32
+    VEC_SWAP(v, 4)
+#endif
+    VEC_SWAP(v, 2)
+    VEC_SWAP(v, 1)
+}
+#endif
+#endif
+
 /* Maximum, minimum and root have one instruction each, which the vector extensions do not reach.  Where a is NaN the
  * result is b. */
 #if VEC_X86 && VEC_BYTES == 64

@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { LOGITS_KEPT = 8 << 20 }; /* more: queries in chunks */
+enum { AHEAD = 2, LINE = 64 / sizeof(real) };
 
 struct part {
     struct tensor *h, *out;
@@ -270,6 +271,9 @@ static void cols_scores(void *ctx, int r, int worker)
     if (k0 == k1)
         return;
     for (int32_t k = k0; k < k1; k++) {
+        if (k + AHEAD < k1) /* rows lie far apart */
+            for (size_t i = 0; i < ld; i += LINE)
+                __builtin_prefetch(hb->x + hd->table->at + (size_t)(hb->col[k + AHEAD] - hd->id0) * ld + i);
         hb->row[k] = hb->col[k] - hd->id0;
         memcpy(hb->rows + (size_t)k * ld, hb->x + hd->table->at + (size_t)hb->row[k] * ld,
                ld * sizeof *hb->rows);

@@ -217,6 +217,20 @@ static void update_span(struct learner *l, const struct row_table *t, int32_t fr
     l->opt->span(l->x + at, g, aux, (size_t)(to - from) * ld, s);
 }
 
+/* Rows that are hit lie far apart: what an update of one reads is on its way while another is worked. */
+static void prefetch(const struct learner *l, const struct row_table *t, int32_t r)
+{
+    enum { LINE = 64 / sizeof(real) };
+    if (r == t->rows)
+        return;
+    size_t ld = (size_t)t->p->ld, at = t->p->at + (size_t)r * ld;
+    for (size_t i = 0; i < ld; i += LINE) {
+        __builtin_prefetch(l->x + at + i, 1);
+        for (int k = 0; k < l->opt->n_aux; k++)
+            __builtin_prefetch(l->aux[k] + at + i, 1);
+    }
+}
+
 static void forget(struct row_table *t, int32_t from, int32_t to)
 {
     memset(t->slot[from], 0xff, (size_t)(to - from) * sizeof *t->slot);
@@ -242,6 +256,7 @@ void rows_update(struct learner *l, const struct tile *tile, const struct optim_
         r = hit;
         if (hit == end)
             break;
+        prefetch(l, t, next_hit(t, hit + 1, t->rows));
         update_span(l, t, hit, hit + 1, total_of(l->work, t, hit, false), s);
         forget(t, hit, hit + 1);
     }

@@ -238,3 +238,18 @@ int planted_attention(struct planted *p, const int32_t *item, int32_t n, int32_t
     }
     return k;
 }
+
+double planted_row_share(const struct planted *p, int32_t back)
+{
+    const struct param *v = params_find(p->w->ps, "conv.v.W");
+    assert_non_null(v);
+    int32_t rows = param_cols(v), at = rows - 1 - back;
+    double on = 0, all = 0;
+    for (size_t k = 0; k < param_rows(v); k++)
+        for (int32_t l = 0; l < rows; l++) {
+            double w = (double)p->w->x[v->at + k * (size_t)v->ld + (size_t)l];
+            all += w * w;
+            on += l == at ? w * w : 0;
+        }
+    return on / all;
+}

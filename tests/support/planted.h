@@ -36,5 +36,7 @@ int32_t planted_answer(struct planted *p, const int32_t *item, int32_t n); /* th
 /* Attention of the last row to the row `back` before it (n - 1: the first), in the best head of any block for this session;
  * by_head (or NULL): every (block, head) in turn, at most 64.  Returns how many. */
 int planted_attention(struct planted *p, const int32_t *item, int32_t n, int32_t back, double *by_head);
+/* Caser: of the squared weights of the vertical filters, the share on the row `back` before the last. */
+double planted_row_share(const struct planted *p, int32_t back);
 
 #endif

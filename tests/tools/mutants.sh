@@ -104,6 +104,24 @@ mutant "gru 19 no output bias"                models/gru4rec.c 's/m->head.bias =
 mutant "gru 21 loss divided by who is alive"  engine/data/batch_parallel.c 's/\(float\)\(1.0 \/ b->s.size\)/(float)(1.0 \/ plan->n_session)/' $mistakes
 mutant "gru 23 targets corrected as draws"     engine/train/heads_cols.c 's/const float \*odds = drawn \|\| !b->logpop \? b->logq : b->logpop;/const float *odds = b->logq; (void)drawn;/' $golden
 
+# Caser
+mistakes=contract/test_caser_mistakes
+golden=golden/test_caser_golden
+mutant "caser 1 activated averages"           models/caser.c 's/tape_probe\(t, "conv.v", v\)/tape_probe(t, "conv.v", op_act(t, v, ACT_RELU))/' $golden
+mutant "caser 3 the mean of places"           models/caser.c 's/POOL_MEAN : POOL_MAX;/POOL_MEAN : POOL_MEAN;/' $golden
+mutant "caser 4 gradient to every place"      engine/tensor/ops_cnn.c 's/if \(c->win\[s \* c->k \+ k\] == i\)/if (true)/' $golden
+mutant "caser 5 a gap before the targets"     engine/data/batch_windows.c 's/int32_t at = p\[i\].from - L \+ t;/int32_t at = p[i].from - L + t - 1;/' $mistakes
+mutant "caser 6 short users dropped"          engine/data/batch_windows.c 's/full > 1 \? full : 1;/full > 1 ? full : full == 1;/' $mistakes
+mutant "caser 7 row 0 starts like others"     models/caser.c 's/\? 0 : PARAM_ZERO_ROW0;/? 0 : 0;/' $mistakes
+mutant "caser 8 the oldest items are read"    engine/data/block.c 's/item\[len - read \+ t - empty\]/item[t - empty]/' $mistakes
+mutant "caser 9 negatives from the history"   models/caser.c 's/m->batch.neg_reject = true;/m->batch.neg_reject = false;/' $mistakes
+mutant "caser 9 the same in every epoch"      engine/data/batch.c 's/rng_key\(b->seed, plan->step, rng_site\("batch.neg"\)/rng_key(b->seed, 0 * plan->step, rng_site("batch.neg")/' $mistakes
+mutant "caser 10 always for each target"      models/caser.c 's/\(hp_enum\(hp, "neg_per"\) == 1 \? T : 1\)/T/' $mistakes
+mutant "caser 12 deviation 1 over sqrt(d)"    models/caser.c 's/INIT_NORMAL, 1 \/ \(float\)d,/INIT_NORMAL, 1 \/ sqrtf((float)d),/' $mistakes
+mutant "caser 14 the user's vector is lost"   models/caser.c 's/op_concat\(t, \(struct tensor \*\[\]\)\{z, u\}, 2\)/op_concat(t, (struct tensor *[]){z, z}, 2)/' $golden
+mutant "caser 15 no L2 on the filters"        models/caser.c 's/INIT_UNIFORM, reach, 0\)\}/INIT_UNIFORM, reach, PARAM_NO_DECAY)}/' $mistakes
+mutant "caser 15 L2 decoupled"                engine/tensor/optim.c 's/^    adam_corrected\(x, g, aux, n, s, s->decay\);/    shrink(x, n, s->lr, s->decay), adam_corrected(x, g, aux, n, s, 0);/' $mistakes
+
 echo
 echo "$caught caught, $survived survived"
 [ "$survived" -eq 0 ]

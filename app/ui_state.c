@@ -1,5 +1,6 @@
 /* Tabs, panes, focus; what the visible views ask of the explorer and the answers handed back to them.  No drawing, no terminal. */
 #include "app/ui_state.h"
+#include "app/cmd/condition.h"
 #include "app/ui/keymap.h"
 
 #include <stdio.h>
@@ -37,6 +38,7 @@ enum status ui_new(struct app *a, int cols, int rows, struct err *err)
     u->pinned_run = -1;
     u->hl_divider = -1;
     u->select.row = u->select.col = -1;
+    u->compare = (struct ui_compare){.against = 1, .on = PART_TEST, .metric = Q_HR, .at_case = -1};
     while (view_defs[u->n_view])
         u->n_view++;
     u->view = calloc((size_t)u->n_view, sizeof *u->view);
@@ -184,6 +186,25 @@ static void place_column(struct ui *u, const struct column *c, int row, int col,
     }
 }
 
+/* Panes that have nothing to show as things are leave their room to the others. */
+static int drop_unwanted(const struct app *a, struct column *cols, int n)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        struct column *c = &cols[i];
+        int k = 0;
+        for (int p = 0; p < c->n; p++) {
+            const struct view_def *d = view_defs[c->part[p].view];
+            if (!d->wanted || d->wanted(a))
+                c->part[k++] = c->part[p];
+        }
+        c->n = k;
+        if (k > 0)
+            cols[kept++] = *c;
+    }
+    return kept;
+}
+
 static bool shown_in(const struct column *cols, int n, int view)
 {
     for (int i = 0; i < n; i++)
@@ -222,6 +243,7 @@ void ui_arrange(struct ui *u, int cols, int rows)
     const char *layout = t->layout[u->size];
     if (layout && (!ui_tab_applies(u->app, t) || !parse(layout, main, &n)))
         n = 0;
+    n = drop_unwanted(u->app, main, n);
     if (u->size == SIZE_L && parse(tab_side, side, &n_side)) {
         struct column *s = &side[0];
         int keep = 0;
@@ -529,6 +551,7 @@ static uint64_t fingerprint(const struct view_ask *q, const struct weights *w)
     h = mix(h, &q->slot, sizeof q->slot);
     h = mix(h, &q->at, sizeof q->at);
     h = mix(h, &q->key, sizeof q->key);
+    h = mix(h, &q->q.tag, sizeof q->q.tag);
     h = mix(h, &w->ps, sizeof w->ps);
     h = mix(h, &w->seed, sizeof w->seed);
     if (q->q.item && q->q.n > 0)
@@ -555,11 +578,11 @@ static struct weights *weights_for(struct app *a, int slot, int64_t at)
 static bool ask_one(struct app *a, struct view *v, int which, bool here)
 {
     struct view_ask q = {.q = {.kind = ASK_SCORE, .n = a->seq.n, .item = a->seq.item}, .slot = a->slot, .at = a->at};
-    if (!v->def->ask(v, which, &q) || (q.q.n <= 0 && q.q.n_variant <= 0)) {
+    if (!v->def->ask(v, which, &q) || (q.q.n <= 0 && q.q.n_variant <= 0 && q.q.kind != ASK_RANKS)) {
         v->asked[which] = 0;
         return false;
     }
-    struct weights *w = weights_for(a, q.slot, q.at);
+    struct weights *w = q.w ? weights_ref(q.w) : weights_for(a, q.slot, q.at);
     if (!w) {
         v->asked[which] = 0;
         return false;
@@ -582,6 +605,10 @@ static bool ask_one(struct app *a, struct view *v, int which, bool here)
         const struct answer *r = a->explore ? explore_ask(a->explore, w, &q.q, NULL) : NULL;
         if (r && v->def->answer)
             v->def->answer(v, which, r);
+        if (r && q.q.kind == ASK_RANKS && r->n_rank > 0) { /* a part: a picture waits for the others */
+            weights_unref(w);
+            return ask_one(a, v, which, true);
+        }
     } else if (a->explorer) {
         v->waiting[which] = true;
         explorer_ask(a->explorer, v->id + (uint64_t)which, w, &q.q);

@@ -14,6 +14,23 @@ struct ui_select {
     int unit, filter;        /* from 0 */
     bool rollout;
 };
+/* What the tab Compare is about: `compare` and its keys write it, its panes read it (views/sides.h). */
+enum { UI_COMPARED = 4 };
+struct ui_side {
+    int slot;
+    int64_t at;              /* STEP_LIVE: follows the time viewed; else a step of its own */
+};
+struct ui_compare {
+    struct ui_side side[UI_COMPARED];
+    int n;                   /* 0: the screen chooses */
+    int against;             /* side that the first is measured against, from 1 */
+    enum split_part on;      /* PART_TEST, PART_VALID: whose questions */
+    int metric, k;           /* enum quantity_kind; 0: the setting k */
+    bool disagree;           /* lists show only items that the other side ranks elsewhere */
+    int64_t at_case;         /* held-out question the sequence was taken from, -1: none; */
+    uint64_t at_sequence;    /*   as long as the sequence has this hash */
+    int32_t target;          /*   and what came next */
+};
 enum size_class { SIZE_S, SIZE_M, SIZE_L, SIZE_TINY };
 enum { UI_TABS = 16, UI_PANES = 10, UI_SIDE = 44 };
 struct ui_pane {
@@ -34,6 +51,7 @@ struct ui {
     char help_filter[40];
     char find[80];           /* last search */
     struct ui_select select;
+    struct ui_compare compare;
     int n_view;
     struct view *view;       /* one a row of view_defs, in its order */
     struct ui_pane pane[UI_PANES]; /* shown now, in order of the layout */

@@ -24,6 +24,7 @@ struct view_ask {
     struct question q;          /* comes in asking for the scores after the typed sequence */
     int slot;                   /* comes in as the current slot */
     int64_t at;                 /* comes in as the time viewed */
+    struct weights *w;          /* comes in as NULL; else: these parameters, whatever slot and time say; borrowed until the next call */
     uint64_t key;               /* leave 0; else: a number that changes when the same question is to be asked again */
 };
 struct view_def {
@@ -42,6 +43,8 @@ struct view_def {
     bool (*answer)(struct view *v, int which, const struct answer *a);
     /* Once a tick: new facts of the workspace, series, snapshot (NULL: no run).  true = redraw me. */
     bool (*update)(struct view *v, const struct snapshot *s);
+    /* false: the pane is left out of the layout as things are now, and its neighbours share the room; NULL: it is always there. */
+    bool (*wanted)(const struct app *a);
     void (*draw)(const struct view *v, struct canvas *c);
     /* A key nobody else took (name as in keymap.h) while this pane has focus; true = mine.  Only cursors, zoom, styles. */
     bool (*key)(struct view *v, const char *key);

@@ -1,7 +1,7 @@
 /* The next items after the typed sequence: probabilities, ranks against the pin (or against the sequence before the last edit), the planted
  * odds when they are shown. */
 #include "app/ui/plot.h"
-#include "app/views/view_util.h"
+#include "app/views/scores.h"
 
 #include "engine/base/arena.h"
 #include <math.h>
@@ -12,13 +12,6 @@ enum { ASK_NOW, ASK_PIN };
 enum form { FORM_PROB, FORM_LOGPROB, FORM_SCORE, FORMS };
 static const char *const form_names[FORMS] = {"prob", "logprob", "score"};
 
-struct scores {              /* of one sequence: heap arrays of n_items + 1 */
-    bool ready, softmax;
-    int64_t step;
-    int32_t n_items, first;  /* first: items cut off because of the window */
-    float *score, *prob;
-    char error[256];
-};
 struct predict_state {
     struct scores now, pin;
     enum form form;
@@ -30,79 +23,6 @@ struct predict_state {
     uint64_t odds_of;        /* hash of the sequence they are for */
     struct arena *mem;
 };
-
-static void scores_done(struct scores *s)
-{
-    free(s->score);
-    free(s->prob);
-    memset(s, 0, sizeof *s);
-}
-
-static bool scores_take(struct scores *s, const struct answer *a)
-{
-    s->ready = false;
-    snprintf(s->error, sizeof s->error, "%s", a->err.code ? a->err.msg : "");
-    if (a->err.code || a->n_row < 1 || a->n_items < 1)
-        return false;
-    size_t n = (size_t)a->n_items + 1;
-    if (s->n_items != a->n_items) {
-        scores_done(s);
-        s->score = malloc(n * sizeof *s->score);
-        s->prob = malloc(n * sizeof *s->prob);
-        if (!s->score || !s->prob) {
-            scores_done(s);
-            return false;
-        }
-        s->n_items = a->n_items;
-    }
-    memcpy(s->score, a->score, n * sizeof *s->score);
-    softmax_row(s->score, s->n_items, s->prob);
-    s->softmax = a->softmax;
-    s->step = a->step;
-    s->first = a->first;
-    return s->ready = true;
-}
-
-/* Order by score, ties by id, as everywhere; what is not a number comes last. */
-struct ranked {
-    float score;
-    int32_t item;
-};
-static int by_score(const void *pa, const void *pb)
-{
-    const struct ranked *a = pa, *b = pb;
-    int nan_a = isnan(a->score) != 0, nan_b = isnan(b->score) != 0;
-    if (nan_a != nan_b)
-        return nan_a - nan_b;
-    if (!nan_a && a->score != b->score)
-        return a->score > b->score ? -1 : 1;
-    return (a->item > b->item) - (a->item < b->item);
-}
-
-static bool rank_all(const struct scores *s, int32_t **order, int32_t **rank)
-{
-    size_t n = (size_t)s->n_items;
-    struct ranked *all = malloc(n * sizeof *all);
-    int32_t *o = realloc(*order, n * sizeof *o);
-    if (o)
-        *order = o;
-    int32_t *r = realloc(*rank, (n + 1) * sizeof *r);
-    if (r)
-        *rank = r;
-    bool ok = all && o && r;
-    if (ok) {
-        for (size_t i = 0; i < n; i++)
-            all[i] = (struct ranked){s->score[i + 1], (int32_t)i + 1};
-        qsort(all, n, sizeof *all, by_score);
-        r[0] = 0;
-        for (size_t i = 0; i < n; i++) {
-            o[i] = all[i].item;
-            r[o[i]] = (int32_t)i + 1;
-        }
-    }
-    free(all);
-    return ok;
-}
 
 static enum status predict_open(struct view *v, struct err *err)
 {
@@ -191,7 +111,7 @@ static bool predict_answer(struct view *v, int which, const struct answer *a)
 {
     struct predict_state *st = v->state;
     if (which == ASK_NOW) {
-        if (scores_take(&st->now, a) && !rank_all(&st->now, &st->order, &st->rank))
+        if (scores_take(&st->now, a) && !scores_rank(&st->now, &st->order, &st->rank))
             st->now.ready = false;
         st->n_order = st->now.ready ? st->now.n_items : 0;
         /* The cursor stays on its item while ranks change under it. */
@@ -202,7 +122,7 @@ static bool predict_answer(struct view *v, int which, const struct answer *a)
         point_at(v);
     } else if (scores_take(&st->pin, a)) {
         int32_t *order = NULL;
-        if (!rank_all(&st->pin, &order, &st->pin_rank))
+        if (!scores_rank(&st->pin, &order, &st->pin_rank))
             st->pin.ready = false;
         free(order);
     }

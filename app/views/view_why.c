@@ -1,7 +1,7 @@
 /* Why this item: what leaving out each item of the sequence does to its probability (occlusion), beside the attention weight and the gradient,
  * and a sentence when attention and occlusion disagree.  Attention is never shown alone as a reason. */
 #include "app/ui/plot.h"
-#include "app/views/view_util.h"
+#include "app/views/scores.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -59,20 +59,6 @@ static bool why_ask(struct view *v, int which, struct view_ask *ask)
     }
 }
 
-static double prob_of(const float *score, int32_t n_items, int32_t item, bool softmax)
-{
-    if (item < 1 || item > n_items)
-        return (double)NAN;
-    if (!softmax)
-        return (double)score[item];
-    double m = -INFINITY, sum = 0;
-    for (int32_t i = 1; i <= n_items; i++)
-        m = (double)score[i] > m ? (double)score[i] : m;
-    for (int32_t i = 1; i <= n_items; i++)
-        sum += exp((double)score[i] - m);
-    return exp((double)score[item] - m) / sum;
-}
-
 static int32_t first_of(const float *score, int32_t n_items)
 {
     int32_t best = 1;
@@ -127,13 +113,13 @@ static bool why_answer(struct view *v, int which, const struct answer *a)
         st->first = a->first;
         memcpy(st->item, a->item, (size_t)st->n * sizeof *st->item);
         st->softmax = a->softmax;
-        st->base = prob_of(a->score, a->n_items, st->target, a->softmax);
+        st->base = item_prob(a->score, a->n_items, st->target, a->softmax);
         st->has_base = true;
     } else if (which == ASK_DROP) {
         int32_t t = st->drop_asked;
         st->drop_n = a->n_row < SEQ_MAX ? a->n_row : SEQ_MAX;
         for (int32_t i = 0; i < st->drop_n; i++)
-            st->with_out[i] = prob_of(a->score + (size_t)i * ((size_t)a->n_items + 1), a->n_items, t, a->softmax);
+            st->with_out[i] = item_prob(a->score + (size_t)i * ((size_t)a->n_items + 1), a->n_items, t, a->softmax);
         st->drop_target = t;
         st->has_drop = t > 0;
     } else if (which == ASK_ATTN) {

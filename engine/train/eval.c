@@ -40,26 +40,40 @@ int64_t eval_count(const struct split *sp, const struct eval_spec *s)
     return s->max_cases > 0 && k > s->max_cases ? s->max_cases : k;
 }
 
-/* The asked cases in order; evenly spread where there are too many. */
-static enum status pick_cases(struct eval_case **out, int64_t *n_out, const struct split *sp, const struct eval_spec *s, struct err *err)
+/* The asked cases number from..to-1 in order, copied; evenly spread where there are too many.  Returns how many there are. */
+static int64_t copy_cases(struct eval_case *out, int64_t from, int64_t to, const struct split *sp, const struct eval_spec *s)
 {
     int64_t n, all = 0, k = 0, seen = 0;
     const struct eval_case *c = cases_of(sp, s->on, &n);
     for (int64_t i = 0; i < n; i++)
         all += wanted(&c[i], s);
-    int64_t take = s->max_cases > 0 && all > s->max_cases ? s->max_cases : all;
-    *out = malloc(((size_t)take + 1) * sizeof **out);
-    *n_out = take;
-    if (!*out)
-        return err_nomem(err, (size_t)take * sizeof **out, "evaluation");
-    for (int64_t i = 0; i < n && k < take; i++)
+    int64_t take = s->max_cases > 0 && all > s->max_cases ? s->max_cases : all, end = to < take ? to : take;
+    for (int64_t i = 0; i < n && k < end; i++)
         if (wanted(&c[i], s)) {
-            if (seen * take / all >= k) /* case number `seen` is the k-th of the even spread */
-                (*out)[k++] = c[i];
+            if (seen * take / all >= k) { /* case number `seen` is the k-th of the even spread */
+                if (k >= from)
+                    out[k - from] = c[i];
+                k++;
+            }
             seen++;
         }
-    *n_out = k;
+    return k > from ? k - from : 0;
+}
+
+static enum status pick_cases(struct eval_case **out, int64_t *n_out, int64_t from, int64_t n, const struct split *sp,
+                              const struct eval_spec *s, struct err *err)
+{
+    *out = malloc(((size_t)n + 1) * sizeof **out);
+    *n_out = 0;
+    if (!*out)
+        return err_nomem(err, (size_t)n * sizeof **out, "evaluation");
+    *n_out = copy_cases(*out, from, from + n, sp, s);
     return ST_OK;
+}
+
+bool eval_case_at(const struct split *sp, const struct eval_spec *s, int64_t i, struct eval_case *out)
+{
+    return i >= 0 && copy_cases(out, i, i + 1, sp, s) == 1;
 }
 
 /* ---- A chunk ---- */
@@ -72,6 +86,7 @@ struct job {
     const struct eval_spec *s;
     enum candidates candidates;
     const struct eval_case *c;
+    int64_t first;                  /* number of c[0]: draws are by number */
     const struct chunk *chunk;
     struct rank_obs *obs;
     double *logp;
@@ -166,7 +181,7 @@ static void rank_case(const struct job *j, const real *score, int64_t number, ui
     struct rank_obs *o = &j->obs[number];
     *o = (struct rank_obs){.rank = 1, .n_cand = 1, .target = c->target, .session = c->session};
     if (j->candidates != CANDIDATES_ALL) {
-        rank_sampled(j, score, c, number, seen, o);
+        rank_sampled(j, score, c, j->first + number, seen, o);
     } else if (j->s->exclude_seen) {
         mark(j, seen, c->session, c->n_prefix, 1);
         for (int32_t i = 1; i <= v; i++)
@@ -324,7 +339,7 @@ static enum status make_chunks(struct chunk **out, int *n_out, const struct eval
     return ST_OK;
 }
 
-static enum status run_cases(const struct weights *w, const struct eval_spec *s, const struct eval_case *c, int64_t n, struct pool *p,
+static enum status run_cases(const struct weights *w, const struct eval_spec *s, const struct eval_case *c, int64_t first, int64_t n, struct pool *p,
                              const volatile bool *cancel, struct rank_obs *obs, double *logp, struct err *err)
 {
     struct job *j = calloc(1, sizeof *j);
@@ -333,7 +348,7 @@ static enum status run_cases(const struct weights *w, const struct eval_spec *s,
     int n_chunk = 0, workers = pool_threads(p);
     if (!j)
         return err_nomem(err, sizeof *j, "evaluation");
-    *j = (struct job){.w = w, .s = s, .c = c, .obs = obs, .logp = logp, .cancel = cancel,
+    *j = (struct job){.w = w, .s = s, .c = c, .first = first, .obs = obs, .logp = logp, .cancel = cancel,
                       .candidates = protocol_def(s->protocol)->candidates,
                       .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
     enum status st = make_chunks(&chunk, &n_chunk, c, n, w, s->in_place, err);
@@ -368,17 +383,22 @@ static enum status run_cases(const struct weights *w, const struct eval_spec *s,
     return st;
 }
 
+enum status eval_ranks_part(const struct weights *w, const struct eval_spec *s, int64_t from, int64_t n, struct pool *p, const volatile bool *cancel,
+                            struct rank_obs *obs, double *logp, struct err *err)
+{
+    struct eval_case *c;
+    enum status st = pick_cases(&c, &n, from, n, w->split, s, err);
+    if (st != ST_OK)
+        return st;
+    st = run_cases(w, s, c, from, n, p, cancel, obs, logp, err);
+    free(c);
+    return st;
+}
+
 enum status eval_ranks(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel, struct rank_obs *obs, double *logp,
                        struct err *err)
 {
-    struct eval_case *c;
-    int64_t n;
-    enum status st = pick_cases(&c, &n, w->split, s, err);
-    if (st != ST_OK)
-        return st;
-    st = run_cases(w, s, c, n, p, cancel, obs, logp, err);
-    free(c);
-    return st;
+    return eval_ranks_part(w, s, 0, eval_count(w->split, s), p, cancel, obs, logp, err);
 }
 
 static bool target_seen(const struct dataset *ds, const struct eval_case *c)
@@ -411,12 +431,12 @@ enum status eval_run(const struct weights *w, const struct eval_spec *s, struct 
         return err_set(err, ST_UNSUPPORTED, "%s does not read whole sessions in place", w->model->title);
     struct eval_case *c;
     int64_t n;
-    enum status st = pick_cases(&c, &n, w->split, s, err);
+    enum status st = pick_cases(&c, &n, 0, eval_count(w->split, s), w->split, s, err);
     if (st != ST_OK)
         return st;
     struct rank_obs *obs = malloc(((size_t)n + 1) * sizeof *obs);
     double *logp = malloc(((size_t)n + 1) * sizeof *logp);
-    st = obs && logp ? run_cases(w, s, c, n, p, cancel, obs, logp, err) : err_nomem(err, (size_t)n * sizeof *obs, "evaluation");
+    st = obs && logp ? run_cases(w, s, c, 0, n, p, cancel, obs, logp, err) : err_nomem(err, (size_t)n * sizeof *obs, "evaluation");
     if (st == ST_OK) {
         const struct metric_def *hr = metric_find("hr"), *ndcg = metric_find("ndcg"), *mrr = metric_find("mrr");
         struct metric_acc a1 = {0}, ak = {0}, an = {0}, am = {0}, al = {0};
@@ -461,7 +481,7 @@ enum status eval_ceiling(const struct split *sp, const struct eval_spec *s, stru
         return err_set(err, ST_UNSUPPORTED, "only generated worlds have a known ceiling");
     struct eval_case *c;
     int64_t n;
-    enum status st = pick_cases(&c, &n, sp, s, err);
+    enum status st = pick_cases(&c, &n, 0, eval_count(sp, s), sp, s, err);
     if (st == ST_OK) {
         st = world_ceiling(sp->ds, c, n, out, cancel, err);
         free(c);

@@ -38,8 +38,13 @@ MUST_CHECK enum status eval_run(const struct weights *w, const struct eval_spec 
 /* The rank of each case, for comparing models case by case: obs has room for as many as eval_count says.  logp (or NULL): ln p(target), NaN
  * without a distribution.  A case that was not asked (in place, outside the window) has rank 0. */
 int64_t eval_count(const struct split *sp, const struct eval_spec *s);
+/* Case number `i` of those: a copy; false = there are not so many. */
+bool eval_case_at(const struct split *sp, const struct eval_spec *s, int64_t i, struct eval_case *out);
 MUST_CHECK enum status eval_ranks(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel,
                                   struct rank_obs *obs, double *logp, struct err *err);
+/* The same for n cases from number `from` on (fewer at the end): an evaluation in parts gives the ranks of one in a piece. */
+MUST_CHECK enum status eval_ranks_part(const struct weights *w, const struct eval_spec *s, int64_t from, int64_t n, struct pool *p,
+                                       const volatile bool *cancel, struct rank_obs *obs, double *logp, struct err *err);
 /* The default questions for a data set: worlds and session data: full ranking, nothing excluded; user histories: seen items excluded. */
 void eval_defaults(struct eval_spec *s, const struct split *sp);
 /* Ceiling of exactly the questions `s` asks (generated worlds), cached by the caller; ST_UNSUPPORTED for other data. */

@@ -260,11 +260,28 @@ static enum status ask_gradient(struct explore *e, const struct weights *w, int3
     return st;
 }
 
+static enum status ask_ranks(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
+{
+    struct answer *a = &e->a;
+    int64_t left = eval_count(w->split, &q->eval) - q->from, n = q->n_case < left ? q->n_case : left;
+    if (n <= 0)
+        return ST_OK;
+    struct rank_obs *obs = arena_raw(e->out, (size_t)n * sizeof *obs);
+    if (!obs)
+        return err_nomem(&a->err, (size_t)n * sizeof *obs, "ranks");
+    enum status st = eval_ranks_part(w, &q->eval, q->from, n, NULL, cancel, obs, NULL, &a->err);
+    if (st == ST_OK) {
+        a->rank = obs;
+        a->n_rank = n;
+    }
+    return st;
+}
+
 const struct answer *explore_ask(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
     arena_reset(e->out);
-    *a = (struct answer){.step = w->step, .n_items = w->ds->n_items, .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
+    *a = (struct answer){.step = w->step, .n_items = w->ds->n_items, .tag = q->tag, .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
     int32_t hidden = w->spec.kind != BATCH_CLOZE ? 0 : q->kind == ASK_TAIL ? q->ahead : 1;
     int32_t window = w->spec.max_len > 0 ? w->spec.max_len - hidden : q->n;
     if (q->kind == ASK_TAIL && (w->spec.kind != BATCH_CLOZE || q->ahead < 1 || window < 1)) {
@@ -285,7 +302,7 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
     if (a->n)
         memcpy(item, q->item + a->first, (size_t)a->n * sizeof *item);
     a->item = item;
-    if (a->n == 0 && q->kind != ASK_VARIANTS) {
+    if (a->n == 0 && q->kind != ASK_VARIANTS && q->kind != ASK_RANKS) {
         err_set(&a->err, ST_ARG, "the sequence is empty");
         err_hint(&a->err, "empty-seq", "Try: predict 12 87 3");
         return a;
@@ -310,6 +327,9 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
         break;
     case ASK_VARIANTS:
         score_all(e, w, q->n_variant, q->variant, q->variant_n, NULL, cancel);
+        break;
+    case ASK_RANKS:
+        ask_ranks(e, w, q, cancel);
         break;
     }
     return a;

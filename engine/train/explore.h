@@ -13,6 +13,7 @@ enum ask_kind {
     ASK_GRADIENT,  /* gradient of the target item's score with respect to each input row times that row: (n) */
     ASK_VARIANTS,  /* several sequences at once */
     ASK_TAIL,      /* scores of `ahead` hidden places after the sequence: (ahead, n_items+1); models that fill in */
+    ASK_RANKS,     /* ranks of the targets of held-out cases, a part of an evaluation (eval_ranks_part) */
 };
 struct probe_copy {
     char name[64];
@@ -30,6 +31,9 @@ struct question {
     const int32_t *const *variant;
     const int32_t *variant_n;
     int32_t ahead;                 /* ASK_TAIL */
+    struct eval_spec eval;         /* ASK_RANKS */
+    int64_t from, n_case;          /* ASK_RANKS: these cases */
+    uint64_t tag;                  /* the asker's own mark, handed back with the answer */
 };
 struct answer {
     int64_t step;
@@ -41,6 +45,9 @@ struct answer {
     bool softmax;                  /* scores are logits of a distribution over all items */
     int32_t n_probe;
     const struct probe_copy *probe;
+    int64_t n_rank;                /* ASK_RANKS */
+    const struct rank_obs *rank;
+    uint64_t tag;
     struct err err;
 };
 /* An ASK's own memory: tape, arenas.  One thread at a time.  The answer lives in it until the next question. */

@@ -299,10 +299,41 @@ static void test_protocol_rows(void **state)
     weights_unref(w);
 }
 
+/* An evaluation in parts gives the ranks of one in a piece, draws included. */
+static void test_parts(void **state)
+{
+    (void)state;
+    struct weights *w = make(&formula, "kind=2", user_split, 0);
+    static const enum protocol protocols[] = {PROTO_FULL, PROTO_UNI100, PROTO_POP100};
+    for (size_t p = 0; p < sizeof protocols / sizeof *protocols; p++) {
+        struct eval_spec s;
+        struct err err;
+        struct eval_case c;
+        eval_defaults(&s, user_split);
+        s.protocol = protocols[p];
+        int64_t n = eval_count(user_split, &s), part = 37;
+        struct rank_obs *whole = calloc((size_t)n, sizeof *whole), *parts = calloc((size_t)n, sizeof *parts);
+        assert_int_equal(eval_ranks(w, &s, NULL, NULL, whole, NULL, &err), ST_OK);
+        for (int64_t i = 0; i < n; i += part)
+            assert_int_equal(eval_ranks_part(w, &s, i, part, NULL, NULL, parts + i, NULL, &err), ST_OK);
+        assert_memory_equal(whole, parts, (size_t)n * sizeof *whole);
+        for (int64_t i = 0; i < n; i += 11) {
+            assert_true(eval_case_at(user_split, &s, i, &c));
+            assert_int_equal(c.target, whole[i].target);
+            assert_int_equal(c.session, whole[i].session);
+        }
+        assert_false(eval_case_at(user_split, &s, n, &c));
+        assert_false(eval_case_at(user_split, &s, -1, &c));
+        free(whole);
+        free(parts);
+    }
+    weights_unref(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constant_scorer),    cmocka_unit_test(test_ranks_by_formula),  cmocka_unit_test(test_typed_prefix_alone),
+        cmocka_unit_test(test_constant_scorer),    cmocka_unit_test(test_parts), cmocka_unit_test(test_ranks_by_formula),  cmocka_unit_test(test_typed_prefix_alone),
         cmocka_unit_test(test_threads_and_places), cmocka_unit_test(test_sampled_protocols),
         cmocka_unit_test(test_events_protocol),    cmocka_unit_test(test_protocol_rows),
     };

@@ -307,7 +307,7 @@ static void test_plots(void **state)
         FILE *out = tmpfile();
         assert_non_null(out);
         v->def->plot(v, p);
-        assert_int_equal(p->n, 1);
+        assert_true(p->n >= 1);
         if (plot_svg(p, 640, 400, true, out, &err) != ST_OK)
             fail_msg("%s: %s", v->def->name, err.msg);
         assert_true(ftell(out) > 300);

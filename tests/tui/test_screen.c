@@ -142,6 +142,23 @@ static void test_golden(void **state)
     app_free(a);
 }
 
+/* Two models side by side; figures depend on the processor where scores are near each other. */
+static void test_golden_compare(void **state)
+{
+    (void)state;
+    struct app *a = open_app(fresh);
+    struct grid g = {0};
+    run(a, "model new gru4rec slot=B hidden=16 seed=7");
+    for (int k = 0; k < 3; k++) {
+        char name[64];
+        snprintf(name, sizeof name, "compare-%s", shape_names[k]);
+        snap_tab(a, "compare", k, &g);
+        check_golden(name, &g, true);
+    }
+    grid_done(&g);
+    app_free(a);
+}
+
 static void test_golden_trained(void **state)
 {
     (void)state;
@@ -446,7 +463,7 @@ static void test_signals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),         cmocka_unit_test(test_golden_trained), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_golden),         cmocka_unit_test(test_golden_compare), cmocka_unit_test(test_golden_trained), cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_snap_repeats),   cmocka_unit_test(test_without_colour), cmocka_unit_test(test_program),
         cmocka_unit_test(test_training),       cmocka_unit_test(test_latency),        cmocka_unit_test(test_signals),
     };

@@ -24,7 +24,7 @@ OPT_cov     := -O0 -g --coverage
 OPT_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -Wno-null-dereference
 SAN         := $(filter -fsanitize=%,$(OPT_$(MODE))) $(filter --coverage,$(OPT_$(MODE)))
 
-CPPFLAGS += -I. -D_POSIX_C_SOURCE=200809L -DSEQLAB_VERSION='"$(VERSION)"'
+CPPFLAGS += -I. -D_POSIX_C_SOURCE=200809L -DSEQLAB_VERSION='"$(VERSION)"' -DSEQLAB_PREFIX='"$(PREFIX)"'
 CFLAGS   += -std=c11 -g $(WARN) $(OPT_$(MODE)) -pthread
 LDLIBS   := -lncursesw -ltinfo -lreadline -lopenblas -ljansson -lcsv -lz -lxxhash -lutf8proc -lm
 CAIRO    := $(shell pkg-config --exists cairo 2>/dev/null && echo yes)
@@ -149,6 +149,8 @@ endif
 install: $(PROGRAM) ## into PREFIX (/usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/seqlab
 	install -D -m 644 app/seqlab.1 $(DESTDIR)$(PREFIX)/share/man/man1/seqlab.1
+	install -d $(DESTDIR)$(PREFIX)/share/seqlab/lessons
+	install -m 644 sample_data/lessons/* $(DESTDIR)$(PREFIX)/share/seqlab/lessons
 clean: ## remove build/
 	rm -rf build
 help: ## this list

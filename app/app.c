@@ -2,6 +2,7 @@
 #include "app/app.h"
 #include "app/cmd/command.h"
 #include "app/cmd/settings.h"
+#include "app/lesson/course.h"
 #include "app/ui/text.h"
 #include "app/ui_state.h"
 #include "engine/base/cancel.h"
@@ -180,6 +181,7 @@ void app_free(struct app *a)
     if (!a)
         return;
     ui_free(a);
+    course_free(a);
     if (a->explorer)
         explorer_stop(a->explorer);
     explore_free(a->explore);
@@ -662,7 +664,7 @@ bool app_poll(struct app *a)
         background_take(a);
         changed = true;
     }
-    return changed;
+    return course_refresh(a) || changed;
 }
 
 /* ---- log, sequence, names ---- */

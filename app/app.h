@@ -115,6 +115,10 @@ struct app {
     struct background *background;
     unsigned data_generation; /* grows with each app_set_data */
     struct ui *ui;            /* tabs, panes, focus: app/ui_state.h; NULL without a screen */
+    struct course *course;    /* lessons: app/lesson/course.h; NULL until one is asked for */
+    struct {
+        int layer, head; /* what `attend` showed last without a screen: the cursor of its readers */
+    } looked;
 };
 
 MUST_CHECK enum status app_new(struct app **out, int threads, uint64_t seed, struct err *err);

@@ -1,6 +1,7 @@
 /* Starting runs and waiting for them; see run.h. */
 #include "app/run.h"
 #include "app/cmd/condition.h"
+#include "app/cmd/measure.h"
 #include "app/cmd/settings.h"
 #include "app/cmd/tensor_path.h"
 #include "app/ui/text.h"
@@ -180,6 +181,8 @@ static enum status metric(struct app *a, const struct quantity *q, double *v, st
 
 static enum status quantity(struct app *a, const struct quantity *q, double *v, struct err *err)
 {
+    if (q->kind == Q_MEASURE)
+        return measure_value(a, q->text, v, err);
     if (!app_slot(a)->model)
         return no_model(a->slot, err);
     const struct snapshot *s = app_snapshot(a, a->slot);
@@ -203,6 +206,8 @@ static enum status quantity(struct app *a, const struct quantity *q, double *v, 
         return metric(a, q, v, err);
     case Q_TENSOR:
         return tensor_stat(a, q->text, q->stat, v, err);
+    case Q_MEASURE:
+        break;
     }
     return ST_OK;
 }

@@ -1,6 +1,7 @@
 /* Tabs, panes, focus; what the visible views ask of the explorer and the answers handed back to them.  No drawing, no terminal. */
 #include "app/ui_state.h"
 #include "app/cmd/condition.h"
+#include "app/lesson/course.h"
 #include "app/ui/keymap.h"
 
 #include <stdio.h>
@@ -332,7 +333,10 @@ enum status ui_tab(struct app *a, const char *name, struct err *err)
         return no_screen(err);
     int n = tab_count(), to;
     if (strcmp(name, "next") == 0 || strcmp(name, "prev") == 0) {
-        to = (u->tab + (name[0] == 'n' ? 1 : n - 1)) % n;
+        to = u->tab;
+        do
+            to = (to + (name[0] == 'n' ? 1 : n - 1)) % n;
+        while (course_hides_tab(a, tab_defs[to].name));
     } else {
         const struct tab_def *t = tab_find(name);
         if (!t) {
@@ -340,6 +344,10 @@ enum status ui_tab(struct app *a, const char *name, struct err *err)
             return err_hint(err, "bad-value", "train predict attention filters gates latent evolution compare data lessons");
         }
         to = (int)(t - tab_defs);
+        if (course_hides_tab(a, t->name)) {
+            err_set(err, ST_STATE, "this lesson does without the tab %s", t->title);
+            return err_hint(err, "not-yet", "lesson leave brings all tabs back"), ST_STATE;
+        }
     }
     if (to != u->tab)
         u->tab_before = u->tab;

@@ -466,6 +466,12 @@ enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_ou
         else
             out_text(out, "head", now.head == HEAD_MAX ? "max" : "mean");
         out_bool(out, "rollout", now.rolled);
+        a->looked.layer = now.layer; /* what a condition calls the cursor */
+        a->looked.head = now.head;
+        if (a->ui) {
+            a->ui->select.layer = now.layer;
+            a->ui->select.head = now.head;
+        }
         if (diff)
             out_text(out, "diff", diff);
         json_object_set_new(out_json(out), "rows", rows);

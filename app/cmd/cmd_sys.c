@@ -3,6 +3,7 @@
 #include "app/cmd/commands.h"
 #include "app/cmd/settings.h"
 #include "app/cmd/suggest.h"
+#include "app/lesson/course.h"
 #include "app/run.h"
 #include "app/ui/text.h"
 #include "app/ui_state.h"
@@ -244,6 +245,8 @@ static void show_settings(struct app *a, struct cmd_out *out)
     for (int i = 0; i < SETTINGS; i++) {
         const struct setting_def *d = &setting_defs[i];
         char text[64], range[96];
+        if (course_hides_setting(a, d->name))
+            continue;
         setting_text(a, i, text, sizeof text);
         setting_range(i, range, sizeof range);
         if (strcmp(group, d->group) != 0)
@@ -261,6 +264,8 @@ static void show_settings(struct app *a, struct cmd_out *out)
                  'A' + a->slot);
     for (const struct hparam_def *d = l ? hparams_defs(l->hp) : NULL; d && d->name; d++) {
         char text[64];
+        if (course_hides_setting(a, d->name))
+            continue;
         hparams_text(l->hp, d->name, text, sizeof text);
         out_line(out, "%c%c%-12s %-8s %s", hparams_changed(l->hp, d->name) ? '*' : ' ',
                  d->live ? '!' : ' ', d->name, text, d->doc ? d->doc : "");

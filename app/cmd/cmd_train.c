@@ -424,7 +424,7 @@ enum status run_break(struct app *a, const struct cmd_call *call, struct cmd_out
     if (st != ST_OK)
         return st;
     bool metric = c.q.kind == Q_HR || c.q.kind == Q_NDCG || c.q.kind == Q_MRR;
-    if (c.kind == COND_COMPARE && (c.q.kind == Q_TENSOR || (metric && c.q.k != 10))) {
+    if (c.kind == COND_COMPARE && (c.q.kind == Q_TENSOR || c.q.kind == Q_MEASURE || (metric && c.q.k != 10))) {
         call_blame(call, "CONDITION", out);
         err_set(err, ST_ARG,
                 "a run looks at loss, grad.norm, lr, valid.loss, hr@10, ndcg@10 and mrr");

@@ -4,6 +4,7 @@
 #include "app/cmd/script.h"
 #include "app/cmd/settings.h"
 #include "app/cmd/suggest.h"
+#include "app/lesson/course.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -304,6 +305,8 @@ static enum status run_one(struct app *a, const char *line, const struct lex_com
                         (strcmp(def->name, "set") == 0 && call_has(&call, "VALUE") &&
                          setting_find(call_text(&call, "KEY", "")) < 0));
     }
+    if (st == ST_OK)
+        course_saw(a, def);
     out_end(out, st == ST_OK ? NULL : err);
     arena_free(mem);
     return st;

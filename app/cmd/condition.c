@@ -1,5 +1,6 @@
 /* Parsing of conditions; see condition.h.  Their values come from cmd_train.c. */
 #include "app/cmd/condition.h"
+#include "app/cmd/measure.h"
 #include "app/cmd/suggest.h"
 
 #include <ctype.h>
@@ -45,6 +46,14 @@ enum status quantity_parse(struct quantity *out, const char *text, struct err *e
     else if (metric_k(text, "mrr", &out->k))
         out->kind = Q_MRR;
     else {
+        bool known;
+        enum status st = measure_check(text, &known, NULL, err);
+        if (known && st == ST_OK) {
+            out->kind = Q_MEASURE;
+            snprintf(out->text, sizeof out->text, "%s", text);
+        }
+        if (known)
+            return st;
         const char *dot = strrchr(text, '.');
         for (int i = 0; dot && dot > text && stats[i]; i++)
             if (strcmp(dot + 1, stats[i]) == 0 && (size_t)(dot - text) < sizeof out->text) {
@@ -57,6 +66,8 @@ enum status quantity_parse(struct quantity *out, const char *text, struct err *e
         suggest_begin(&s, text);
         for (int i = 0; names[i]; i++)
             suggest_add(&s, names[i]);
+        for (int i = 0; measure_defs[i].name; i++)
+            suggest_add(&s, measure_defs[i].name);
         err_set(err, ST_ARG, "\"%.60s\" is not a quantity", text);
         if (s.pick)
             return err_hint(err, "bad-value", "Did you mean %s?", s.pick), ST_ARG;

@@ -8,11 +8,11 @@
 
 enum cond_kind { COND_COMPARE, COND_NAN, COND_STEP, COND_EPOCH };
 enum cond_op { OP_LT, OP_LE, OP_GT, OP_GE, OP_EQ, OP_NE };
-enum quantity_kind { Q_LOSS, Q_VALID_LOSS, Q_HR, Q_NDCG, Q_MRR, Q_GRAD_NORM, Q_LR, Q_TENSOR };
+enum quantity_kind { Q_LOSS, Q_VALID_LOSS, Q_HR, Q_NDCG, Q_MRR, Q_GRAD_NORM, Q_LR, Q_TENSOR, Q_MEASURE };
 struct quantity {
     enum quantity_kind kind;
     int k;          /* Q_HR, Q_NDCG */
-    char text[120]; /* Q_TENSOR: the path, without the statistic */
+    char text[120]; /* Q_TENSOR: the path, without the statistic; Q_MEASURE: all of it */
     char stat[8];   /* min max mean std norm nan */
 };
 struct condition {

@@ -3,6 +3,7 @@
 #include "app/ui/screen.h"
 #include "app/cmd/command.h"
 #include "app/io/config.h"
+#include "app/lesson/course.h"
 #include "app/ui/keymap.h"
 #include "app/ui/screen_parts.h"
 #include "app/ui/signals.h"
@@ -76,6 +77,27 @@ static void publish(struct screen *s, double now)
         s->next_publish = now + 0.1;
 }
 
+/* What a lesson runs for its reader: a command whenever nothing goes on.  They are not logged: the lesson's own command is. */
+static void lesson_commands(struct screen *s)
+{
+    struct app *a = s->app;
+    char line[512];
+    bool setup = a->course && a->course->fresh;
+    while (!a->quit && course_due(a, line, sizeof line)) {
+        a->cmd_depth++;
+        screen_line(s, line);
+        a->cmd_depth--;
+        s->dirty_key = true;
+        if (a->message_is_error && a->message[0]) {
+            course_drop(a);
+            return;
+        }
+        app_poll(a);
+    }
+    if (setup && !a->course->fresh && !a->message_is_error) /* what it loaded is on the screen */
+        a->message[0] = '\0';
+}
+
 static int wake_fds(struct app *a, int fd[8])
 {
     int n = 0;
@@ -130,7 +152,8 @@ static void loop(struct screen *s)
         now = screen_now();
         publish(s, now);
         ui_ask(a, false);
-        if (s->flash_until && now >= s->flash_until) {
+        lesson_commands(s);
+        if (s->flash_until > 0 && now >= s->flash_until) {
             s->flash_until = 0;
             s->dirty_answer = true;
         }

@@ -1,4 +1,5 @@
 /* The six fixed lines, the panes of the open tab, pop-ups: state -> cells.  ui-design section 3. */
+#include "app/lesson/course.h"
 #include "app/ui/keymap.h"
 #include "app/ui/screen_parts.h"
 #include "app/views/view_util.h"
@@ -111,11 +112,13 @@ static void tab_line(struct app *a, struct face *f, const struct canvas *c)
     const struct ui *u = a->ui;
     int total = 1, at = 0;
     for (const struct tab_def *t = tab_defs; t->name; t++)
-        total += text_width(t->title) + 3;
+        total += course_hides_tab(a, t->name) ? 0 : text_width(t->title) + 3;
     bool brief = total > c->cols, mono = c->theme->depth == DEPTH_MONO;
     for (int i = 0; tab_defs[i].name; i++) {
         const struct tab_def *t = &tab_defs[i];
         char s[48], name[32];
+        if (course_hides_tab(a, t->name))
+            continue;
         bool on = i == u->tab, applies = ui_tab_applies(a, t) && t->layout[0];
         snprintf(name, sizeof name, "%s", brief ? t->brief : t->title);
         if (!applies && name[0] >= 'A' && name[0] <= 'Z')

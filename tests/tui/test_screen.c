@@ -134,6 +134,17 @@ static void test_golden(void **state)
             snap_tab(a, tabs[t].tab, k, &g);
             check_golden(name, &g, false);
         }
+    run(a, "lesson start 4");
+    for (int k = 0; k < 3; k++) {
+        char name[64];
+        struct err err = {0};
+        snprintf(name, sizeof name, "lesson-open-%s", shape_names[k]);
+        run(a, k == 1 ? "lesson hint" : "lesson do");
+        assert_int_equal(ui_show(a, "lesson", NULL, &err), ST_OK);
+        app_poll(a);
+        snap_tab(a, "lessons", k, &g);
+        check_golden(name, &g, false);
+    }
     app_free(a);
     a = open_app(NULL);
     snap_tab(a, "train", 1, &g);

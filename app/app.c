@@ -170,6 +170,7 @@ static void drop_data(struct app *a)
     background_cancel(a);
     for (int i = 0; i < SLOTS; i++)
         free_slot(&a->slots[i]);
+    a->n_ablation = 0;
     split_free(a->split);
     dataset_free(a->ds);
     a->split = NULL;
@@ -216,6 +217,11 @@ void app_drop_slot(struct app *a, int slot)
         return;
     explorer_rest(a);
     free_slot(&a->slots[slot]);
+    int kept = 0; /* what was set by hand in it */
+    for (int i = 0; i < a->n_ablation; i++)
+        if (a->ablation[i].slot != slot)
+            a->ablation[kept++] = a->ablation[i];
+    a->n_ablation = kept;
 }
 
 enum status app_set_threads(struct app *a, int threads, struct err *err)
@@ -272,6 +278,7 @@ enum status app_set_split(struct app *a, enum split_kind kind, struct err *err)
     background_cancel(a);
     for (int i = 0; i < SLOTS; i++)
         free_slot(&a->slots[i]);
+    a->n_ablation = 0;
     split_free(a->split);
     a->split = sp;
     a->has_ceiling = a->base.ready = false;

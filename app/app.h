@@ -46,6 +46,12 @@ struct alias {
     char command[200];
 };
 struct background; /* ceilings and baselines on a thread of their own: app.c */
+enum { ABLATIONS = 32 };
+struct ablation { /* a part of a slot's model set by hand for what is looked at */
+    int slot;
+    char part[48]; /* as named: "filter.4" */
+    struct patch patch;
+};
 enum log_kind { LOG_COMMAND, LOG_EVENT, LOG_ERROR };
 struct log_line {
     int64_t step;
@@ -79,6 +85,8 @@ struct app {
     int64_t at;       /* STEP_LIVE or a kept step */
     int cursor;       /* place in the sequence, 0-based */
     bool truth_shown; /* planted truth beside the answers */
+    struct ablation ablation[ABLATIONS]; /* in the order they were set; app/cmd/ablate.h */
+    int n_ablation;
     uint64_t seed;
     int threads;
     struct settings *set;

@@ -1,5 +1,6 @@
 /* Tabs, panes, focus; what the visible views ask of the explorer and the answers handed back to them.  No drawing, no terminal. */
 #include "app/ui_state.h"
+#include "app/cmd/ablate.h"
 #include "app/cmd/condition.h"
 #include "app/lesson/course.h"
 #include "app/ui/keymap.h"
@@ -554,7 +555,7 @@ static uint64_t mix(uint64_t h, const void *data, size_t n)
 static uint64_t fingerprint(const struct view_ask *q, const struct weights *w)
 {
     uint64_t h = 0xcbf29ce484222325u;
-    int32_t n[4] = {(int32_t)q->q.kind, q->q.n, q->q.target, q->q.n_variant};
+    int32_t n[] = {(int32_t)q->q.kind, q->q.n, q->q.target, q->q.n_variant, q->q.k, q->q.n_set, q->q.n_patch};
     h = mix(h, n, sizeof n);
     h = mix(h, &q->slot, sizeof q->slot);
     h = mix(h, &q->at, sizeof q->at);
@@ -566,6 +567,15 @@ static uint64_t fingerprint(const struct view_ask *q, const struct weights *w)
         h = mix(h, q->q.item, (size_t)q->q.n * sizeof *q->q.item);
     if (q->q.probes)
         h = mix(h, q->q.probes, strlen(q->q.probes));
+    if (q->q.params)
+        h = mix(h, q->q.params, strlen(q->q.params));
+    for (int32_t i = 0; i < q->q.n_patch; i++) {
+        const struct patch *p = &q->q.patch[i];
+        int32_t where[4] = {p->set, p->row, p->col, p->n};
+        h = mix(h, p->probe, strlen(p->probe));
+        h = mix(h, where, sizeof where);
+        h = mix(h, &p->value, sizeof p->value);
+    }
     for (int32_t i = 0; i < q->q.n_variant; i++)
         h = mix(h, q->q.variant[i], (size_t)q->q.variant_n[i] * sizeof **q->q.variant);
     return h ? h : 1;
@@ -586,10 +596,12 @@ static struct weights *weights_for(struct app *a, int slot, int64_t at)
 static bool ask_one(struct app *a, struct view *v, int which, bool here)
 {
     struct view_ask q = {.q = {.kind = ASK_SCORE, .n = a->seq.n, .item = a->seq.item}, .slot = a->slot, .at = a->at};
-    if (!v->def->ask(v, which, &q) || (q.q.n <= 0 && q.q.n_variant <= 0 && q.q.kind != ASK_RANKS)) {
+    if (!v->def->ask(v, which, &q) || !question_complete(&q.q)) {
         v->asked[which] = 0;
         return false;
     }
+    if (!q.q.patch) /* a view with patches of its own has taken these along */
+        ablate_with(a, q.slot, &q.q, NULL, 0);
     struct weights *w = q.w ? weights_ref(q.w) : weights_for(a, q.slot, q.at);
     if (!w) {
         v->asked[which] = 0;

@@ -566,13 +566,6 @@ enum status run_neighbors(struct app *a, const struct cmd_call *call, struct cmd
 /* ---- tabs of models that answer on the screen only ---- */
 
 // clang-format off
-static const char *const filter_kinds[] = {"horizontal", "vertical", NULL};
-const struct cmd_arg args_filters[] = {
-    {.name = "KIND", .type = ARG_CHOICE, .optional = true, .choices = filter_kinds, .doc = "which filters"},
-    {.name = "filter", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 100000, .doc = "puts the cursor there"},
-    {.name = "sort", .type = ARG_WORD, .option = true, .optional = true, .doc = "act, norm, effect, next"},
-    {0},
-};
 static const char *const gate_kinds[] = {"update", "reset", "candidate", "state", NULL};
 const struct cmd_arg args_gates[] = {
     {.name = "KIND", .type = ARG_CHOICE, .optional = true, .choices = gate_kinds, .doc = "what is drawn"},
@@ -589,13 +582,6 @@ const struct cmd_arg args_latent[] = {
     {0},
 };
 // clang-format on
-
-enum status run_filters(struct app *a, const struct cmd_call *call, struct cmd_out *out,
-                        struct err *err)
-{
-    (void)out;
-    return ui_show(a, "filters", call, err);
-}
 
 enum status run_gates(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                       struct err *err)

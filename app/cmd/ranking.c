@@ -1,5 +1,6 @@
 /* Lists of next items; see ranking.h. */
 #include "app/cmd/ranking.h"
+#include "app/cmd/ablate.h"
 #include "app/ui/text.h"
 
 #include <math.h>
@@ -75,7 +76,10 @@ enum status ask_here(struct app *a, int slot, int64_t at, const struct question 
     enum status st = app_weights_at(a, slot, at, &w, err);
     if (st != ST_OK)
         return st;
-    *out = explore_ask(a->explore, w, q, &a->cancel);
+    struct question with = *q;
+    if (!q->patch)
+        ablate_with(a, slot, &with, NULL, 0);
+    *out = explore_ask(a->explore, w, &with, &a->cancel);
     weights_unref(w);
     if (!*out)
         return err_set(err, ST_NOMEM, "no memory for an answer");

@@ -1,4 +1,5 @@
 /* The six fixed lines, the panes of the open tab, pop-ups: state -> cells.  ui-design section 3. */
+#include "app/cmd/ablate.h"
 #include "app/lesson/course.h"
 #include "app/ui/keymap.h"
 #include "app/ui/screen_parts.h"
@@ -200,9 +201,13 @@ static void sequence_line(struct app *a, struct face *f, const struct canvas *c)
         snprintf(t, sizeof t, "view %c @ live", 'A' + a->slot);
     else
         snprintf(t, sizeof t, "view %c @ %lld%s", 'A' + a->slot, (long long)at_step, c->cols >= 100 ? " (behind live)" : "");
+    int by_hand = ablate_patches(a, a->slot, NULL);
+    size_t len = strlen(t);
+    if (by_hand)
+        snprintf(t + len, sizeof t - len, ", %d set by hand", by_hand);
     int w_view = text_width(t), right = c->cols - w_view - 1;
     if (a->slots[a->slot].model || a->at != STEP_LIVE)
-        canvas_text(c, 0, right, a->at == STEP_LIVE ? ROLE_DIM : ROLE_WARN, t);
+        canvas_text(c, 0, right, a->at == STEP_LIVE && !by_hand ? ROLE_DIM : ROLE_WARN, t);
     int w_pin = 0;
     if (a->has_pin) {
         w_pin = 5 + items_width(a, &a->pin, false);

@@ -52,6 +52,7 @@ struct view_def {
     bool (*enter)(const struct view *v, char *line, size_t size);
     bool (*click)(struct view *v, int row, int col, bool twice); /* inside the pane; true = mine */
     bool (*command)(struct view *v, const struct cmd_call *call); /* attend layer=2: options of its own; false = not mine */
+    bool (*part)(const struct view *v, char *buf, size_t size); /* what the cursor is on, as `ablate` names it; false = nothing */
     bool (*style)(struct view *v, const char *name);         /* "": the next one; false = no such style */
     bool (*find)(struct view *v, const char *text, int dir); /* moves the cursor to the next hit; dir 0: from here on, 1, -1 */
     void (*plot)(const struct view *v, struct plot *p);      /* the same picture for SVG; may be NULL */

@@ -171,6 +171,31 @@ double spearman(const double *x, const double *y, int n)
     return sxx > 0 && syy > 0 ? sxy / sqrt(sxx * syy) : (double)NAN;
 }
 
+double answer_value(const struct answer *a, int32_t row, int32_t item)
+{
+    if (item < 1 || item > a->n_items || row < 0 || row >= a->n_row)
+        return (double)NAN;
+    const float *s = a->score + (size_t)row * ((size_t)a->n_items + 1);
+    if (!a->softmax)
+        return (double)s[item];
+    double m = (double)-INFINITY, sum = 0;
+    for (int32_t i = 1; i <= a->n_items; i++)
+        m = (double)s[i] > m ? (double)s[i] : m;
+    for (int32_t i = 1; i <= a->n_items; i++)
+        sum += exp((double)s[i] - m);
+    return exp((double)s[item] - m) / sum;
+}
+
+int32_t answer_top(const struct answer *a, int32_t row)
+{
+    const float *s = a->score + (size_t)row * ((size_t)a->n_items + 1);
+    int32_t top = 1;
+    for (int32_t i = 2; i <= a->n_items; i++)
+        if (s[i] > s[top])
+            top = i;
+    return top;
+}
+
 uint64_t sequence_hash(const struct sequence *s)
 {
     uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)s->n;

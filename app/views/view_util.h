@@ -33,6 +33,9 @@ int draw_item(const struct canvas *c, int row, int col, int width, int id_width,
 int item_digits(const struct app *a);                              /* columns of the largest id */
 /* Spearman's rank correlation (mean ranks of ties) of n <= SEQ_MAX values; NaN below 3 values or without spread. */
 double spearman(const double *x, const double *y, int n);
+/* Probability of an item in row `row` of the scores, or its score where they are no distribution; NaN: none. */
+double answer_value(const struct answer *a, int32_t row, int32_t item);
+int32_t answer_top(const struct answer *a, int32_t row); /* first of the list, ties by id */
 uint64_t sequence_hash(const struct sequence *s);
 /* A line in the middle of an empty pane: what it would show, and what to do. */
 void draw_empty(const struct canvas *c, const char *what, const char *todo);

@@ -167,6 +167,8 @@ static void forward(struct tape *t, struct gru *g)
         }
         K->bias_act(r, b[GRU_RESET], ACT_SIGMOID, NULL, 0, m, h, ld, r);
         K->bias_act(u, b[GRU_UPDATE], ACT_SIGMOID, NULL, 0, m, h, ld, u);
+        tape_patch(t, "reset", r, m, h, ld);
+        tape_patch(t, "update", u, m, h, ld);
         if (c->reset_after) {
             if (zero)
                 memset(aside, 0, n * sizeof *aside);
@@ -183,13 +185,17 @@ static void forward(struct tape *t, struct gru *g)
                 K->gemm(GEMM_FULL, m, h, h, aside, ld, 1, w[GRU_CAND], ld, cand, ld, 1);
             K->bias_act(cand, b[GRU_CAND], ACT_TANH, NULL, 0, m, h, ld, cand);
         }
-        if (g->write)
+        tape_patch(t, "cand", cand, m, h, ld);
+        if (g->write) {
             write_share(g, g->start[step], m);
+            tape_patch(t, "write", g->write + at, m, h, ld);
+        }
         const real *share = g->write ? g->write + at : u;
         if (c->update_keeps)
             K->mix(share, cand, old, g->after + at, n);
         else
             K->mix(share, old, cand, g->after + at, n);
+        tape_patch(t, "state", g->after + at, m, h, ld);
     }
 }
 

@@ -559,11 +559,32 @@ static const char *scoped(struct tape *t, const char *name)
     return s;
 }
 
+static void put_patches(const struct tape *t, const char *full, real *x, int32_t rows, int32_t cols, size_t ld)
+{
+    for (int32_t i = 0; i < t->env.n_patch; i++) {
+        const struct patch *p = &t->env.patch[i];
+        if ((p->set >= 0 && p->set != t->env.set) || strcmp(p->probe, full) != 0)
+            continue;
+        for (int32_t r = p->row == PATCH_LAST && rows > 0 ? rows - 1 : 0; r < rows; r++)
+            for (int32_t c = p->col < 0 ? 0 : p->col; c < cols && c - p->col < p->n; c++)
+                x[(size_t)r * ld + (size_t)c] = (real)p->value;
+    }
+}
+
+void tape_patch(struct tape *t, const char *name, real *x, int32_t rows, int32_t cols, size_t ld)
+{
+    const char *full = t->env.n_patch && !tape_failed(t) ? scoped(t, name) : NULL;
+    if (full)
+        put_patches(t, full, x, rows, cols, ld);
+}
+
 struct tensor *tape_probe(struct tape *t, const char *name, struct tensor *x)
 {
     if (tape_failed(t))
         return x;
     const char *full = scoped(t, name);
+    if (full && t->env.n_patch)
+        put_patches(t, full, x->x, tensor_rows(x), tensor_cols(x), (size_t)x->ld);
     if (full && GROW(t, t->probe))
         t->probe.v[t->probe.n++] = (struct probe_view){.name = full, .t = x};
     return x;

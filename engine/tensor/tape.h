@@ -13,6 +13,17 @@
 
 struct tape;
 
+/* "What if": a constant in place of numbers that a probe shows, in forward passes alone (nothing is learned from it).  Gates and
+ * states of recurrent ops ("gru1.update", "gru1.state") are put in at every step, so that later steps see them. */
+enum { PATCH_ALL = -1, PATCH_LAST = -2 };
+struct patch {
+    char probe[48];    /* full name: "conv.h3.max"; no such probe: no effect */
+    int32_t set;       /* of several variants the one it belongs to, -1: every one */
+    int32_t row;       /* PATCH_ALL, or PATCH_LAST: the last row; inside recurrent ops always all */
+    int32_t col, n;    /* columns col..col+n-1; those the probe lacks are passed over */
+    float value;
+};
+
 struct tape_env {
     const real *x;  /* block of parameter values */
     real *g;        /* the shard's gradient block (accumulated into), or NULL: forward only */
@@ -20,6 +31,8 @@ struct tape_env {
     int64_t step;
     int32_t row0;   /* first row of this block within the batch: random numbers count from it */
     bool training;  /* dropout, sampling on */
+    const struct patch *patch; /* those of `set` and of every set; NULL with g */
+    int32_t n_patch, set;
     bool keep_grads;/* gradients stay readable after backward (x->g); else an op's buffer serves again once it is
                      * undone, and x->g is NULL then.  On by itself while on_op is set. */
     /* called after each op (forward: node just appended; backward: node just undone); NULL = none.
@@ -51,6 +64,8 @@ struct rng_key tape_key(struct tape *t, const char *what); /* of (seed, step, sc
 
 /* Names a tensor (scope.name) so that views can watch it; returns x.  Cheap when nobody watches. */
 struct tensor *tape_probe(struct tape *t, const char *name, struct tensor *x);
+/* For ops that show a copy of what they go on with: puts the patches of that probe into rows of x, ld apart. */
+void tape_patch(struct tape *t, const char *name, real *x, int32_t rows, int32_t cols, size_t ld);
 /* Fused ops write per-session extras ("score", "prob", gates) for one session only; -1: for none. */
 void tape_watch(struct tape *t, int32_t session);
 int32_t tape_watched(const struct tape *t);

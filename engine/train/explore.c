@@ -1,6 +1,6 @@
 /* Questions about published weights; see explore.h.  The answer lives in an arena of its own until the next question. */
 #include "engine/base/cancel.h"
-#include "engine/train/explore.h"
+#include "engine/train/explore_items.h"
 #include "engine/train/learner_work.h"
 
 #include <math.h>
@@ -15,6 +15,8 @@ struct explore {
     struct arena *mem;   /* blocks */
     struct tape *tape;
     struct answer a;
+    const struct patch *patch; /* of the question */
+    int32_t n_patch, set;
 };
 
 enum status explore_new(struct explore **out, struct err *err)
@@ -112,11 +114,36 @@ static void copy_probes(struct explore *e, const char *patterns, int64_t step)
     e->a.n_probe = (int32_t)k;
 }
 
+/* Behind the probes; names do not meet: parameters end in capitals and biases, probes in what they show. */
+static void copy_params(struct explore *e, const struct weights *w, const char *patterns)
+{
+    int n = params_n(w->ps);
+    struct probe_copy *out = arena_alloc(e->out, ((size_t)e->a.n_probe + (size_t)n) * sizeof *out);
+    if (!out)
+        return;
+    if (e->a.n_probe)
+        memcpy(out, e->a.probe, (size_t)e->a.n_probe * sizeof *out);
+    for (int i = 0; i < n; i++) {
+        const struct param *p = params_at(w->ps, i);
+        size_t len = strlen(p->name);
+        if (!listed(patterns, p->name) || len >= sizeof out->name || param_rows(p) * (size_t)param_cols(p) * sizeof(float) > probe_bytes_max)
+            continue;
+        struct probe_copy *c = &out[e->a.n_probe];
+        memcpy(c->name, p->name, len + 1);
+        c->nd = p->nd;
+        memcpy(c->d, p->d, sizeof c->d);
+        c->step = w->step;
+        c->x = copy_rows(e->out, w->x + p->at, param_rows(p), (size_t)param_cols(p), (size_t)p->ld);
+        e->a.n_probe += c->x != NULL;
+    }
+    e->a.probe = out;
+}
+
 /* ---- Sequences to scores ---- */
 
 static void begin(struct explore *e, const struct weights *w, real *g)
 {
-    struct tape_env env = {.x = w->x, .g = g, .seed = w->seed, .step = w->step, .keep_grads = g != NULL};
+    struct tape_env env = {.x = w->x, .g = g, .seed = w->seed, .step = w->step, .keep_grads = g != NULL, .patch = e->patch, .n_patch = g ? 0 : e->n_patch, .set = e->set};
     tape_begin(e->tape, &env);
     tape_watch(e->tape, 0);
 }
@@ -219,11 +246,115 @@ static enum status ask_prefixes(struct explore *e, const struct weights *w, cons
     return score_all(e, w, a->n, item, len, NULL, cancel);
 }
 
+/* One sequence, each set of patches by itself. */
+static enum status ask_patches(struct explore *e, const struct weights *w, int32_t n_set, const volatile bool *cancel)
+{
+    struct answer *a = &e->a;
+    size_t cols = (size_t)w->ds->n_items + 1;
+    float *score = arena_raw(e->out, (size_t)(n_set + 1) * cols * sizeof *score);
+    if (!score)
+        return err_nomem(&a->err, (size_t)n_set * cols * sizeof *score, "scores");
+    const int32_t *one = a->item;
+    for (e->set = 0; e->set < n_set; e->set++) {
+        struct arena_mark mark = arena_save(e->out);
+        enum status st = score_all(e, w, 1, &one, &a->n, NULL, cancel);
+        if (st != ST_OK)
+            return st;
+        memcpy(score + (size_t)e->set * cols, a->score, cols * sizeof *score);
+        arena_restore(e->out, mark);
+    }
+    a->n_row = n_set;
+    a->score = score;
+    return ST_OK;
+}
+
+/* Last rows of the probes after each of n sequences, side by side.  Probes of the watched session alone have one session's rows: such
+ * are passed over where a block holds several. */
+static enum status ask_states(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
+{
+    struct answer *a = &e->a;
+    float *value = NULL;
+    for (int32_t i = 0; i < q->n_variant;) {
+        if (cancel_asked(cancel))
+            return err_set(&a->err, ST_CANCELLED, "cancelled");
+        int32_t m = 0, rows = 0;
+        while (i + m < q->n_variant && m < BLOCK_SEQS && (m == 0 || rows + q->variant_n[i + m] <= BLOCK_ROWS))
+            rows += q->variant_n[i + m++];
+        struct block b;
+        memset(&b, 0, sizeof b);
+        arena_reset(e->mem);
+        block_many(&b, m, q->variant + i, q->variant_n + i, &w->spec, e->mem);
+        if (b.n != m)
+            return err_nomem(&a->err, (size_t)rows * 64, "sequence");
+        begin(e, w, NULL);
+        if (!w->model->encode)
+            return err_set(&a->err, ST_UNSUPPORTED, "%s shows no states", w->model->title);
+        w->model->encode(w->self, e->tape, &b);
+        enum status st = tape_check(e->tape, &a->err);
+        if (st != ST_OK)
+            return st;
+        const struct probe_view *view;
+        size_t n = tape_probes(e->tape, &view);
+        int32_t cols = 0;
+        for (size_t k = 0; k < n; k++) {
+            int32_t have = tensor_rows(view[k].t);
+            cols += listed(q->probes, view[k].name) && (have == b.off[m] || have == m) ? tensor_cols(view[k].t) : 0;
+        }
+        if (!value) {
+            a->n_col = cols;
+            value = arena_alloc(e->out, ((size_t)q->n_variant * (size_t)cols + 1) * sizeof *value);
+            if (!value)
+                return err_nomem(&a->err, (size_t)q->n_variant * (size_t)cols * sizeof *value, "states");
+        }
+        int32_t at = 0;
+        for (size_t k = 0; k < n; k++) {
+            const struct tensor *t = view[k].t;
+            int32_t have = tensor_rows(t), wide = tensor_cols(t);
+            if (!listed(q->probes, view[k].name) || (have != b.off[m] && have != m) || at + wide > a->n_col)
+                continue;
+            for (int32_t s = 0; s < m; s++) {
+                int32_t r = have == b.off[m] ? b.off[s + 1] - 1 : s;
+                for (int32_t c = 0; r >= 0 && c < wide; c++)
+                    value[(size_t)(i + s) * (size_t)a->n_col + (size_t)(at + c)] = (float)t->x[(size_t)r * (size_t)t->ld + (size_t)c];
+            }
+            at += wide;
+        }
+        i += m;
+    }
+    a->n_row = q->n_variant;
+    a->value = value;
+    return ST_OK;
+}
+
+/* The item table and, where there is a sequence, the state that is scored against it. */
+static enum status ask_project(struct explore *e, const struct weights *w, const volatile bool *cancel)
+{
+    struct answer *a = &e->a;
+    const struct tensor *state = NULL;
+    const struct head *hd = w->model->head ? w->model->head(w->self) : NULL;
+    if (!hd || !hd->table)
+        return err_set(&a->err, ST_UNSUPPORTED, "%s has no item vectors", w->model->title);
+    if (a->n > 0 && w->model->encode) {
+        struct block b;
+        memset(&b, 0, sizeof b);
+        arena_reset(e->mem);
+        block_one(&b, a->item, a->n, &w->spec, e->mem);
+        begin(e, w, NULL);
+        state = w->model->encode(w->self, e->tape, &b);
+        enum status st = tape_check(e->tape, &a->err);
+        if (st != ST_OK)
+            return st;
+    }
+    return items_project(e->out, w, hd, state ? state->x + (size_t)(tensor_rows(state) - 1) * (size_t)state->ld : NULL, a, cancel);
+}
+
 /* d score(target) / d embedding of each row, times the embedding. */
 static enum status ask_gradient(struct explore *e, const struct weights *w, int32_t target)
 {
     struct answer *a = &e->a;
     const struct head *hd = w->model->head ? w->model->head(w->self) : NULL;
+    if (e->n_patch)
+        return err_set(&a->err, ST_UNSUPPORTED, "no gradient while parts are set by hand");
     if (!hd || !w->model->encode)
         return err_set(&a->err, ST_UNSUPPORTED, "%s has no gradient with respect to its input", w->model->title);
     struct learner_shared *sh = weights_shared(w);
@@ -277,6 +408,21 @@ static enum status ask_ranks(struct explore *e, const struct weights *w, const s
     return st;
 }
 
+bool question_complete(const struct question *q)
+{
+    switch (q->kind) {
+    case ASK_VARIANTS:
+    case ASK_STATES:
+        return q->n_variant > 0;
+    case ASK_PROJECT:
+    case ASK_RANKS:
+    case ASK_RUNS:
+        return true;
+    default:
+        return q->n > 0;
+    }
+}
+
 const struct answer *explore_ask(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
@@ -302,7 +448,10 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
     if (a->n)
         memcpy(item, q->item + a->first, (size_t)a->n * sizeof *item);
     a->item = item;
-    if (a->n == 0 && q->kind != ASK_VARIANTS && q->kind != ASK_RANKS) {
+    e->patch = q->patch;
+    e->n_patch = q->n_patch;
+    e->set = -1;
+    if (!question_complete(q)) {
         err_set(&a->err, ST_ARG, "the sequence is empty");
         err_hint(&a->err, "empty-seq", "Try: predict 12 87 3");
         return a;
@@ -312,6 +461,8 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
     case ASK_SCORE:
     case ASK_PROBES:
         score_all(e, w, 1, &one, &a->n, q->probes ? q->probes : q->kind == ASK_PROBES ? "*" : NULL, cancel);
+        if (q->params && !a->err.code)
+            copy_params(e, w, q->params);
         break;
     case ASK_OCCLUDE:
         ask_occlude(e, w, cancel);
@@ -330,6 +481,18 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
         break;
     case ASK_RANKS:
         ask_ranks(e, w, q, cancel);
+        break;
+    case ASK_PATCHES:
+        ask_patches(e, w, q->n_set, cancel);
+        break;
+    case ASK_STATES:
+        ask_states(e, w, q, cancel);
+        break;
+    case ASK_PROJECT:
+        ask_project(e, w, cancel);
+        break;
+    case ASK_RUNS:
+        items_runs(e->out, w, q, a, cancel);
         break;
     }
     return a;

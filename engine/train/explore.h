@@ -14,6 +14,18 @@ enum ask_kind {
     ASK_VARIANTS,  /* several sequences at once */
     ASK_TAIL,      /* scores of `ahead` hidden places after the sequence: (ahead, n_items+1); models that fill in */
     ASK_RANKS,     /* ranks of the targets of held-out cases, a part of an evaluation (eval_ranks_part) */
+    ASK_PATCHES,   /* the sequence under each of n_set sets of patches: (n_set, n_items+1) */
+    ASK_STATES,    /* n_variant sequences: the last row of each of the probes, side by side: value (n_variant, n_col) */
+    ASK_PROJECT,   /* the scored item table on its first two principal components: value (n_items+1, 3): x, y, norm of each item, in row 0
+                      of the state after the sequence (NaN: none) brought to the items' mean norm; share[2]: of the variance */
+    ASK_RUNS,      /* of a filter over rows (params "TABLE,FILTERS,BIAS", number `target`): the k runs of items in training that it
+                      answers most to, and what came next */
+};
+enum { RUN_ITEMS = 50, RUNS_MAX = 16 };
+struct run_found {
+    int32_t item[RUN_ITEMS];       /* oldest first, as many as the filter is high */
+    float value;                   /* its answer before the activation */
+    int32_t count, next, next_count; /* occurrences followed by something; what most often, how often */
 };
 struct probe_copy {
     char name[64];
@@ -25,8 +37,12 @@ struct question {
     enum ask_kind kind;
     int32_t n;                     /* items in the sequence; longer than the window: the oldest are cut */
     const int32_t *item;
-    const char *probes;            /* ASK_PROBES; may be NULL */
-    int32_t target;                /* ASK_GRADIENT, ASK_OCCLUDE: the item asked about (0: the first of the list) */
+    const char *probes;            /* ASK_PROBES, ASK_STATES; may be NULL */
+    const char *params;            /* ASK_PROBES: parameters copied beside the probes, by such patterns; ASK_RUNS; may be NULL */
+    int32_t target;                /* ASK_GRADIENT, ASK_OCCLUDE: the item asked about (0: the first of the list); ASK_RUNS: filter, from 0 */
+    int32_t k;                     /* ASK_RUNS */
+    const struct patch *patch;     /* in force for every kind but ASK_GRADIENT, which then refuses */
+    int32_t n_patch, n_set;        /* n_set: ASK_PATCHES */
     int32_t n_variant;             /* ASK_VARIANTS */
     const int32_t *const *variant;
     const int32_t *variant_n;
@@ -41,7 +57,11 @@ struct answer {
     const int32_t *item;           /* (n) */
     int32_t n_row;
     const float *score;            /* (n_row, n_items+1); column 0 is -INFINITY */
-    const float *value;            /* ASK_GRADIENT: (n) */
+    const float *value;            /* ASK_GRADIENT: (n); ASK_STATES, ASK_PROJECT: (.., n_col) */
+    int32_t n_col;
+    float share[2];                /* ASK_PROJECT */
+    int32_t n_run, run_len;        /* ASK_RUNS */
+    const struct run_found *run;
     bool softmax;                  /* scores are logits of a distribution over all items */
     int32_t n_probe;
     const struct probe_copy *probe;
@@ -50,6 +70,7 @@ struct answer {
     uint64_t tag;
     struct err err;
 };
+bool question_complete(const struct question *q); /* has the sequence or the variants its kind needs */
 /* An ASK's own memory: tape, arenas.  One thread at a time.  The answer lives in it until the next question. */
 struct explore;
 MUST_CHECK enum status explore_new(struct explore **out, struct err *err);

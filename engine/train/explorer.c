@@ -20,7 +20,8 @@ struct asked {                  /* a question with its own memory */
     struct weights *w;
     struct question q;
     int32_t *items;             /* all the lists of q, one block */
-    char *probes;
+    char *probes, *params;
+    struct patch *patch;
     const int32_t **variant;
     int32_t *variant_n;
     struct eval_spec eval;
@@ -54,6 +55,8 @@ static void asked_free(struct asked *a)
     weights_unref(a->w);
     free(a->items);
     free(a->probes);
+    free(a->params);
+    free(a->patch);
     free(a->variant);
     free(a->variant_n);
     memset(a, 0, sizeof *a);
@@ -66,11 +69,13 @@ static bool asked_copy(struct asked *a, struct weights *w, const struct question
         n += q->variant_n[i];
     *a = (struct asked){.kind = JOB_ASK, .q = *q};
     a->items = malloc(((size_t)n + 1) * sizeof *a->items);
-    size_t nv = (size_t)q->n_variant + 1, np = q->probes ? strlen(q->probes) + 1 : 1;
+    size_t nv = (size_t)q->n_variant + 1;
     a->variant = malloc(nv * sizeof *a->variant);
     a->variant_n = malloc(nv * sizeof *a->variant_n);
-    a->probes = malloc(np);
-    if (!a->items || !a->variant || !a->variant_n || !a->probes) {
+    a->probes = strdup(q->probes ? q->probes : "");
+    a->params = strdup(q->params ? q->params : "");
+    a->patch = malloc(((size_t)q->n_patch + 1) * sizeof *a->patch);
+    if (!a->items || !a->variant || !a->variant_n || !a->probes || !a->params || !a->patch) {
         asked_free(a);
         return false;
     }
@@ -87,9 +92,11 @@ static bool asked_copy(struct asked *a, struct weights *w, const struct question
     }
     a->q.variant = a->variant;
     a->q.variant_n = a->variant_n;
-    if (q->probes)
-        memcpy(a->probes, q->probes, np);
+    if (q->n_patch)
+        memcpy(a->patch, q->patch, (size_t)q->n_patch * sizeof *a->patch);
+    a->q.patch = a->patch;
     a->q.probes = q->probes ? a->probes : NULL;
+    a->q.params = q->params ? a->params : NULL;
     a->w = weights_ref(w);
     return true;
 }

@@ -143,7 +143,7 @@ static void test_no_model(void **state)
 static void test_trained(void **state)
 {
     (void)state;
-    static const char *const models[] = {"sasrec d=16 layers=2 heads=2 maxlen=12", "pop"};
+    static const char *const models[] = {"sasrec d=16 layers=2 heads=2 maxlen=12", "caser d=8 nh=2", "caser d=8 nh=2 branch=h user=1", "caser d=8 branch=v L=3", "pop"};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         struct app *a = trained(models[i]);
         draw_all(a);
@@ -201,12 +201,11 @@ static void test_nan(void **state)
 }
 
 /* Every key a list or map may get, at every place: nothing breaks and the screen stays whole. */
-static void test_keys(void **state)
+static void keys_of(const char *model)
 {
-    (void)state;
     static const char *const keys[] = {"up", "down", "left", "right", "top", "bottom", "home", "end", "pgup", "pgdn", "halfup", "halfdown",
                                        "enter", "escape", "back"};
-    struct app *a = trained("sasrec d=16 layers=2 heads=2 maxlen=12");
+    struct app *a = trained(model);
     struct err err = {0};
     struct grid g = {0};
     if (ui_new(a, 100, 30, &err) != ST_OK)
@@ -229,6 +228,13 @@ static void test_keys(void **state)
     assert_int_equal(screen_snap(a, 80, 24, NULL, &g, &err), ST_OK);
     grid_done(&g);
     app_free(a);
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    keys_of("sasrec d=16 layers=2 heads=2 maxlen=12");
+    keys_of("caser d=8 nh=2");
 }
 
 static void test_tables(void **state)
@@ -287,10 +293,9 @@ static void test_tables(void **state)
 }
 
 /* Pictures for files come from the same state. */
-static void test_plots(void **state)
+static void plots_of(const char *model)
 {
-    (void)state;
-    struct app *a = trained("sasrec d=16 layers=2 heads=2 maxlen=12");
+    struct app *a = trained(model);
     struct err err = {0};
     if (ui_new(a, 100, 30, &err) != ST_OK)
         fail_msg("%s", err.msg);
@@ -315,6 +320,13 @@ static void test_plots(void **state)
         free(p);
     }
     app_free(a);
+}
+
+static void test_plots(void **state)
+{
+    (void)state;
+    plots_of("sasrec d=16 layers=2 heads=2 maxlen=12");
+    plots_of("caser d=8 nh=2");
 }
 
 int main(void)

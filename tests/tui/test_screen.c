@@ -192,6 +192,30 @@ static void test_golden_trained(void **state)
     app_free(a);
 }
 
+/* Tabs of other models: one that applies, at the three sizes, from start values (exact on any processor but for the last digits). */
+static void golden_of(const char *model, const char *tab, const char *const *lines)
+{
+    struct app *a = open_app((const char *const[]){"data plant twins items=144 sessions=400 seed=7", model, "seq 13 1 14 2 15 3 16", NULL});
+    struct grid g = {0};
+    for (int i = 0; lines && lines[i]; i++)
+        run(a, lines[i]);
+    a->truth_shown = true;
+    for (int k = 0; k < 3; k++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s-%s-%s", app_slot(a)->model->name, tab, shape_names[k]);
+        snap_tab(a, tab, k, &g);
+        check_golden(name, &g, true);
+    }
+    grid_done(&g);
+    app_free(a);
+}
+
+static void test_golden_parts(void **state)
+{
+    (void)state;
+    golden_of("model new caser d=16 nh=4 seed=7", "filters", (const char *const[]){"ablate filter.3", NULL});
+}
+
 /* At every size of a class: frames closed, the six lines in their places, the small screen says what it needs. */
 static void test_sizes(void **state)
 {
@@ -475,6 +499,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),         cmocka_unit_test(test_golden_compare), cmocka_unit_test(test_golden_trained), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_golden_parts),
         cmocka_unit_test(test_snap_repeats),   cmocka_unit_test(test_without_colour), cmocka_unit_test(test_program),
         cmocka_unit_test(test_training),       cmocka_unit_test(test_latency),        cmocka_unit_test(test_signals),
     };

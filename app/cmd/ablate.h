@@ -1,0 +1,17 @@
+/* Parts of a model set by hand for what is looked at, never for training: which they are, and how a question takes them along.
+ * A part is named by the probe that shows it and a column from 1: "gru1.update.22"; Caser's filters also by their number in the tab:
+ * "filter.4", "vertical.2".  Screen thread. */
+#ifndef APP_CMD_ABLATE_H
+#define APP_CMD_ABLATE_H
+
+#include "app/app.h"
+
+/* Patches in force for a slot into out; returns how many.  out may be NULL: only counts. */
+int ablate_patches(const struct app *a, int slot, struct patch *out);
+bool ablate_has(const struct app *a, int slot, const char *part, float *value); /* value may be NULL */
+/* The standing ones followed by n of the view's own, in an array that lives until the next call. */
+void ablate_with(const struct app *a, int slot, struct question *q, const struct patch *own, int n);
+/* "conv.h3.max.4" as the patch that sets it; false: not of that form. */
+bool ablate_parse(const struct app *a, int slot, const char *part, float value, struct patch *out);
+
+#endif

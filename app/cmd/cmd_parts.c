@@ -1,0 +1,222 @@
+/* filters gates latent: the inner parts of Caser, of recurrent models and of SVAE, as text.  On the screen the tabs of these names answer. */
+#include "app/cmd/call.h"
+#include "app/cmd/commands.h"
+#include "app/cmd/ranking.h"
+#include "app/ui/text.h"
+#include "app/ui_state.h"
+#include "app/views/filter_bank.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool on_screen(const struct app *a, const struct cmd_out *out)
+{
+    return a->ui && out_form(out) == OUT_MESSAGE;
+}
+
+static enum status wrong_model(struct app *a, const char *what, const char *load,
+                               struct err *err)
+{
+    err_set(err, ST_UNSUPPORTED, "%s; %c is %s", what, 'A' + a->slot,
+            app_slot(a)->model->title);
+    return err_hint(err, "not-for-model", "Try: %s", load), ST_UNSUPPORTED;
+}
+
+/* Index of a word in a NULL-terminated list; `missing` when it was not given, -1 and an error when it is none of them. */
+static int word_of(const struct cmd_call *call, const char *arg, const char *const *words,
+                   int missing, struct cmd_out *out, struct err *err)
+{
+    const char *w = call_text(call, arg, NULL);
+    if (!w)
+        return missing;
+    char all[120] = "";
+    size_t at = 0;
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(w, words[i]) == 0)
+            return i;
+        at += at < sizeof all
+                  ? (size_t)snprintf(all + at, sizeof all - at, "%s%s", i ? " " : "", words[i])
+                  : 0;
+    }
+    call_blame(call, arg, out);
+    err_set(err, ST_ARG, "no %s \"%.40s\"", arg, w);
+    err_hint(err, "bad-value", "%s", all);
+    return -1;
+}
+
+/* ---- filters ---- */
+
+// clang-format off
+static const char *const filter_kinds[] = {"horizontal", "vertical", NULL};
+const struct cmd_arg args_filters[] = {
+    {.name = "KIND", .type = ARG_CHOICE, .optional = true, .choices = filter_kinds, .doc = "which filters, default horizontal"},
+    {.name = "filter", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 100000, .doc = "puts the cursor there; as text: that one alone, with the runs that excite it"},
+    {.name = "sort", .type = ARG_WORD, .option = true, .optional = true, .doc = "number, act, norm, effect; next"},
+    {0},
+};
+// clang-format on
+
+static void say_filter(const struct bank *b, int f, json_t *list, struct cmd_out *out)
+{
+    char line[600], num[FMT_NUM], part[48];
+    bool vertical = f >= b->n_h;
+    int places = vertical ? b->rows : bank_places(b, f), at = vertical ? 0 : (int)b->win[f];
+    const float *x = vertical ? b->weight + (size_t)(f - b->n_h) * (size_t)b->rows
+                              : b->act + (size_t)f * (size_t)b->rows;
+    json_t *j = json_object(), *values = json_array();
+    size_t n = (size_t)snprintf(line, sizeof line, vertical ? "%3d  " : "%3d h=%d  ",
+                                vertical ? f - b->n_h + 1 : f + 1, bank_height(b, f));
+    for (int i = 0; i < places; i++) {
+        json_array_append_new(values, json_num((double)x[i]));
+        if (n < sizeof line)
+            n += (size_t)snprintf(line + n, sizeof line - n, " %7s",
+                                  vertical ? fmt_signed(num, (double)x[i])
+                                           : fmt_fixed(num, (double)x[i], 3));
+    }
+    bank_part(b, f, part, sizeof part);
+    json_object_set_new(j, "part", json_text(part));
+    json_object_set_new(j, "norm", json_num((double)b->norm[f]));
+    json_object_set_new(j, vertical ? "weights" : "answers", values);
+    if (!vertical) {
+        double m = bank_max(b, f);
+        json_object_set_new(j, "height", json_integer(bank_height(b, f)));
+        json_object_set_new(j, "max", json_num(m));
+        json_object_set_new(j, "at", json_integer(at - b->fill + b->first + 1));
+        if (n < sizeof line && m > 0 && at >= b->fill)
+            n += (size_t)snprintf(line + n, sizeof line - n, "   max %s at t=%d",
+                                  fmt_fixed(num, m, 3), at - b->fill + b->first + 1);
+        else if (n < sizeof line)
+            n += (size_t)snprintf(line + n, sizeof line - n, "   max %s", fmt_fixed(num, m, 3));
+    }
+    if (b->effect && isfinite(b->effect[f])) {
+        json_object_set_new(j, "effect", json_num((double)b->effect[f]));
+        if (n < sizeof line)
+            snprintf(line + n, sizeof line - n, "   silent %s",
+                     fmt_signed(num, -(double)b->effect[f]));
+    }
+    out_line(out, "%s", line);
+    json_array_append_new(list, j);
+}
+
+static enum status say_runs(struct app *a, const struct bank *b, int f, struct cmd_out *out,
+                            struct err *err)
+{
+    char params[96], line[500], text[160], num[FMT_NUM];
+    const struct answer *ans;
+    struct question q = {.kind = ASK_RUNS, .k = 8, .params = params};
+    bank_runs(b, f, params, sizeof params, &q.target);
+    enum status st = ask_here(a, a->slot, a->at, &q, &ans, err);
+    if (st != ST_OK)
+        return st;
+    json_t *list = json_array();
+    out_line(out, "runs in training that excite it, and what came next:");
+    for (int i = 0; i < ans->n_run; i++) {
+        const struct run_found *r = &ans->run[i];
+        size_t n = 0;
+        json_t *j = json_object(), *items = json_array();
+        line[0] = '\0';
+        for (int k = 0; k < ans->run_len; k++) {
+            json_array_append_new(items, json_integer(r->item[k]));
+            if (n < sizeof line)
+                n += (size_t)snprintf(line + n, sizeof line - n, " %4d", (int)r->item[k]);
+        }
+        json_object_set_new(j, "items", items);
+        json_object_set_new(j, "answer", json_num((double)r->value));
+        json_object_set_new(j, "count", json_integer(r->count));
+        if (r->next && r->count) {
+            app_item_text(a, r->next, text, sizeof text);
+            if (n < sizeof line)
+                snprintf(line + n, sizeof line - n, "  %7s  next %s (%d of %d)",
+                         fmt_fixed(num, (double)r->value, 3), text, (int)r->next_count,
+                         (int)r->count);
+            json_object_set_new(j, "next", item_json(a, r->next));
+            json_object_set_new(j, "next_count", json_integer(r->next_count));
+        }
+        out_line(out, "%s", line);
+        json_array_append_new(list, j);
+    }
+    json_object_set_new(out_json(out), "runs", list);
+    return ST_OK;
+}
+
+static enum status filters_say(struct app *a, const struct cmd_call *call, struct bank *b,
+                               struct cmd_out *out, struct err *err)
+{
+    const struct answer *ans;
+    struct question q = {.n = a->seq.n, .item = a->seq.item};
+    int sort = word_of(call, "sort", bank_sorts, BANK_NUMBER, out, err);
+    bool vertical = call_int(call, "KIND", 0) == 1;
+    enum status st = sort < 0 ? ST_ARG : check_sequence(a, a->slot, &a->seq, err);
+    if (st != ST_OK)
+        return st;
+    bank_ask(&q);
+    st = ask_here(a, a->slot, a->at, &q, &ans, err);
+    if (st != ST_OK)
+        return st;
+    if (!bank_take(b, ans))
+        return err_set(err, ST_UNSUPPORTED, "%s shows no filters", app_slot(a)->model->title);
+    int lo = vertical ? b->n_h : 0, n = vertical ? b->n_v : b->n_h,
+        one = (int)call_int(call, "filter", 0);
+    if (one > n) {
+        call_blame(call, "filter", out);
+        err_set(err, ST_ARG, "%c has %d %s filters", 'A' + a->slot, n, filter_kinds[vertical]);
+        return err_hint(err, "bad-value", "filter=1..%d", n), ST_ARG;
+    }
+    q = (struct question){.n = a->seq.n, .item = a->seq.item};
+    if (bank_ask_effects(b, a, a->slot, -1, &q)) {
+        st = ask_here(a, a->slot, a->at, &q, &ans, err);
+        if (st != ST_OK)
+            return st;
+        bank_take_effects(b, -1, ans);
+    }
+    look_head(a,
+              vertical ? "vertical filters, weight by position, over"
+                       : "horizontal filters, answer by window start, over",
+              b->step, out);
+    json_t *list = json_array();
+    int *order = malloc((size_t)(n + 1) * sizeof *order);
+    if (!order) {
+        json_decref(list);
+        return err_nomem(err, (size_t)n * sizeof *order, "an order");
+    }
+    bank_order(b, (enum bank_sort)sort, lo, lo + n, order);
+    for (int i = 0; i < n; i++)
+        if (!one || order[i] == lo + one - 1)
+            say_filter(b, order[i], list, out);
+    free(order);
+    json_object_set_new(out_json(out), "filters", list);
+    if (b->has_path) {
+        static const char *const names[BANK_PATHS] = {"horizontal", "vertical", "user"};
+        double sum = 0;
+        char line[160], num[FMT_NUM];
+        size_t at = 0;
+        json_t *paths = json_object();
+        for (int p = 0; p < BANK_PATHS; p++)
+            sum += fabs(b->path[p]);
+        for (int p = 0; p < BANK_PATHS - !b->has_user; p++) {
+            double share = sum > 0 ? b->path[p] / sum : 0;
+            at += (size_t)snprintf(line + at, sizeof line - at, "  %s %s", names[p],
+                                   fmt_fixed(num, share, 2));
+            json_object_set_new(paths, names[p], json_num(share));
+        }
+        out_line(out, "share of the score by silencing a path:%s", line);
+        json_object_set_new(out_json(out), "paths", paths);
+    }
+    return one && !vertical ? say_runs(a, b, one - 1, out, err) : ST_OK;
+}
+
+enum status run_filters(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                        struct err *err)
+{
+    if (!(app_slot(a)->model->flags & MODEL_FILTERS))
+        return wrong_model(a, "filters are Caser's", "model new caser", err);
+    if (on_screen(a, out))
+        return ui_show(a, call_int(call, "KIND", 0) == 1 ? "vertical" : "filters", call, err);
+    struct bank b;
+    memset(&b, 0, sizeof b);
+    enum status st = filters_say(a, call, &b, out, err);
+    bank_done(&b);
+    return st;
+}

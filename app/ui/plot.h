@@ -168,7 +168,13 @@ struct vec_device {
     void (*dot)(void *ctx, double x, double y, double r, uint32_t rgb, double opacity);
     void (*text)(void *ctx, double x, double y, enum vec_anchor anchor, double size, uint32_t rgb, bool bold,
                  bool mono, const char *s);
+    /* Monospace text stretched to `width`: a run of cells of a grid.  attrs: enum cell_attr. */
+    void (*cells)(void *ctx, double x, double y, double width, double size, uint32_t rgb, uint8_t attrs, const char *s);
 };
+/* A grid: monospace text, true colour; lines, blocks and braille dots are drawn as shapes, so that the picture looks the same with any
+ * font.  light: white paper. */
+void grid_vectors(const struct grid *g, const struct vec_device *dev, bool light);
+void grid_vectors_size(const struct grid *g, double *width, double *height);
 void plot_vectors(const struct plot *p, const struct vec_device *dev, double width, double height, bool light);
 /* Size that suits the panels when the user gives none. */
 void plot_size(const struct plot *p, double *width, double *height);

@@ -1,5 +1,4 @@
-/* A grid as an SVG picture: monospace text, true colour; lines, blocks and braille dots are drawn as
- * shapes, so that the picture looks the same with any font. */
+/* A grid as an SVG picture (plot.h has plots). */
 #ifndef APP_UI_SVG_H
 #define APP_UI_SVG_H
 

@@ -28,6 +28,7 @@ only 'readline/.*' app/ui/prompt.c
 only cblas.h engine/tensor/gemm.c
 only csv.h engine/data/import_csv.c
 only zlib.h engine/base/reader.c
+only cairo.h app/ui/png.c
 for f in $(grep -rlE '^#include <(stdio|curses|termios|unistd)\.h>' models); do
     [ -n "$(grep -E '\b(printf|fopen|puts|fputs)\b' "$f")" ] && complain "$f: models do no input or output"
 done

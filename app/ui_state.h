@@ -12,6 +12,7 @@ struct ui_select {
     int head;                /* from 1; 0 = mean over heads, -1 = maximum */
     int row, col;            /* cell of a map by place in the sequence, from 0; -1 = the last */
     int unit, filter;        /* from 0 */
+    int track;               /* from 1; 0 = the first: PEN4Rec's, of one recent item each */
     bool rollout;
 };
 /* What the tab Compare is about: `compare` and its keys write it, its panes read it (views/sides.h). */

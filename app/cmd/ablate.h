@@ -8,10 +8,13 @@
 
 /* Patches in force for a slot into out; returns how many.  out may be NULL: only counts. */
 int ablate_patches(const struct app *a, int slot, struct patch *out);
-bool ablate_has(const struct app *a, int slot, const char *part, float *value); /* value may be NULL */
+bool ablate_has(const struct app *a, int slot, const char *part,
+                float *value); /* value may be NULL */
 /* The standing ones followed by n of the view's own, in an array that lives until the next call. */
-void ablate_with(const struct app *a, int slot, struct question *q, const struct patch *own, int n);
+void ablate_with(const struct app *a, int slot, struct question *q, const struct patch *own,
+                 int n);
 /* "conv.h3.max.4" as the patch that sets it; false: not of that form. */
-bool ablate_parse(const struct app *a, int slot, const char *part, float value, struct patch *out);
+bool ablate_parse(const struct app *a, int slot, const char *part, float value,
+                  struct patch *out);
 
 #endif

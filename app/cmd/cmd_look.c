@@ -566,13 +566,6 @@ enum status run_neighbors(struct app *a, const struct cmd_call *call, struct cmd
 /* ---- tabs of models that answer on the screen only ---- */
 
 // clang-format off
-static const char *const gate_kinds[] = {"update", "reset", "candidate", "state", NULL};
-const struct cmd_arg args_gates[] = {
-    {.name = "KIND", .type = ARG_CHOICE, .optional = true, .choices = gate_kinds, .doc = "what is drawn"},
-    {.name = "unit", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 100000, .doc = "puts the cursor there"},
-    {.name = "sort", .type = ARG_WORD, .option = true, .optional = true, .doc = "memory, activity, next"},
-    {0},
-};
 const struct cmd_arg args_latent[] = {
     {.name = "unit", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 100000, .doc = "puts the cursor there"},
     {.name = "value", .type = ARG_FLOAT, .option = true, .optional = true, .min = -1e6, .max = 1e6, .doc = "of that unit"},
@@ -582,13 +575,6 @@ const struct cmd_arg args_latent[] = {
     {0},
 };
 // clang-format on
-
-enum status run_gates(struct app *a, const struct cmd_call *call, struct cmd_out *out,
-                      struct err *err)
-{
-    (void)out;
-    return ui_show(a, "gates", call, err);
-}
 
 enum status run_latent(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                        struct err *err)

@@ -5,6 +5,7 @@
 #include "app/ui/text.h"
 #include "app/ui_state.h"
 #include "app/views/filter_bank.h"
+#include "app/views/gate_maps.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -218,5 +219,161 @@ enum status run_filters(struct app *a, const struct cmd_call *call, struct cmd_o
     memset(&b, 0, sizeof b);
     enum status st = filters_say(a, call, &b, out, err);
     bank_done(&b);
+    return st;
+}
+
+/* ---- gates ---- */
+
+// clang-format off
+const struct cmd_arg args_gates[] = {
+    {.name = "KIND", .type = ARG_CHOICE, .optional = true, .choices = gate_kinds, .doc = "what is shown, default update"},
+    {.name = "unit", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 100000, .doc = "puts the cursor there; as text: that one alone"},
+    {.name = "sort", .type = ARG_WORD, .option = true, .optional = true, .doc = "memory, activity, effect; next"},
+    {.name = "layer", .type = ARG_WORD, .option = true, .optional = true, .doc = "a number from 1, default the last; next, prev"},
+    {.name = "track", .type = ARG_WORD, .option = true, .optional = true, .doc = "PEN4Rec: a number from 1; next, prev"},
+    {0},
+};
+// clang-format on
+
+static void say_unit(const struct gates *g, enum gate_kind kind, int u, json_t *list,
+                     struct cmd_out *out)
+{
+    char line[700], num[FMT_NUM];
+    json_t *j = json_object(), *values = json_array();
+    double memory = gates_memory(g, u);
+    size_t n = (size_t)snprintf(line, sizeof line, "%4d  memory %7s ", u + 1,
+                                fmt_fixed(num, memory, 1));
+    n += (size_t)snprintf(line + n, sizeof line - n, " activity %s ",
+                          fmt_fixed(num, gates_activity(g, u), 3));
+    for (int t = 0; t < g->n; t++) {
+        double x = (double)g->x[kind][(size_t)t * (size_t)g->units + (size_t)u];
+        json_array_append_new(values, json_num(x));
+        if (n < sizeof line)
+            n += (size_t)snprintf(line + n, sizeof line - n, " %6s", fmt_fixed(num, x, 2));
+    }
+    json_object_set_new(j, "unit", json_integer(u + 1));
+    json_object_set_new(j, "memory", json_num(memory));
+    json_object_set_new(j, "activity", json_num(gates_activity(g, u)));
+    json_object_set_new(j, "values", values);
+    if (g->effect) {
+        json_object_set_new(j, "effect", json_num((double)g->effect[u]));
+        if (n < sizeof line)
+            snprintf(line + n, sizeof line - n, "  at 0: %s",
+                     fmt_signed(num, -(double)g->effect[u]));
+    }
+    out_line(out, "%s", line);
+    json_array_append_new(list, j);
+}
+
+/* A number from 1, or what was not given: 0. */
+static enum status number_of(const struct cmd_call *call, const char *name, int most, int *k,
+                             struct cmd_out *out, struct err *err)
+{
+    double x = 0;
+    const char *text = call_text(call, name, NULL);
+    *k = 0;
+    if (text && arg_number(name, text, true, 1, most, &x, err) != ST_OK)
+        return call_blame(call, name, out), ST_ARG;
+    *k = (int)x;
+    return ST_OK;
+}
+
+static void say_steps(struct app *a, const struct gates *g, struct cmd_out *out)
+{
+    char line[200], text[160], z[FMT_NUM], r[FMT_NUM], d[FMT_NUM];
+    json_t *list = json_array();
+    for (int t = 0; t < g->n; t++) {
+        app_item_text(a, g->item[t], text, sizeof text);
+        snprintf(line, sizeof line, "%3d %-26.60s mean %s %s  mean r %s  |dh| %s",
+                 (int)(g->first + t) + 1, text, g->write ? "written" : "z",
+                 fmt_fixed(z, gates_mean(g, GATE_UPDATE, t), 3),
+                 fmt_fixed(r, gates_mean(g, GATE_RESET, t), 3),
+                 fmt_fixed(d, gates_moved(g, t), 3));
+        out_line(out, "%s", line);
+        json_t *j = item_json(a, g->item[t]);
+        json_object_set_new(j, "position", json_integer(g->first + t + 1));
+        json_object_set_new(j, "mean_update", json_num(gates_mean(g, GATE_UPDATE, t)));
+        json_object_set_new(j, "mean_reset", json_num(gates_mean(g, GATE_RESET, t)));
+        json_object_set_new(j, "moved", json_num(gates_moved(g, t)));
+        json_array_append_new(list, j);
+    }
+    json_object_set_new(out_json(out), "steps", list);
+}
+
+static enum status gates_say(struct app *a, const struct cmd_call *call, struct gates *g,
+                             struct cmd_out *out, struct err *err)
+{
+    const struct answer *ans;
+    struct question q = {.n = a->seq.n, .item = a->seq.item};
+    int layer, track, sort = word_of(call, "sort", gate_sorts, GATE_BY_MEMORY, out, err),
+                      one = (int)call_int(call, "unit", 0);
+    enum gate_kind kind = (enum gate_kind)call_int(call, "KIND", 0);
+    enum status st = sort < 0 ? ST_ARG : check_sequence(a, a->slot, &a->seq, err);
+    if (st == ST_OK)
+        st = number_of(call, "layer", GATE_LAYERS, &layer, out, err);
+    if (st == ST_OK)
+        st = number_of(call, "track", 64, &track, out, err);
+    if (st != ST_OK)
+        return st;
+    gates_ask(&q);
+    st = ask_here(a, a->slot, a->at, &q, &ans, err);
+    if (st != ST_OK)
+        return st;
+    if (!gates_take(g, a, a->slot, layer, track, ans))
+        return err_set(err, ST_UNSUPPORTED, "%s shows no gates with these settings",
+                       app_slot(a)->model->title);
+    const char *wrong = layer > g->layers   ? "layer"
+                        : track > g->tracks ? "track"
+                        : one > g->units    ? "unit"
+                                            : NULL;
+    if (wrong) {
+        int most = *wrong == 'l' ? g->layers : *wrong == 't' ? g->tracks : g->units;
+        call_blame(call, wrong, out);
+        err_set(err, ST_ARG, "%c has %d %s%s", 'A' + a->slot, most, wrong,
+                most == 1 ? "" : "s");
+        return err_hint(err, "bad-value", "%s=1..%d", wrong, most), ST_ARG;
+    }
+    q = (struct question){.n = a->seq.n, .item = a->seq.item};
+    if (gates_ask_effects(g, a, a->slot, &q)) {
+        st = ask_here(a, a->slot, a->at, &q, &ans, err);
+        if (st != ST_OK)
+            return st;
+        gates_take_effects(g, ans);
+    }
+    int *order = malloc((size_t)(g->units + 1) * sizeof *order);
+    if (!order)
+        return err_nomem(err, (size_t)g->units * sizeof *order, "an order");
+    char what[96];
+    snprintf(what, sizeof what, "%s, %s%s, units by %s, over", g->shown[kind],
+             kind != GATE_UPDATE ? gate_kinds[kind]
+             : g->keeps          ? "high keeps"
+                                 : "high overwrites",
+             g->tracks > 1 ? " (one track)" : "", gate_sorts[sort]);
+    look_head(a, what, g->step, out);
+    json_t *list = json_array();
+    gates_order(g, (enum gate_sort)sort, order);
+    for (int i = 0; i < g->units; i++)
+        if (!one || order[i] == one - 1)
+            say_unit(g, kind, order[i], list, out);
+    free(order);
+    say_steps(a, g, out);
+    out_text(out, "probe", g->shown[kind]);
+    out_int(out, "layer", g->layer + 1);
+    out_int(out, "track", g->track + 1);
+    json_object_set_new(out_json(out), "units", list);
+    return ST_OK;
+}
+
+enum status run_gates(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                      struct err *err)
+{
+    if (!(app_slot(a)->model->flags & MODEL_GATES))
+        return wrong_model(a, "gates are GRU4Rec's and PEN4Rec's", "model new gru4rec", err);
+    if (on_screen(a, out))
+        return ui_show(a, "gates", call, err);
+    struct gates g;
+    memset(&g, 0, sizeof g);
+    enum status st = gates_say(a, call, &g, out, err);
+    gates_done(&g);
     return st;
 }

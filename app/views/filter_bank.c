@@ -28,13 +28,20 @@ void bank_ask(struct question *q)
     q->params = "conv.*";
 }
 
-int bank_height(const struct bank *b, int filter) { return b->per ? filter / b->per + 1 : 1; }
-int bank_places(const struct bank *b, int filter) { return b->rows - bank_height(b, filter) + 1; }
+int bank_height(const struct bank *b, int filter)
+{
+    return b->per ? filter / b->per + 1 : 1;
+}
+int bank_places(const struct bank *b, int filter)
+{
+    return b->rows - bank_height(b, filter) + 1;
+}
 
 /* Numbers of the horizontal filters that stand before those of height h (from 1). */
 static size_t kernel_at(const struct bank *b, int h, int k)
 {
-    return ((size_t)b->per * (size_t)(h - 1) * (size_t)h / 2 + (size_t)k * (size_t)h) * (size_t)b->d;
+    return ((size_t)b->per * (size_t)(h - 1) * (size_t)h / 2 + (size_t)k * (size_t)h) *
+           (size_t)b->d;
 }
 
 const float *bank_kernel(const struct bank *b, int filter)
@@ -69,15 +76,19 @@ static double length(const float *x, size_t n)
 static bool take_horizontal(struct bank *b, const struct answer *a)
 {
     for (int h = 1; h <= b->heights; h++) {
-        const struct probe_copy *act = probe(a, h, "act"), *win = probe(a, h, "win"), *w = probe(a, h, "W"), *bias = probe(a, h, "b");
-        if (!act || !win || !w || !bias || act->nd != 2 || act->d[0] != b->per || act->d[1] > b->rows || w->nd != 3 || w->d[2] != b->d)
+        const struct probe_copy *act = probe(a, h, "act"), *win = probe(a, h, "win"),
+                                *w = probe(a, h, "W"), *bias = probe(a, h, "b");
+        if (!act || !win || !w || !bias || act->nd != 2 || act->d[0] != b->per ||
+            act->d[1] > b->rows || w->nd != 3 || w->d[2] != b->d)
             return false;
         for (int k = 0; k < b->per; k++) {
             size_t f = (size_t)((h - 1) * b->per + k), size = (size_t)h * (size_t)b->d;
-            memcpy(b->act + f * (size_t)b->rows, act->x + (size_t)k * (size_t)act->d[1], (size_t)act->d[1] * sizeof *b->act);
+            memcpy(b->act + f * (size_t)b->rows, act->x + (size_t)k * (size_t)act->d[1],
+                   (size_t)act->d[1] * sizeof *b->act);
             b->win[f] = win->x[k];
             b->bias[f] = bias->x[k];
-            memcpy(b->kernel + kernel_at(b, h, k), w->x + (size_t)k * size, size * sizeof *w->x);
+            memcpy(b->kernel + kernel_at(b, h, k), w->x + (size_t)k * size,
+                   size * sizeof *w->x);
             b->norm[f] = (float)length(w->x + (size_t)k * size, size);
         }
     }
@@ -92,7 +103,8 @@ bool bank_take(struct bank *b, const struct answer *a)
             snprintf(b->error, sizeof b->error, "%s", a->err.msg);
         return false;
     }
-    const struct probe_copy *emb = answer_probe(a, "emb"), *v = answer_probe(a, "conv.v.W"), *vb = answer_probe(a, "conv.v.b");
+    const struct probe_copy *emb = answer_probe(a, "emb"), *v = answer_probe(a, "conv.v.W"),
+                            *vb = answer_probe(a, "conv.v.b");
     if (!emb || emb->nd != 2 || emb->d[0] > BANK_ROWS || a->n > emb->d[0] || a->n_row < 1)
         return false;
     bank_done(b);
@@ -111,7 +123,8 @@ bool bank_take(struct bank *b, const struct answer *a)
     b->bias = calloc(n + 1, sizeof *b->bias);
     b->kernel = calloc(kernel_at(b, b->heights + 1, 0) + 1, sizeof *b->kernel);
     b->silent = calloc(n + (size_t)b->heights + 2, sizeof *b->silent);
-    if (!b->act || !b->win || !b->weight || !b->norm || !b->bias || !b->kernel || !b->silent || !take_horizontal(b, a)) {
+    if (!b->act || !b->win || !b->weight || !b->norm || !b->bias || !b->kernel || !b->silent ||
+        !take_horizontal(b, a)) {
         bank_done(b);
         return false;
     }
@@ -134,7 +147,8 @@ bool bank_take(struct bank *b, const struct answer *a)
 }
 
 /* A set each: the filters, then all horizontal, all vertical, the user's vector. */
-bool bank_ask_effects(struct bank *b, const struct app *a, int slot, int only, struct question *q)
+bool bank_ask_effects(struct bank *b, const struct app *a, int slot, int only,
+                      struct question *q)
 {
     if (!b->ready)
         return false;
@@ -150,8 +164,10 @@ bool bank_ask_effects(struct bank *b, const struct app *a, int slot, int only, s
         b->silent[n] = (struct patch){.set = set, .row = PATCH_ALL, .n = b->per};
         snprintf(b->silent[n].probe, sizeof b->silent[n].probe, "conv.h%d.max", h);
     }
-    b->silent[n++] = (struct patch){.probe = "conv.v", .set = set + 1, .row = PATCH_ALL, .n = b->n_v * b->d};
-    b->silent[n++] = (struct patch){.probe = "user", .set = set + 2, .row = PATCH_ALL, .n = 1 << 20};
+    b->silent[n++] =
+        (struct patch){.probe = "conv.v", .set = set + 1, .row = PATCH_ALL, .n = b->n_v * b->d};
+    b->silent[n++] =
+        (struct patch){.probe = "user", .set = set + 2, .row = PATCH_ALL, .n = 1 << 20};
     q->kind = ASK_PATCHES;
     q->n_set = set + BANK_PATHS;
     ablate_with(a, slot, q, b->silent, n);
@@ -172,7 +188,9 @@ void bank_take_effects(struct bank *b, int only, const struct answer *a)
     if (only >= 0)
         b->effect[only] = (float)(b->base - answer_value(a, 0, b->top));
     for (int p = 0; p < BANK_PATHS; p++)
-        b->path[p] = b->score - (double)a->score[(size_t)(n + p) * ((size_t)a->n_items + 1) + (size_t)b->top];
+        b->path[p] =
+            b->score -
+            (double)a->score[(size_t)(n + p) * ((size_t)a->n_items + 1) + (size_t)b->top];
     b->has_path = true;
 }
 

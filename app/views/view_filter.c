@@ -12,11 +12,11 @@ enum { ASK_BANK, ASK_EFFECT, ASK_EXCITE, ASK_DEAD };
 enum { RUNS = 12, DEAD_SEQS = 256, DEAD_SHOWN = 4 };
 struct filter_state {
     struct bank b;
-    int effect_of;                      /* filter the effect is asked for */
+    int effect_of; /* filter the effect is asked for */
     char params[96];
-    int runs_of, n_run, run_len;        /* of which filter, -1: none */
+    int runs_of, n_run, run_len; /* of which filter, -1: none */
     struct run_found run[RUNS];
-    double odds[RUNS];                  /* planted, of `next` after the run alone; NaN: hidden */
+    double odds[RUNS]; /* planted, of `next` after the run alone; NaN: hidden */
     bool odds_shown;
     struct arena *mem;
     const int32_t *variant[DEAD_SEQS];
@@ -50,7 +50,8 @@ static int some_prefixes(const struct app *a, const int32_t **item, int32_t *len
 {
     const struct split *sp = a->split;
     int n = 0;
-    for (int64_t i = 0; sp && i < sp->n_valid && n < max; i += sp->n_valid > max ? sp->n_valid / max : 1) {
+    for (int64_t i = 0;
+         sp && i < sp->n_valid && n<max; i += sp->n_valid> max ? sp->n_valid / max : 1) {
         item[n] = a->ds->item + a->ds->off[sp->valid[i].session];
         len[n] = sp->valid[i].n_prefix;
         n += len[n] > 0;
@@ -137,7 +138,8 @@ static bool filter_update(struct view *v, const struct snapshot *s)
     if (st->b.ready) {
         int f = chosen(v);
         if (f < st->b.n_h)
-            snprintf(v->title, sizeof v->title, "filter %d  h=%d", f + 1, bank_height(&st->b, f));
+            snprintf(v->title, sizeof v->title, "filter %d  h=%d", f + 1,
+                     bank_height(&st->b, f));
         else
             snprintf(v->title, sizeof v->title, "vertical filter %d", f - st->b.n_h + 1);
     }
@@ -158,27 +160,20 @@ static bool filter_update(struct view *v, const struct snapshot *s)
     return true;
 }
 
-/* Four decimals and always a sign: what changes stays in its column. */
-static const char *fixed_signed(char num[FMT_NUM], double v)
-{
-    char bare[FMT_NUM];
-    fmt_fixed(bare, fabs(v), 4);
-    snprintf(num, FMT_NUM, "%c%.30s", v < 0 ? '-' : '+', bare);
-    return num;
-}
-
 static int draw_runs(const struct view *v, const struct canvas *c, int y, int most)
 {
     const struct filter_state *st = v->state;
     char t[512], num[FMT_NUM];
     bool fits = st->runs_of == chosen(v), odds = st->odds_shown, tight = c->cols < 36;
     int id = item_digits(v->app);
-    canvas_text(c, y++, 0, ROLE_DIM, c->cols >= 36 ? "runs in training that excite it" : "runs that excite it");
+    canvas_text(c, y++, 0, ROLE_DIM,
+                c->cols >= 36 ? "runs in training that excite it" : "runs that excite it");
     if (!fits || st->n_run == 0) {
         canvas_text(c, y++, 1, ROLE_DIM, fits ? "none" : "looking");
         return y;
     }
-    int wide = st->run_len * (id + 1), right = 7 + 6 + id + 7 + (odds ? 7 : 0), names = c->cols - wide - right;
+    int wide = st->run_len * (id + 1), right = 7 + 6 + id + 7 + (odds ? 7 : 0),
+        names = c->cols - wide - right;
     if (odds) {
         canvas_right(c, y - 1, c->cols - 7, 7, ROLE_DIM, "truth");
     }
@@ -200,7 +195,8 @@ static int draw_runs(const struct view *v, const struct canvas *c, int y, int mo
         snprintf(t, sizeof t, " %.0f%%", 100.0 * r->next_count / (r->count ? r->count : 1));
         canvas_text(c, y, x, ROLE_STRONG, t);
         if (odds)
-            canvas_right(c, y, c->cols - 7, 7, ROLE_GOOD, isfinite(st->odds[i]) ? fmt_prob(num, st->odds[i]) : "-");
+            canvas_right(c, y, c->cols - 7, 7, ROLE_GOOD,
+                         isfinite(st->odds[i]) ? fmt_prob(num, st->odds[i]) : "-");
     }
     return y;
 }
@@ -219,8 +215,11 @@ static const char *kernel_label(const void *ctx, int row)
 
 static int draw_weights(const struct bank *b, int f, const struct canvas *c, int y)
 {
-    int high = f < b->n_h ? bank_height(b, f) : 1, cols = f < b->n_h ? b->d : b->rows, room = c->cols - 5;
-    struct kernel_ctx k = {f < b->n_h ? bank_kernel(b, f) : b->weight + (size_t)(f - b->n_h) * (size_t)b->rows, high, cols, room};
+    int high = f < b->n_h ? bank_height(b, f) : 1, cols = f < b->n_h ? b->d : b->rows,
+        room = c->cols - 5;
+    struct kernel_ctx k = {f < b->n_h ? bank_kernel(b, f)
+                                      : b->weight + (size_t)(f - b->n_h) * (size_t)b->rows,
+                           high, cols, room};
     int each = cols * 2 <= room ? 2 : 1, shown = cols * each <= room ? cols : room / each;
     char t[80];
     if (shown < cols)
@@ -248,7 +247,9 @@ static void draw_paths(const struct bank *b, const struct canvas *c, int y)
     char num[FMT_NUM], t[64];
     for (int p = 0; p < BANK_PATHS; p++)
         sum += fabs(b->path[p]);
-    canvas_text(c, y++, 0, ROLE_DIM, c->cols >= 40 ? "share of the score, by silencing a path" : "share of score by path");
+    canvas_text(c, y++, 0, ROLE_DIM,
+                c->cols >= 40 ? "share of the score, by silencing a path"
+                              : "share of score by path");
     for (int p = 0; p < BANK_PATHS && y < c->rows; p++) {
         if (p == PATH_USER && !b->has_user)
             continue;
@@ -275,7 +276,8 @@ static void filter_draw(const struct view *v, struct canvas *all)
     char t[512], num[FMT_NUM], part[48], name[64];
     float set;
     if (f < b->n_h) {
-        int at = (int)b->win[f], x = canvas_text(&c, y, 0, ROLE_DIM, c.cols >= 36 ? "best window  " : "best  ");
+        int at = (int)b->win[f],
+            x = canvas_text(&c, y, 0, ROLE_DIM, c.cols >= 36 ? "best window  " : "best  ");
         for (int r = at; r < at + h && r < b->rows; r++) {
             snprintf(t, sizeof t, b->item[r] ? "%d " : ". ", (int)b->item[r]);
             x += canvas_text(&c, y, x, ROLE_STRONG, t);
@@ -288,7 +290,8 @@ static void filter_draw(const struct view *v, struct canvas *all)
         for (int r = 1; r < b->rows; r++)
             if (fabsf(w[r]) > fabsf(w[best]))
                 best = r;
-        snprintf(t, sizeof t, "weighs most: position %d, %s", best - b->fill + b->first + 1, fmt_signed(num, (double)w[best]));
+        snprintf(t, sizeof t, "weighs most: position %d, %s", best - b->fill + b->first + 1,
+                 fmt_signed(num, (double)w[best]));
         canvas_text(&c, y++, 0, ROLE_TEXT, t);
     }
     bank_part(b, f, part, sizeof part);
@@ -300,7 +303,8 @@ static void filter_draw(const struct view *v, struct canvas *all)
     } else if (b->effect && isfinite(b->effect[f])) {
         if (c.cols < 36)
             snprintf(name, sizeof name, "%d", (int)b->top);
-        snprintf(t, sizeof t, c.cols >= 36 ? "silent (z): %s %s %s" : "silent: %s(%s) %s", b->softmax ? "p" : "score", name, fixed_signed(num, -(double)b->effect[f]));
+        snprintf(t, sizeof t, c.cols >= 36 ? "silent (z): %s %s %s" : "silent: %s(%s) %s",
+                 b->softmax ? "p" : "score", name, signed_fixed(num, -(double)b->effect[f], 4));
         canvas_text(&c, y++, 0, b->effect[f] > 0 ? ROLE_DOWN : ROLE_TEXT, t);
     } else {
         canvas_text(&c, y++, 0, ROLE_DIM, "silent: measuring");
@@ -320,7 +324,8 @@ static void filter_draw(const struct view *v, struct canvas *all)
         canvas_text(&c, y++, x, ROLE_TEXT, fmt_signed(num, (double)b->bias[f]));
     }
     if (st->dead_seqs && y < c.rows) {
-        int x = canvas_printf(&c, y, 0, st->n_dead ? ROLE_WARN : ROLE_TEXT, "dead: %d of %d", st->n_dead, b->n_h);
+        int x = canvas_printf(&c, y, 0, st->n_dead ? ROLE_WARN : ROLE_TEXT, "dead: %d of %d",
+                              st->n_dead, b->n_h);
         for (int i = 0; i < st->n_dead && i < DEAD_SHOWN && x + 8 < c.cols; i++)
             x += canvas_printf(&c, y, x, ROLE_DIM, "%s#%d", i ? " " : " (", st->dead[i] + 1);
         if (st->n_dead)
@@ -355,8 +360,21 @@ static bool filter_part(const struct view *v, char *buf, size_t size)
 
 static const char *const filter_keys[] = {"j/k", "filter", "T", "truth", NULL};
 const struct view_def view_filter = {
-    .name = "filter", .title = "filter",
-    .help = "The filter under the cursor: what its silence costs, runs of items in training that excite it and what came next, weights, dead filters, paths.",
-    .flags = VIEW_NEEDS_MODEL, .min_rows = 4, .min_cols = 24, .state_size = sizeof(struct filter_state), .keys = filter_keys, .open = filter_open,
-    .close = filter_close, .ask = filter_ask, .answer = filter_answer, .update = filter_update, .draw = filter_draw, .key = filter_key, .part = filter_part,
+    .name = "filter",
+    .title = "filter",
+    .help = "The filter under the cursor: what its silence costs, runs of items in training "
+            "that excite it and what came next, weights, dead filters, paths.",
+    .flags = VIEW_NEEDS_MODEL,
+    .min_rows = 4,
+    .min_cols = 24,
+    .state_size = sizeof(struct filter_state),
+    .keys = filter_keys,
+    .open = filter_open,
+    .close = filter_close,
+    .ask = filter_ask,
+    .answer = filter_answer,
+    .update = filter_update,
+    .draw = filter_draw,
+    .key = filter_key,
+    .part = filter_part,
 };

@@ -11,15 +11,24 @@
 
 struct filters_state {
     struct bank b;
-    int *order, room;       /* filters of this pane as they stand */
+    int *order, room; /* filters of this pane as they stand */
     enum bank_sort sort;
     bool numbers;
     int top;
 };
 
-static bool is_vertical(const struct view *v) { return strcmp(v->def->name, "vertical") == 0; }
-static int first_of(const struct view *v, const struct bank *b) { return is_vertical(v) ? b->n_h : 0; }
-static int count_of(const struct view *v, const struct bank *b) { return is_vertical(v) ? b->n_v : b->n_h; }
+static bool is_vertical(const struct view *v)
+{
+    return strcmp(v->def->name, "vertical") == 0;
+}
+static int first_of(const struct view *v, const struct bank *b)
+{
+    return is_vertical(v) ? b->n_h : 0;
+}
+static int count_of(const struct view *v, const struct bank *b)
+{
+    return is_vertical(v) ? b->n_v : b->n_h;
+}
 
 static void sort_rows(struct view *v)
 {
@@ -44,9 +53,13 @@ static void filters_title(struct view *v)
     const struct filters_state *st = v->state;
     bool wide = v->w >= 54;
     if (is_vertical(v))
-        snprintf(v->title, sizeof v->title, wide ? "vertical filters: weight by position" : "vertical: weight by position");
+        snprintf(v->title, sizeof v->title,
+                 wide ? "vertical filters: weight by position"
+                      : "vertical: weight by position");
     else
-        snprintf(v->title, sizeof v->title, wide ? "horizontal filters: answer by window start" : "horizontal: answer by start");
+        snprintf(v->title, sizeof v->title,
+                 wide ? "horizontal filters: answer by window start"
+                      : "horizontal: answer by start");
     snprintf(v->note, sizeof v->note, "by %s", bank_sorts[st->sort]);
     if (st->sort == BANK_NUMBER)
         v->note[0] = '\0';
@@ -63,7 +76,8 @@ static bool filters_ask(struct view *v, int which, struct view_ask *ask)
         bank_ask(&ask->q);
         return true;
     }
-    return which == 1 && st->sort == BANK_EFFECT && bank_ask_effects(&st->b, v->app, ask->slot, -1, &ask->q);
+    return which == 1 && st->sort == BANK_EFFECT &&
+           bank_ask_effects(&st->b, v->app, ask->slot, -1, &ask->q);
 }
 
 static bool filters_answer(struct view *v, int which, const struct answer *a)
@@ -118,7 +132,8 @@ static void largest(const struct view *v, double *lo, double *hi)
     *lo = *hi = 0;
     for (int i = 0; i < count_of(v, b); i++) {
         int f = st->order[i];
-        const float *x = is_vertical(v) ? b->weight + (size_t)(f - b->n_h) * (size_t)b->rows : b->act + (size_t)f * (size_t)b->rows;
+        const float *x = is_vertical(v) ? b->weight + (size_t)(f - b->n_h) * (size_t)b->rows
+                                        : b->act + (size_t)f * (size_t)b->rows;
         for (int p = 0; p < (is_vertical(v) ? b->rows : bank_places(b, f)); p++) {
             *lo = fmin(*lo, (double)x[p]);
             *hi = fmax(*hi, (double)x[p]);
@@ -126,7 +141,8 @@ static void largest(const struct view *v, double *lo, double *hi)
     }
 }
 
-static void draw_cell(const struct canvas *c, int y, int x, int w, double v, double full, bool signs, bool number, bool cursor)
+static void draw_cell(const struct canvas *c, int y, int x, int w, double v, double full,
+                      bool signs, bool number, bool cursor)
 {
     char num[FMT_NUM], text[FMT_NUM + 1];
     int level = theme_level(c->theme, full > 0 ? v / full : 0, signs);
@@ -134,7 +150,8 @@ static void draw_cell(const struct canvas *c, int y, int x, int w, double v, dou
     canvas_level(c, y, x, w, level, signs, number ? text : NULL);
     if (cursor && w >= 3) {
         color_t own = theme_level_color(c->theme, level, signs);
-        struct style st = own == COLOR_NONE ? canvas_style(c, ROLE_CURSOR) : (struct style){theme_ink(own), own, ATTR_BOLD};
+        struct style st = own == COLOR_NONE ? canvas_style(c, ROLE_CURSOR)
+                                            : (struct style){theme_ink(own), own, ATTR_BOLD};
         canvas_put(c, y, x, "[", st);
         canvas_put(c, y, x + w - 1, "]", st);
     }
@@ -149,11 +166,18 @@ static void filters_draw(const struct view *v, struct canvas *c)
     int n = count_of(v, b);
     char t[64], num[FMT_NUM];
     if (!b->ready || !st->order) {
-        draw_empty(c, b->error[0] ? b->error : a->seq.n ? "thinking" : "no sequence yet", a->seq.n ? "" : "p  types one;  9  picks a session");
+        draw_empty(c,
+                   b->error[0] ? b->error
+                   : a->seq.n  ? "thinking"
+                               : "no sequence yet",
+                   a->seq.n ? "" : "p  types one;  9  picks a session");
         return;
     }
     if (n == 0) {
-        draw_empty(c, vertical ? "this model has no vertical filters (branch=h)" : "this model has no horizontal filters (branch=v)", "");
+        draw_empty(c,
+                   vertical ? "this model has no vertical filters (branch=h)"
+                            : "this model has no horizontal filters (branch=v)",
+                   "");
         return;
     }
     int left = 9, right = 12, cell = b->rows > 0 ? (c->cols - left - right - 1) / b->rows : 4;
@@ -162,7 +186,8 @@ static void filters_draw(const struct view *v, struct canvas *c)
     bool names = cell >= 12;
     if (cell < 2)
         cell = 2;
-    int shown_rows = (c->cols - left - right - 1) / cell, hidden = b->rows > shown_rows ? b->rows - shown_rows : 0;
+    int shown_rows = (c->cols - left - right - 1) / cell,
+        hidden = b->rows > shown_rows ? b->rows - shown_rows : 0;
     canvas_text(c, 0, 1, ROLE_DIM, vertical ? "filter" : "filter h");
     for (int r = hidden; r < b->rows; r++) {
         int x = left + (r - hidden) * cell;
@@ -181,7 +206,8 @@ static void filters_draw(const struct view *v, struct canvas *c)
     largest(v, &lo, &hi);
     bool signs = vertical || lo < 0;
     double full = signs ? fmax(-lo, hi) : hi;
-    int foot = c->rows >= 8 || c->rows > n + 1 ? 1 : 0, room = c->rows - 1 - foot, cur = row_of_cursor(v);
+    int foot = c->rows >= 8 || c->rows > n + 1 ? 1 : 0, room = c->rows - 1 - foot,
+        cur = row_of_cursor(v);
     int top = canvas_scroll(st->top, cur < 0 ? 0 : cur, room, n);
     for (int y = 1; y <= room && top + y - 1 < n; y++) {
         int f = st->order[top + y - 1], k = vertical ? f - b->n_h : f;
@@ -197,12 +223,15 @@ static void filters_draw(const struct view *v, struct canvas *c)
         canvas_text(c, y, 2, here ? ROLE_STRONG : ROLE_TEXT, t);
         if (here)
             canvas_text(c, y, 0, ROLE_STRONG, ">");
-        const float *x = vertical ? b->weight + (size_t)k * (size_t)b->rows : b->act + (size_t)f * (size_t)b->rows;
+        const float *x = vertical ? b->weight + (size_t)k * (size_t)b->rows
+                                  : b->act + (size_t)f * (size_t)b->rows;
         int places = vertical ? b->rows : bank_places(b, f), at = (int)b->win[f];
         for (int r = hidden; r < b->rows; r++) {
             int px = left + (r - hidden) * cell;
             if (r < places)
-                draw_cell(c, y, px, cell - 1, (double)x[r], full, signs, st->numbers && cell >= 6, here && (vertical ? r - b->fill + b->first == a->cursor : r == at));
+                draw_cell(c, y, px, cell - 1, (double)x[r], full, signs,
+                          st->numbers && cell >= 6,
+                          here && (vertical ? r - b->fill + b->first == a->cursor : r == at));
             else
                 canvas_centre(c, y, px, cell - 1, ROLE_MASKED, c->theme->glyph[G_MASKED]);
         }
@@ -319,8 +348,9 @@ static bool plot_value(const void *ctx, int row, int col, double *x)
     int f = st->order[row];
     if (!is_vertical(l->v) && col >= bank_places(&st->b, f))
         return false;
-    *x = is_vertical(l->v) ? (double)st->b.weight[(size_t)(f - st->b.n_h) * (size_t)st->b.rows + (size_t)col]
-                           : (double)st->b.act[(size_t)f * (size_t)st->b.rows + (size_t)col];
+    *x = is_vertical(l->v)
+             ? (double)st->b.weight[(size_t)(f - st->b.n_h) * (size_t)st->b.rows + (size_t)col]
+             : (double)st->b.act[(size_t)f * (size_t)st->b.rows + (size_t)col];
     return true;
 }
 
@@ -329,7 +359,8 @@ static const char *plot_row(const void *ctx, int row)
     static char t[32];
     const struct labels *l = ctx;
     const struct filters_state *st = l->v->state;
-    snprintf(t, sizeof t, is_vertical(l->v) ? "%d" : "%d (h=%d)", st->order[row] - first_of(l->v, &st->b) + 1, bank_height(&st->b, st->order[row]));
+    snprintf(t, sizeof t, is_vertical(l->v) ? "%d" : "%d (h=%d)",
+             st->order[row] - first_of(l->v, &st->b) + 1, bank_height(&st->b, st->order[row]));
     return t;
 }
 
@@ -352,18 +383,44 @@ static void filters_plot(const struct view *v, struct plot *p)
         return;
     double lo, hi;
     largest(v, &lo, &hi);
-    panel->heat = (struct heatmap){.rows = count_of(v, &st->b), .cols = st->b.rows, .at = plot_value, .ctx = l, .row_label = plot_row, .col_label = plot_col,
-                                   .row_name = "filter", .col_name = is_vertical(v) ? "position" : "window start",
+    panel->heat = (struct heatmap){.rows = count_of(v, &st->b),
+                                   .cols = st->b.rows,
+                                   .at = plot_value,
+                                   .ctx = l,
+                                   .row_label = plot_row,
+                                   .col_label = plot_col,
+                                   .row_name = "filter",
+                                   .col_name = is_vertical(v) ? "position" : "window start",
                                    .scale = lo < 0 ? HEAT_SIGNED : HEAT_WHOLE};
 }
 
-static const char *const filters_keys[] = {"j/k", "filter", "h/l", "item", "v", "numbers", NULL};
-#define FILTERS(id, text, about)                                                                                                        \
-    const struct view_def view_##id = {                                                                                                 \
-        .name = #id, .title = text, .help = about, .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS, .min_rows = 4, .min_cols = 24,             \
-        .state_size = sizeof(struct filters_state), .keys = filters_keys, .close = filters_close, .ask = filters_ask,                   \
-        .answer = filters_answer, .update = filters_update, .draw = filters_draw, .key = filters_key, .click = filters_click,           \
-        .command = filters_command, .style = filters_style, .part = filters_part, .plot = filters_plot,                                 \
+static const char *const filters_keys[] = {"j/k", "filter",  "h/l", "item",
+                                           "v",   "numbers", NULL};
+#define FILTERS(id, text, about)                                                               \
+    const struct view_def view_##id = {                                                        \
+        .name = #id,                                                                           \
+        .title = text,                                                                         \
+        .help = about,                                                                         \
+        .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS,                                              \
+        .min_rows = 4,                                                                         \
+        .min_cols = 24,                                                                        \
+        .state_size = sizeof(struct filters_state),                                            \
+        .keys = filters_keys,                                                                  \
+        .close = filters_close,                                                                \
+        .ask = filters_ask,                                                                    \
+        .answer = filters_answer,                                                              \
+        .update = filters_update,                                                              \
+        .draw = filters_draw,                                                                  \
+        .key = filters_key,                                                                    \
+        .click = filters_click,                                                                \
+        .command = filters_command,                                                            \
+        .style = filters_style,                                                                \
+        .part = filters_part,                                                                  \
+        .plot = filters_plot,                                                                  \
     }
-FILTERS(filters, "horizontal filters", "Each horizontal filter's answer by window start; the model keeps the largest.  s sorts, z silences, v numbers.");
-FILTERS(vertical, "vertical filters", "Each vertical filter's weight by position, with its sign.  s sorts, z silences, v numbers.");
+FILTERS(filters, "horizontal filters",
+        "Each horizontal filter's answer by window start; the model keeps the largest.  s "
+        "sorts, z silences, v numbers.");
+FILTERS(vertical, "vertical filters",
+        "Each vertical filter's weight by position, with its sign.  s sorts, z silences, v "
+        "numbers.");

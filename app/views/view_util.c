@@ -196,6 +196,13 @@ int32_t answer_top(const struct answer *a, int32_t row)
     return top;
 }
 
+char *signed_fixed(char out[FMT_NUM], double v, int decimals)
+{
+    char bare[FMT_NUM];
+    snprintf(out, FMT_NUM, "%c%.30s", v < 0 ? '-' : '+', fmt_fixed(bare, fabs(v), decimals));
+    return out;
+}
+
 uint64_t sequence_hash(const struct sequence *s)
 {
     uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)s->n;

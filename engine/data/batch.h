@@ -68,6 +68,13 @@ int64_t batcher_per_epoch(const struct batcher *b);                 /* batches a
 /* Plans batch number `step` (0-based over the whole run): a function of (seed, step) and the present spec alone, so going back
  * needs no more than the number.  Allocates nothing after the first epoch unless the spec grows. */
 MUST_CHECK enum status batcher_plan(struct batcher *b, int64_t step, struct batch *out, struct err *err);
+/* PARALLEL: what a lane goes on with after the planned batch.  session -1: none is left in this epoch; at: clicks of it read so far;
+ * since: batches done when it took it up, with its state at zero.  false: no such lane, or another kind. */
+struct batch_lane {
+    int32_t session, at;
+    int64_t since;
+};
+bool batcher_lane(const struct batcher *b, int32_t lane, struct batch_lane *out);
 /* Any worker, after the plan; `plan` is the latest.  Out of memory: out->n = 0 and out->off = NULL. */
 void batch_fill(const struct batcher *b, const struct batch *plan, int shard, int part, struct arena *mem, struct block *out);
 /* A typed session (or several prefixes): rows without targets, query = last row of each; an empty one has no row and no query

@@ -30,6 +30,7 @@ extern const struct batch_ops ops_sessions, ops_windows, ops_cloze, ops_prefixes
 struct lane { /* BATCH_PARALLEL */
     int32_t k;  /* which session of the order; -1 = empty for the rest of the epoch */
     int32_t at; /* next click to read */
+    int64_t since; /* batches done when it took this session, with its state at zero */
 };
 struct lanes {
     int64_t step;             /* step these lanes are about to take; -1 = unknown */

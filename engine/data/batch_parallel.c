@@ -63,7 +63,7 @@ static void begin_epoch(const struct batcher *b, struct lanes *l)
 {
     l->next = 0;
     for (int32_t i = 0; i < b->s.size; i++)
-        l->lane[i] = (struct lane){.k = l->next < b->n_who ? l->next++ : -1};
+        l->lane[i] = (struct lane){.k = l->next < b->n_who ? l->next++ : -1, .since = l->step};
 }
 
 static int32_t alive(const struct batcher *b, const struct lanes *l)
@@ -87,7 +87,7 @@ static void advance(const struct batcher *b, struct lanes *l)
     for (int32_t i = 0; i < b->s.size; i++) {
         struct lane *x = &l->lane[i];
         if (x->k >= 0 && ++x->at + 1 >= length_at(b, x->k))
-            *x = (struct lane){.k = l->next < b->n_who ? l->next++ : -1};
+            *x = (struct lane){.k = l->next < b->n_who ? l->next++ : -1, .since = l->step + 1};
     }
 }
 
@@ -128,8 +128,8 @@ enum status parallel_prepare(struct batcher *b, struct err *err)
         if (st != ST_OK)
             return st;
     }
-    begin_epoch(b, &b->after);
     b->after.step = 0;
+    begin_epoch(b, &b->after);
     b->lanes.step = -1;
     if (over(b, &b->after))
         return err_set(err, ST_ARG,
@@ -153,8 +153,8 @@ static void walk_to(struct batcher *b, int64_t step)
     }
     int64_t start = step - step % b->per_epoch;
     if (l->step < start || l->step > step) {
-        begin_epoch(b, l);
         l->step = start;
+        begin_epoch(b, l);
     }
     while (l->step < step)
         advance_batch(b, l);
@@ -310,4 +310,13 @@ void parallel_fill(const struct batcher *b, const struct batch *plan, const stru
         out->n_neg = b->s.n_neg;
         out->query_col = own;
     }
+}
+
+bool batcher_lane(const struct batcher *b, int32_t lane, struct batch_lane *out)
+{
+    if (b->s.kind != BATCH_PARALLEL || lane < 0 || lane >= b->s.size)
+        return false;
+    const struct lane *x = &b->after.lane[lane];
+    *out = (struct batch_lane){.session = x->k < 0 ? -1 : order_at(b, x->k), .at = x->at, .since = x->since};
+    return true;
 }

@@ -326,8 +326,30 @@ static enum status ask_states(struct explore *e, const struct weights *w, const 
     return ST_OK;
 }
 
+/* The schedule of lanes follows from the step alone: a batcher made anew finds it. */
+static enum status ask_lanes(struct explore *e, const struct weights *w)
+{
+    struct answer *a = &e->a;
+    struct batcher *b;
+    struct batch plan;
+    if (w->spec.kind != BATCH_PARALLEL || w->step < 1)
+        return ST_OK;
+    struct batch_lane *lane = arena_alloc(e->out, (size_t)w->spec.size * sizeof *lane);
+    if (!lane)
+        return err_nomem(&a->err, (size_t)w->spec.size * sizeof *lane, "lanes");
+    enum status st = batcher_new(&b, w->split, &w->spec, w->seed, &a->err);
+    if (st != ST_OK)
+        return st;
+    st = batcher_plan(b, w->step - 1, &plan, &a->err);
+    for (int32_t i = 0; st == ST_OK && i < w->spec.size; i++)
+        a->n_lane += batcher_lane(b, i, &lane[i]);
+    a->lane = lane;
+    batcher_free(b);
+    return st;
+}
+
 /* The item table and, where there is a sequence, the state that is scored against it. */
-static enum status ask_project(struct explore *e, const struct weights *w, const volatile bool *cancel)
+static enum status ask_project(struct explore *e, const struct weights *w, int32_t target, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
     const struct tensor *state = NULL;
@@ -345,7 +367,7 @@ static enum status ask_project(struct explore *e, const struct weights *w, const
         if (st != ST_OK)
             return st;
     }
-    return items_project(e->out, w, hd, state ? state->x + (size_t)(tensor_rows(state) - 1) * (size_t)state->ld : NULL, a, cancel);
+    return items_project(e->out, w, hd, state ? state->x + (size_t)(tensor_rows(state) - 1) * (size_t)state->ld : NULL, target, a, cancel);
 }
 
 /* d score(target) / d embedding of each row, times the embedding. */
@@ -416,6 +438,7 @@ bool question_complete(const struct question *q)
         return q->n_variant > 0;
     case ASK_PROJECT:
     case ASK_RANKS:
+    case ASK_LANES:
     case ASK_RUNS:
         return true;
     default:
@@ -489,7 +512,10 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
         ask_states(e, w, q, cancel);
         break;
     case ASK_PROJECT:
-        ask_project(e, w, cancel);
+        ask_project(e, w, q->target, cancel);
+        break;
+    case ASK_LANES:
+        ask_lanes(e, w);
         break;
     case ASK_RUNS:
         items_runs(e->out, w, q, a, cancel);

@@ -16,8 +16,10 @@ enum ask_kind {
     ASK_RANKS,     /* ranks of the targets of held-out cases, a part of an evaluation (eval_ranks_part) */
     ASK_PATCHES,   /* the sequence under each of n_set sets of patches: (n_set, n_items+1) */
     ASK_STATES,    /* n_variant sequences: the last row of each of the probes, side by side: value (n_variant, n_col) */
-    ASK_PROJECT,   /* the scored item table on its first two principal components: value (n_items+1, 3): x, y, norm of each item, in row 0
-                      of the state after the sequence (NaN: none) brought to the items' mean norm; share[2]: of the variance */
+    ASK_PROJECT,   /* the scored item table on its first two principal components: value (n_items+1, 4): x, y, norm of each item and its
+                      cosine with item `target`, in row 0 of the state after the sequence (NaN: none) brought to the items' mean
+                      norm; share[2]: of the variance */
+    ASK_LANES,     /* session-parallel training: lanes after the latest batch */
     ASK_RUNS,      /* of a filter over rows (params "TABLE,FILTERS,BIAS", number `target`): the k runs of items in training that it
                       answers most to, and what came next */
 };
@@ -60,6 +62,8 @@ struct answer {
     const float *value;            /* ASK_GRADIENT: (n); ASK_STATES, ASK_PROJECT: (.., n_col) */
     int32_t n_col;
     float share[2];                /* ASK_PROJECT */
+    int32_t n_lane;                /* ASK_LANES; 0: the model does not train so */
+    const struct batch_lane *lane;
     int32_t n_run, run_len;        /* ASK_RUNS */
     const struct run_found *run;
     bool softmax;                  /* scores are logits of a distribution over all items */

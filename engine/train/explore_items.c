@@ -59,7 +59,7 @@ static const real *row_of(const struct weights *w, const struct head *hd, int32_
 }
 
 enum status items_project(struct arena *mem, const struct weights *w, const struct head *hd,
-                          const real *state, struct answer *a, const volatile bool *cancel)
+                          const real *state, int32_t target, struct answer *a, const volatile bool *cancel)
 {
     int32_t d = param_cols(hd->table), n = w->ds->n_items;
     size_t size = (size_t)d * (size_t)d;
@@ -67,7 +67,7 @@ enum status items_project(struct arena *mem, const struct weights *w, const stru
            *cov = arena_alloc(mem, size * sizeof *cov);
     double *pc = arena_alloc(mem, 2 * (size_t)d * sizeof *pc),
            *tmp = arena_alloc(mem, (size_t)d * sizeof *tmp);
-    float *out = arena_alloc(mem, ((size_t)n + 1) * 3 * sizeof *out);
+    float *out = arena_alloc(mem, ((size_t)n + 1) * 4 * sizeof *out);
     if (!mean || !cov || !pc || !tmp || !out)
         return err_nomem(&a->err, size * sizeof *cov, "principal components");
     double lengths = 0, trace = 0;
@@ -106,12 +106,21 @@ enum status items_project(struct arena *mem, const struct weights *w, const stru
                 at[k] += ((double)x[c] - mean[c]) * pc[(size_t)k * (size_t)d + (size_t)c];
             norm += (double)x[c] * (double)x[c];
         }
-        out[3 * (size_t)i] = (float)at[0];
-        out[3 * (size_t)i + 1] = (float)at[1];
-        out[3 * (size_t)i + 2] = (float)sqrt(norm);
+        out[4 * (size_t)i] = (float)at[0];
+        out[4 * (size_t)i + 1] = (float)at[1];
+        out[4 * (size_t)i + 2] = (float)sqrt(norm);
         lengths += sqrt(norm) / n;
     }
-    out[0] = out[1] = out[2] = NAN;
+    out[0] = out[1] = out[2] = out[3] = NAN;
+    const real *me = target > 0 && target <= n ? row_of(w, hd, target) : NULL;
+    for (int32_t i = 1; me && i <= n; i++) {
+        const real *x = row_of(w, hd, i);
+        double xy = 0,
+               both = (double)out[4 * (size_t)i + 2] * (double)out[4 * (size_t)target + 2];
+        for (int32_t c = 0; c < d; c++)
+            xy += (double)me[c] * (double)x[c];
+        out[4 * (size_t)i + 3] = both > 0 ? (float)(xy / both) : 0;
+    }
     double norm = 0;
     for (int32_t c = 0; state && c < d; c++)
         norm += (double)state[c] * (double)state[c];
@@ -127,7 +136,7 @@ enum status items_project(struct arena *mem, const struct weights *w, const stru
     }
     a->value = out;
     a->n_row = n + 1;
-    a->n_col = 3;
+    a->n_col = 4;
     return ST_OK;
 }
 

@@ -6,7 +6,8 @@
 
 /* ASK_PROJECT.  state: (d) or NULL.  Components by power iteration from a fixed start; the largest loading of each is positive. */
 enum status items_project(struct arena *mem, const struct weights *w, const struct head *hd,
-                          const real *state, struct answer *a, const volatile bool *cancel);
+                          const real *state, int32_t target, struct answer *a,
+                          const volatile bool *cancel);
 /* ASK_RUNS.  One pass over the training events with a table (height, items) of products; a second one for what followed. */
 enum status items_runs(struct arena *mem, const struct weights *w, const struct question *q,
                        struct answer *a, const volatile bool *cancel);

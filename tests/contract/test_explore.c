@@ -43,7 +43,8 @@ static struct learner *learner(const char *model, const char *settings)
     struct learner *l;
     struct err err;
     assert_int_equal(hparams_new(&hp, m->hparams, m->name, &err), ST_OK);
-    if (hparams_set_all(hp, settings, &err) != ST_OK || learner_new(&l, m, hp, split, 7, &err) != ST_OK)
+    if (hparams_set_all(hp, settings, &err) != ST_OK ||
+        learner_new(&l, m, hp, split, 7, &err) != ST_OK)
         fail_msg("%s", err.msg);
     hparams_free(hp);
     return l;
@@ -77,7 +78,8 @@ static void zero(struct learner *l, const char *name, int row, int rows)
         l->x[p->at + (size_t)row] = 0;
         return;
     }
-    memset(l->x + p->at + (size_t)row * (size_t)each * (size_t)p->ld, 0, (size_t)rows * (size_t)each * (size_t)p->ld * sizeof *l->x);
+    memset(l->x + p->at + (size_t)row * (size_t)each * (size_t)p->ld, 0,
+           (size_t)rows * (size_t)each * (size_t)p->ld * sizeof *l->x);
 }
 
 static float score[2][ITEMS + 1];
@@ -94,14 +96,18 @@ static void silent_filters(void **state)
     static const struct {
         const char *w, *b, *probe;
         int k, wide;
-    } cases[] = {{"conv.h3.W", "conv.h3.b", "conv.h3.max", 2, 1}, {"conv.v.W", "conv.v.b", "conv.v", 1, 16}};
+    } cases[] = {
+        {"conv.h3.W", "conv.h3.b", "conv.h3.max", 2, 1 },
+        {"conv.v.W",  "conv.v.b",  "conv.v",      1, 16}
+    };
     for (size_t i = 0; i < 2; i++) {
         struct learner *l = learner("caser", "d=16 nh=4 nv=3");
         struct weights *whole = weights(l);
         zero(l, cases[i].w, cases[i].k, 1);
         zero(l, cases[i].b, cases[i].k, 1);
         struct weights *less = weights(l);
-        struct patch p = {.set = -1, .row = PATCH_ALL, .col = cases[i].k * cases[i].wide, .n = cases[i].wide};
+        struct patch p = {
+            .set = -1, .row = PATCH_ALL, .col = cases[i].k * cases[i].wide, .n = cases[i].wide};
         snprintf(p.probe, sizeof p.probe, "%s", cases[i].probe);
         keep(0, ask(whole, (struct question){.kind = ASK_SCORE}));
         keep(1, ask(less, (struct question){.kind = ASK_SCORE}));
@@ -109,7 +115,8 @@ static void silent_filters(void **state)
         keep(0, ask(whole, (struct question){.kind = ASK_SCORE, .patch = &p, .n_patch = 1}));
         for (int k = 1; k <= ITEMS; k++)
             if (fabsf(score[0][k] - score[1][k]) > 1e-6f)
-                fail_msg("%s: item %d: %g, without weights %g", p.probe, k, (double)score[0][k], (double)score[1][k]);
+                fail_msg("%s: item %d: %g, without weights %g", p.probe, k, (double)score[0][k],
+                         (double)score[1][k]);
         weights_unref(whole);
         weights_unref(less);
         learner_free(l);
@@ -123,9 +130,17 @@ static void clamped_gates(void **state)
     struct learner *l = learner("gru4rec", "hidden=8");
     struct weights *w = weights(l);
     for (int value = 0; value < 2; value++) {
-        struct patch p = {.probe = "gru1.update", .set = -1, .row = PATCH_ALL, .col = 3, .n = 1, .value = (float)value};
-        const struct answer *a = ask(w, (struct question){.kind = ASK_PROBES, .patch = &p, .n_patch = 1});
-        const struct probe_copy *h = answer_probe(a, "gru1.state"), *c = answer_probe(a, "gru1.cand"), *u = answer_probe(a, "gru1.update");
+        struct patch p = {.probe = "gru1.update",
+                          .set = -1,
+                          .row = PATCH_ALL,
+                          .col = 3,
+                          .n = 1,
+                          .value = (float)value};
+        const struct answer *a =
+            ask(w, (struct question){.kind = ASK_PROBES, .patch = &p, .n_patch = 1});
+        const struct probe_copy *h = answer_probe(a, "gru1.state"),
+                                *c = answer_probe(a, "gru1.cand"),
+                                *u = answer_probe(a, "gru1.update");
         assert_true(h && c && u && h->d[0] == N && c->d[0] == N);
         for (int t = 0; t < N; t++) {
             assert_true(u->x[t * 8 + 3] == (float)value);
@@ -134,9 +149,11 @@ static void clamped_gates(void **state)
         }
     }
     /* The state itself: the unit is silent in the recurrence too, so the other units move. */
-    float other = answer_probe(ask(w, (struct question){.kind = ASK_PROBES}), "gru1.state")->x[(N - 1) * 8];
+    float other = answer_probe(ask(w, (struct question){.kind = ASK_PROBES}), "gru1.state")
+                      ->x[(N - 1) * 8];
     struct patch p = {.probe = "gru1.state", .set = -1, .row = PATCH_ALL, .col = 3, .n = 1};
-    const struct answer *a = ask(w, (struct question){.kind = ASK_PROBES, .patch = &p, .n_patch = 1});
+    const struct answer *a =
+        ask(w, (struct question){.kind = ASK_PROBES, .patch = &p, .n_patch = 1});
     const struct probe_copy *h = answer_probe(a, "gru1.state");
     assert_true(h->x[3] == 0 && h->x[(N - 1) * 8 + 3] == 0);
     assert_true(h->x[(N - 1) * 8] != other);
@@ -150,20 +167,24 @@ static void sets_of_patches(void **state)
     (void)state;
     struct learner *l = learner("svae", "K=4");
     struct weights *w = weights(l);
-    struct patch p[3] = {{.probe = "latent.z", .set = 0, .row = PATCH_LAST, .col = 1, .n = 1, .value = 2},
-                         {.probe = "latent.z", .set = 1, .row = PATCH_LAST, .col = 2, .n = 1, .value = -1},
-                         {.probe = "latent.z", .set = -1, .row = PATCH_ALL, .col = 0, .n = 1, .value = 0.5f}};
+    struct patch p[3] = {
+        {.probe = "latent.z", .set = 0,  .row = PATCH_LAST, .col = 1, .n = 1, .value = 2   },
+        {.probe = "latent.z", .set = 1,  .row = PATCH_LAST, .col = 2, .n = 1, .value = -1  },
+        {.probe = "latent.z", .set = -1, .row = PATCH_ALL,  .col = 0, .n = 1, .value = 0.5f}
+    };
     for (int s = 0; s < 2; s++) {
         struct patch one[2] = {p[s], p[2]};
         one[0].set = -1;
         keep(s, ask(w, (struct question){.kind = ASK_SCORE, .patch = one, .n_patch = 2}));
     }
-    const struct answer *a = ask(w, (struct question){.kind = ASK_PATCHES, .patch = p, .n_patch = 3, .n_set = 2});
+    const struct answer *a =
+        ask(w, (struct question){.kind = ASK_PATCHES, .patch = p, .n_patch = 3, .n_set = 2});
     assert_int_equal(a->n_row, 2);
     assert_memory_equal(a->score, score[0], sizeof score[0]);
     assert_memory_equal(a->score + ITEMS + 1, score[1], sizeof score[1]);
     assert_memory_not_equal(score[0], score[1], sizeof score[0]);
-    struct question q = {.kind = ASK_GRADIENT, .target = 3, .n = N, .item = seq, .patch = p, .n_patch = 1};
+    struct question q = {
+        .kind = ASK_GRADIENT, .target = 3, .n = N, .item = seq, .patch = p, .n_patch = 1};
     assert_int_equal(explore_ask(ex, w, &q, NULL)->err.code, ST_UNSUPPORTED);
     weights_unref(w);
     learner_free(l);
@@ -178,12 +199,18 @@ static void last_states(void **state)
     const int32_t len[3] = {N, 3, 4};
     float want[3][8];
     for (int i = 0; i < 3; i++) {
-        const struct answer *a = ask(w, (struct question){.kind = ASK_PROBES, .item = list[i], .n = len[i]});
-        const struct probe_copy *mu = answer_probe(a, "latent.mu"), *kl = answer_probe(a, "latent.kl");
+        const struct answer *a =
+            ask(w, (struct question){.kind = ASK_PROBES, .item = list[i], .n = len[i]});
+        const struct probe_copy *mu = answer_probe(a, "latent.mu"),
+                                *kl = answer_probe(a, "latent.kl");
         memcpy(want[i], mu->x + (len[i] - 1) * 4, 4 * sizeof(float));
         memcpy(want[i] + 4, kl->x + (len[i] - 1) * 4, 4 * sizeof(float));
     }
-    const struct answer *a = ask(w, (struct question){.kind = ASK_STATES, .probes = "latent.mu,latent.kl", .n_variant = 3, .variant = list, .variant_n = len});
+    const struct answer *a = ask(w, (struct question){.kind = ASK_STATES,
+                                                      .probes = "latent.mu,latent.kl",
+                                                      .n_variant = 3,
+                                                      .variant = list,
+                                                      .variant_n = len});
     assert_int_equal(a->n_col, 8);
     for (int i = 0; i < 24; i++)
         assert_true(fabsf(a->value[i] - want[i / 8][i % 8]) < 1e-6f);
@@ -202,17 +229,21 @@ static void components(void **state)
     double m[3] = {0}, trace = 0, mean[12] = {0};
     assert_int_equal(a->n_row, ITEMS + 1);
     for (int i = 1; i <= ITEMS; i++) {
-        m[0] += (double)(a->value[3 * i] * a->value[3 * i]) / ITEMS;
-        m[1] += (double)(a->value[3 * i + 1] * a->value[3 * i + 1]) / ITEMS;
-        m[2] += (double)(a->value[3 * i] * a->value[3 * i + 1]) / ITEMS;
+        m[0] += (double)(a->value[4 * i] * a->value[4 * i]) / ITEMS;
+        m[1] += (double)(a->value[4 * i + 1] * a->value[4 * i + 1]) / ITEMS;
+        m[2] += (double)(a->value[4 * i] * a->value[4 * i + 1]) / ITEMS;
         for (int c = 0; c < 12; c++)
-            mean[c] += (double)w->x[t->at + (size_t)(i - 1) * (size_t)t->ld + (size_t)c] / ITEMS;
+            mean[c] +=
+                (double)w->x[t->at + (size_t)(i - 1) * (size_t)t->ld + (size_t)c] / ITEMS;
     }
     for (int i = 0; i < ITEMS; i++)
         for (int c = 0; c < 12; c++)
-            trace += pow((double)w->x[t->at + (size_t)i * (size_t)t->ld + (size_t)c] - mean[c], 2) / ITEMS;
+            trace +=
+                pow((double)w->x[t->at + (size_t)i * (size_t)t->ld + (size_t)c] - mean[c], 2) /
+                ITEMS;
     assert_true(m[0] >= m[1] && fabs(m[2]) < 1e-4 * m[0]);
-    assert_true(fabs(m[0] / trace - (double)a->share[0]) < 1e-4 && fabs(m[1] / trace - (double)a->share[1]) < 1e-4);
+    assert_true(fabs(m[0] / trace - (double)a->share[0]) < 1e-4 &&
+                fabs(m[1] / trace - (double)a->share[1]) < 1e-4);
     assert_true(isfinite(a->value[0]) && isfinite(a->value[1]));
     for (int k = 0; k < 200; k++) {
         double v[12], norm = 0, var = 0;
@@ -223,19 +254,20 @@ static void components(void **state)
         for (int i = 0; i < ITEMS; i++) {
             double x = 0;
             for (int c = 0; c < 12; c++)
-                x += ((double)w->x[t->at + (size_t)i * (size_t)t->ld + (size_t)c] - mean[c]) * v[c] / sqrt(norm);
+                x += ((double)w->x[t->at + (size_t)i * (size_t)t->ld + (size_t)c] - mean[c]) *
+                     v[c] / sqrt(norm);
             var += x * x / ITEMS;
         }
         assert_true(var <= m[0] * (1 + 1e-4));
     }
     /* Without a sequence there is no state, and the items lie where they lay. */
     float first[6];
-    memcpy(first, a->value + 3, sizeof first);
+    memcpy(first, a->value + 4, sizeof first);
     struct question q = {.kind = ASK_PROJECT};
     a = explore_ask(ex, w, &q, NULL);
     assert_int_equal(a->err.code, ST_OK);
     assert_true(isnan(a->value[0]));
-    assert_memory_equal(first, a->value + 3, sizeof first);
+    assert_memory_equal(first, a->value + 4, sizeof first);
     weights_unref(w);
     learner_free(l);
 }
@@ -248,11 +280,15 @@ static void runs(void **state)
     struct learner *l = learner("caser", "d=16 nh=4");
     struct weights *w = weights(l);
     struct run_found found[K];
-    const struct answer *a = ask(w, (struct question){.kind = ASK_RUNS, .params = "item.E,conv.h3.W,conv.h3.b", .target = FILTER, .k = K});
+    const struct answer *a = ask(w, (struct question){.kind = ASK_RUNS,
+                                                      .params = "item.E,conv.h3.W,conv.h3.b",
+                                                      .target = FILTER,
+                                                      .k = K});
     assert_int_equal(a->n_run, K);
     assert_int_equal(a->run_len, HIGH);
     memcpy(found, a->run, sizeof found);
-    const struct param *e = params_find(w->ps, "item.E"), *f = params_find(w->ps, "conv.h3.W"), *b = params_find(w->ps, "conv.h3.b");
+    const struct param *e = params_find(w->ps, "item.E"), *f = params_find(w->ps, "conv.h3.W"),
+                       *b = params_find(w->ps, "conv.h3.b");
     int better = 0, count[K] = {0}, next[K] = {0};
     for (int32_t s = 0; s < ds->n_sessions; s++)
         for (int32_t i = 0; i + HIGH < split->train_len[s]; i++) {
@@ -260,7 +296,9 @@ static void runs(void **state)
             double sum = (double)w->x[b->at + FILTER];
             for (int r = 0; r < HIGH; r++)
                 for (int c = 0; c < 16; c++)
-                    sum += (double)w->x[f->at + (size_t)(FILTER * HIGH + r) * (size_t)f->ld + (size_t)c] * (double)w->x[e->at + (size_t)run[r] * (size_t)e->ld + (size_t)c];
+                    sum += (double)w->x[f->at + (size_t)(FILTER * HIGH + r) * (size_t)f->ld +
+                                        (size_t)c] *
+                           (double)w->x[e->at + (size_t)run[r] * (size_t)e->ld + (size_t)c];
             int known = -1;
             for (int k = 0; k < K; k++)
                 known = memcmp(found[k].item, run, sizeof *run * HIGH) == 0 ? k : known;
@@ -283,6 +321,73 @@ static void runs(void **state)
     learner_free(l);
 }
 
+/* Against the batches themselves: a lane began its session after the last step in which it read the first click of one. */
+static void lanes(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"hidden=8 batch=6 bptt=1",
+                                           "hidden=8 batch=6 bptt=4"};
+    for (size_t k = 0; k < 2; k++) {
+        struct learner *l = learner("gru4rec", settings[k]);
+        int64_t per = batcher_per_epoch(l->batcher), steps = per + per / 3, began[6];
+        struct arena *mem;
+        struct batcher *b;
+        struct batch_spec spec;
+        struct batch plan;
+        int32_t session[6], from[6];
+        assert_int_equal(arena_new(&mem, 1 << 16, NULL), ST_OK);
+        l->model->spec(l->self, &spec);
+        assert_int_equal(batcher_new(&b, split, &spec, l->seed, NULL), ST_OK);
+        for (int64_t s = 0; s <= steps; s++) {
+            assert_int_equal(batcher_plan(b, s, &plan, NULL), ST_OK);
+            for (int i = 0; i < 6; i++)
+                session[i] = -1;
+            for (int shard = 0; shard < BATCH_SHARDS; shard++)
+                for (int part = 0; part < plan.n_part[shard]; part++) {
+                    struct block block;
+                    arena_reset(mem);
+                    batch_fill(b, &plan, shard, part, mem, &block);
+                    for (int32_t i = block.n;
+                         i-- > 0;) { /* the first piece of a lane stands first */
+                        session[block.lane[i]] = block.session[i];
+                        from[block.lane[i]] = block.pos[block.off[i]];
+                    }
+                }
+            /* Before step s, s batches are done; what this batch reads first is what the lanes go on with. */
+            if (s == 0)
+                continue;
+            l->step = s;
+            struct weights *w = weights(l);
+            const struct answer *a = ask(w, (struct question){.kind = ASK_LANES});
+            assert_int_equal(a->n_lane, 6);
+            for (int i = 0; i < 6; i++) {
+                assert_int_equal(a->lane[i].session, session[i]);
+                if (session[i] < 0)
+                    continue;
+                assert_int_equal(a->lane[i].at, from[i]);
+                if (from[i] == 0)
+                    began[i] = s;
+                else if (spec.bptt == 1)
+                    began[i] = s - from[i];
+                if (from[i] == 0 || spec.bptt == 1)
+                    assert_int_equal(a->lane[i].since, began[i]);
+                else /* somewhere within the batch that held its first click */
+                    assert_true(a->lane[i].since == s - from[i] / 4 ||
+                                a->lane[i].since == s - from[i] / 4 + (from[i] % 4 == 0));
+            }
+            weights_unref(w);
+        }
+        batcher_free(b);
+        arena_free(mem);
+        learner_free(l);
+    }
+    struct learner *l = learner("svae", "K=4");
+    struct weights *w = weights(l);
+    assert_int_equal(ask(w, (struct question){.kind = ASK_LANES})->n_lane, 0);
+    weights_unref(w);
+    learner_free(l);
+}
+
 /* The thread owns copies of the patches: the caller's may change at once. */
 static void by_the_thread(void **state)
 {
@@ -290,8 +395,15 @@ static void by_the_thread(void **state)
     struct learner *l = learner("svae", "K=4");
     struct weights *w = weights(l);
     struct explorer *e;
-    struct patch p = {.probe = "latent.z", .set = -1, .row = PATCH_LAST, .col = 1, .n = 1, .value = 2};
-    struct question q = {.kind = ASK_PROBES, .n = N, .item = seq, .probes = "latent.z", .params = "out.b", .patch = &p, .n_patch = 1};
+    struct patch p = {
+        .probe = "latent.z", .set = -1, .row = PATCH_LAST, .col = 1, .n = 1, .value = 2};
+    struct question q = {.kind = ASK_PROBES,
+                         .n = N,
+                         .item = seq,
+                         .probes = "latent.z",
+                         .params = "out.b",
+                         .patch = &p,
+                         .n_patch = 1};
     assert_int_equal(explorer_start(&e, NULL), ST_OK);
     explorer_ask(e, 5, w, &q);
     memset(&p, 0, sizeof p);
@@ -309,8 +421,10 @@ static void by_the_thread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(silent_filters), cmocka_unit_test(clamped_gates), cmocka_unit_test(sets_of_patches), cmocka_unit_test(last_states),
-        cmocka_unit_test(components),     cmocka_unit_test(runs),          cmocka_unit_test(by_the_thread),
+        cmocka_unit_test(silent_filters),  cmocka_unit_test(clamped_gates),
+        cmocka_unit_test(sets_of_patches), cmocka_unit_test(last_states),
+        cmocka_unit_test(components),      cmocka_unit_test(runs),
+        cmocka_unit_test(lanes),           cmocka_unit_test(by_the_thread),
     };
     return cmocka_run_group_tests_name("explore", tests, set_up, tear_down);
 }

@@ -2,6 +2,7 @@
 #include "app/app.h"
 #include "app/cmd/command.h"
 #include "app/cmd/settings.h"
+#include "app/io/cast.h"
 #include "app/lesson/course.h"
 #include "app/ui/text.h"
 #include "app/ui_state.h"
@@ -182,6 +183,7 @@ void app_free(struct app *a)
     if (!a)
         return;
     ui_free(a);
+    (void)cast_stop(a->cast, NULL);
     course_free(a);
     if (a->explorer)
         explorer_stop(a->explorer);

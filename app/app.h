@@ -123,6 +123,7 @@ struct app {
     struct background *background;
     unsigned data_generation; /* grows with each app_set_data */
     struct ui *ui;            /* tabs, panes, focus: app/ui_state.h; NULL without a screen */
+    struct cast *cast;        /* recording of the screen: app/io/cast.h; NULL: none */
     struct course *course;    /* lessons: app/lesson/course.h; NULL until one is asked for */
     struct {
         int layer, head; /* what `attend` showed last without a screen: the cursor of its readers */

@@ -1,6 +1,7 @@
 /* seqlab: options, the way in, the exit status. */
 #include "app/app.h"
 #include "app/cmd/command.h"
+#include "app/io/cast.h"
 #include "app/io/config.h"
 #include "app/cmd/settings.h"
 #include "app/io/headless.h"
@@ -19,7 +20,7 @@
 #include <unistd.h>
 
 // clang-format off
-enum option_id { OPT_PLAIN = 256, OPT_BATCH, OPT_JSON, OPT_SCREEN, OPT_SNAP, OPT_DATA, OPT_SEED, OPT_THREADS, OPT_COLOR, OPT_NO_MOUSE,
+enum option_id { OPT_PLAIN = 256, OPT_BATCH, OPT_JSON, OPT_SCREEN, OPT_SNAP, OPT_PLAY, OPT_DATA, OPT_SEED, OPT_THREADS, OPT_COLOR, OPT_NO_MOUSE,
                  OPT_VERSION, OPT_HELP, OPT_E };
 static const struct {
     enum option_id id;
@@ -31,6 +32,7 @@ static const struct {
     {OPT_JSON,     "json",     NULL,       "one JSON object a line for each command (with -e, --batch, --plain)"},
     {OPT_SCREEN,   "screen",   "WxH",      "compose the screen at that size after the last command (with -e, --batch)"},
     {OPT_SNAP,     "snap",     "FILE",     "write that screen as text (-: standard output)"},
+    {OPT_PLAY,     "play",     "FILE",     "play a recording of the screen and end (record FILE makes one)"},
     {OPT_DATA,     "data",     "WHAT",     "load a file or a world first"},
     {OPT_SEED,     "seed",     "N",        "seed of data and models, default 1"},
     {OPT_THREADS,  "threads",  "N",        "worker threads, default the cores allowed; results do not depend on it"},
@@ -44,7 +46,7 @@ enum { N_OPTIONS = sizeof options / sizeof *options };
 
 struct settings_given {
     bool plain, json, no_mouse;
-    const char *batch, *snap, *data, *color;
+    const char *batch, *snap, *play, *data, *color;
     int cols, rows, threads;
     const char *seed;
     const char **command; /* -e; NULL-terminated */
@@ -124,6 +126,9 @@ static int parse(int argc, char **argv, struct settings_given *g)
             break;
         case OPT_SNAP:
             g->snap = optarg;
+            break;
+        case OPT_PLAY:
+            g->play = optarg;
             break;
         case OPT_DATA:
             g->data = optarg;
@@ -304,6 +309,15 @@ int main(int argc, char **argv)
     if (done) {
         free(g.command);
         return done - 1;
+    }
+    if (g.play) {
+        free(g.command);
+        if (cast_play(g.play, 1, true, &err) == ST_OK)
+            return EXIT_DONE;
+        char text[512];
+        cmd_error_text(&err, text, sizeof text);
+        fprintf(stderr, "%s\n", text);
+        return EXIT_FAILED;
     }
     if (app_new(&a, g.threads, 1, &err) != ST_OK) {
         fprintf(stderr, "seqlab: %s\n", err.msg);

@@ -60,6 +60,7 @@ struct ui {
     uint32_t hidden_runs;    /* bit s: curves of slot s are not drawn */
     int pinned_run;          /* slot drawn on top, -1: none */
     int hl_divider;          /* column of the first divider on the screen, -1: none */
+    bool repaint;            /* others wrote on the terminal: send everything again */
     uint64_t generation;     /* grows with each change that is to be drawn */
 };
 

@@ -232,6 +232,43 @@ char *grid_ansi(const struct grid *g)
     return dump(g, true);
 }
 
+char *grid_update(const struct grid *from, const struct grid *to)
+{
+    enum { MOVE_ROOM = 24, STYLE_ROOM = 64, CODES_ROOM = CELL_CODES * 4 };
+    bool all = !from || from->rows != to->rows || from->cols != to->cols;
+    size_t cells = 0, n = 0, total = (size_t)to->rows * (size_t)to->cols;
+    for (size_t i = 0; i < total; i++)
+        cells += all || !cell_equal(&from->c[i], &to->c[i]);
+    char *out = malloc(cells * (MOVE_ROOM + STYLE_ROOM + CODES_ROOM) + 64);
+    if (!out)
+        return NULL;
+    if (all)
+        n += (size_t)snprintf(out, 32, "\033[0m\033[2J");
+    const struct cell *before = NULL; /* style in force; none known yet */
+    int at_row = -1, at_col = -1;
+    for (int r = 0; r < to->rows; r++)
+        for (int k = 0; k < to->cols; k++) {
+            size_t i = (size_t)r * (size_t)to->cols + (size_t)k;
+            const struct cell *c = &to->c[i];
+            if (c->width == 0 || (!all && cell_equal(c, &from->c[i])))
+                continue;
+            if (all && is_trailing(c, true)) /* cleared already */
+                continue;
+            if (r != at_row || k != at_col)
+                n += (size_t)snprintf(out + n, MOVE_ROOM, "\033[%d;%dH", r + 1, k + 1);
+            if (!before || c->fg != before->fg || c->bg != before->bg || c->attrs != before->attrs)
+                n += put_style(out + n, STYLE_ROOM, c);
+            before = c;
+            n += put_codes(out + n, c);
+            at_row = r;
+            at_col = k + c->width;
+        }
+    if (before && !style_plain(before))
+        n += (size_t)snprintf(out + n, 8, "\033[0m");
+    out[n] = '\0';
+    return out;
+}
+
 /* ---- colours ---------------------------------------------------------------------------------------- */
 
 void xterm_rgb(int index, int *r, int *g, int *b)

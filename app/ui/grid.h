@@ -68,6 +68,9 @@ size_t grid_diff(const struct grid *a, const struct grid *b); /* cells that diff
  * gives the same bytes.  Heap string, caller frees; NULL when out of memory. */
 char *grid_text(const struct grid *g);
 char *grid_ansi(const struct grid *g); /* the same with colours and attributes as escape sequences */
+/* Bytes for a terminal that shows `from` so that it shows `to`: only what differs; from NULL or of another size: all of it.  "" when nothing
+ * does.  Heap string, caller frees; NULL when out of memory. */
+char *grid_update(const struct grid *from, const struct grid *to);
 
 /* Red, green, blue 0..255 of an xterm index 0..255 (0..15: the common defaults). */
 void xterm_rgb(int index, int *r, int *g, int *b);

@@ -2,6 +2,7 @@
  * engine publishes is drawn at most ten times a second, answers to questions at most `fps` times; an idle screen sleeps. */
 #include "app/ui/screen.h"
 #include "app/cmd/command.h"
+#include "app/io/cast.h"
 #include "app/io/config.h"
 #include "app/lesson/course.h"
 #include "app/ui/keymap.h"
@@ -24,6 +25,18 @@ double screen_now(void)
 
 /* ---- drawing -------------------------------------------------------------------------------------------- */
 
+static void record(struct screen *s)
+{
+    struct app *a = s->app;
+    struct err err = {0};
+    if (!a->cast || cast_frame(a->cast, &s->grid, screen_now(), &err) == ST_OK)
+        return;
+    a->cast = NULL; /* it has ended itself; what was there before stands */
+    app_log(a, slot_step(a, a->slot), LOG_ERROR, "record: %s", err.msg);
+    snprintf(a->message, sizeof a->message, "recording ended: %s", err.msg);
+    a->message_is_error = true;
+}
+
 static void show(struct screen *s)
 {
     struct app *a = s->app;
@@ -41,7 +54,11 @@ static void show(struct screen *s)
     s->face.result = s->result;
     s->face.flash = screen_now() < s->flash_until;
     screen_compose(a, &s->face, &s->grid);
+    if (a->ui->repaint)
+        term_repaint(s->term);
+    a->ui->repaint = false;
     term_show(s->term, &s->grid, s->face.cursor_row, s->face.cursor_col);
+    record(s);
     s->face.pending = "";
     /* A slow line: fewer pictures; keys are exempt. */
     double took = term_show_s(s->term);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TILE = 8192, PIECE = 1024 };
+enum { TILE = 8192, PIECE = 1024, ROW_TILES = 64 };
 
 static bool trained(const struct param *p)
 {
@@ -18,8 +18,11 @@ static int tiles_of(const struct learner_work *w, const struct param *p, struct 
         return 0;
     struct row_table *rows = row_table_of(w, p);
     size_t at = p->at, end = p->at + param_rows(p) * (size_t)p->ld, most = TILE;
-    if (rows) /* whole rows */
-        most = (size_t)p->ld < TILE ? TILE / (size_t)p->ld * (size_t)p->ld : (size_t)p->ld;
+    if (rows) { /* whole rows, and few tiles: most have little to do, and fetching one costs workers who fetch at once more */
+        size_t ld = (size_t)p->ld, wish = (end - at) / ROW_TILES;
+        wish = wish > TILE ? wish : TILE;
+        most = ld < wish ? wish / ld * ld : ld;
+    }
     if (p->flags & PARAM_ZERO_ROW0) /* row 0 is never touched */
         at += (size_t)p->ld;
     int n = 0;

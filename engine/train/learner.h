@@ -19,7 +19,6 @@ struct learner {
     const struct optim_def *opt;
     struct params *ps;
     real *x, **aux;                /* values; opt->n_aux arrays of the same layout */
-    int64_t *row_step;             /* last gradient of PARAM_ROWS rows, or NULL */
     struct batcher *batcher;       /* NULL for baselines */
     uint64_t seed;
     int64_t step;                  /* updates done */

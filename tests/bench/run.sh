@@ -2,8 +2,8 @@
 # Times.  Each model's training step beside PyTorch's, interleaved: each round runs both, so that a busy machine slows both; the ratio
 # is of the medians over the rounds, against the better of PyTorch's one and two threads.  PyTorch is told to keep freed memory (first
 # touches of pages are dear) and to leave OpenBLAS at one thread, which is its best here; `as it comes` would be slower.
-#   ROUNDS=3 SECONDS_EACH=1 tests/bench/run.sh [shape ...]      shapes: bench_models without arguments lists them
-: "${BENCH:=build/release/tests/bench}" "${ROUNDS:=3}" "${SECONDS_EACH:=1}" "${PYTHON:=python3}"
+#   ROUNDS=3 SECONDS_EACH=0.7 tests/bench/run.sh [shape ...]      shapes: bench_models without arguments lists them
+: "${BENCH:=build/release/tests/bench}" "${ROUNDS:=3}" "${SECONDS_EACH:=0.7}" "${PYTHON:=python3}"
 export OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1
 here=$(dirname "$0")
 [ $# -gt 0 ] || set -- sasrec sasrec-small bert4rec gru4rec gru4rec-adam caser svae pen4rec

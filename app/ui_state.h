@@ -8,6 +8,7 @@
 /* The fifth global: what the cursors are on.  Views write it from their keys; all others read it. */
 struct ui_select {
     int32_t item;            /* asked about by `why`; 0 = the first of the list */
+    int32_t first;           /* which that is, where a list has said so; 0 = not known */
     int layer;               /* from 1; 0 = the last */
     int head;                /* from 1; 0 = mean over heads, -1 = maximum */
     int row, col;            /* cell of a map by place in the sequence, from 0; -1 = the last */

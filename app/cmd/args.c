@@ -326,8 +326,9 @@ static enum status value(struct binder *b, struct arg_value *v, const struct lex
     case ARG_ITEM: {
         int32_t item;
         if (a->ui && !p->quoted && !p->at && strcmp(p->text, "cursor") == 0) {
-            if (a->ui->select.item > 0)
-                return v->i = a->ui->select.item, ST_OK;
+            item = a->ui->select.item > 0 ? a->ui->select.item : a->ui->select.first;
+            if (item > 0 && a->ds && item <= a->ds->n_items)
+                return v->i = item, ST_OK;
             err_set(err, ST_STATE, "the cursor is on no item");
             return err_hint(err, "bad-item", "Move it to a row of the list"), ST_STATE;
         }

@@ -5,6 +5,7 @@
 #include "app/cmd/settings.h"
 #include "app/ui_state.h"
 #include "app/ui/text.h"
+#include "app/views/evolve.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -120,12 +121,29 @@ const struct cmd_arg args_evolve[] = {
 };
 // clang-format on
 
-static int32_t rank_in(const float *score, int32_t n_items, int32_t item)
+/* Where the replayed session turns, and where the planted interest did. */
+static void evolve_turn(struct app *a, const struct answer *ans, struct cmd_out *out)
 {
-    int32_t r = 1;
-    for (int32_t i = 1; i <= n_items; i++)
-        r += score[i] > score[item] || (score[i] == score[item] && i < item);
-    return r;
+    char text[160];
+    int turn =
+        ans->state && ans->n_row > 2 ? best_split(ans->state, ans->n_row, ans->n_state) : 0;
+    struct planted_switch p;
+    planted_switch(a, &a->seq, &p);
+    if (turn > 0) {
+        app_item_text(a, ans->item[turn], text, sizeof text);
+        out_line(out, "turns at click %d, %s: best split of the vectors that are scored",
+                 (int)(ans->first + turn + 1), text);
+        out_int(out, "turn", ans->first + turn + 1);
+    }
+    if (!a->truth_shown || !p.known)
+        return;
+    if (p.at >= 0) {
+        out_line(out, "planted switch at click %d: %s to %s", p.at + 1,
+                 world_department_name(p.before), world_department_name(p.after));
+        out_int(out, "true_switch", p.at + 1);
+    } else {
+        out_line(out, "planted switch: not within these clicks");
+    }
 }
 
 enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_out *out,
@@ -150,8 +168,14 @@ enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_ou
             return err_hint(err, "bad-item", NULL), ST_ARG;
         }
     }
-    if (on_screen(a, out) && ui_view(a, "evolution"))
-        return ui_show(a, "evolution", call, err);
+    if (on_screen(a, out)) {
+        struct view *v = ui_view(a, "ranks");
+        if (!v->visible ||
+            !v->def->command(v, call)) /* seen already: the focus stays where it is */
+            return ui_show(a, "ranks", call, err);
+        a->ui->generation++;
+        return ST_OK;
+    }
     struct question q = {.kind = ASK_PREFIXES, .n = a->seq.n, .item = a->seq.item};
     st = ask_here(a, a->slot, a->at, &q, &ans, err);
     if (st != ST_OK)
@@ -162,20 +186,22 @@ enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_ou
         n = top_items(ans->score + (ans->n_row - 1) * row, ans->n_items, 3, NULL, 0, item, s);
     }
     look_head(a, "rank after each click of", ans->step, out);
-    char line[400], text[160];
+    char line[400], text[160], num[FMT_NUM];
     size_t at = (size_t)snprintf(line, sizeof line, "%3s %-26s", "pos", "item");
     for (int32_t f = 0; f < n; f++) {
         app_item_text(a, item[f], text, sizeof text);
         if (at < sizeof line)
             at += (size_t)snprintf(line + at, sizeof line - at, " %-16.16s", text);
     }
+    if (at < sizeof line)
+        snprintf(line + at, sizeof line - at, " %s", ans->state ? "drift" : "");
     out_line(out, "%s", line);
-    json_t *list = json_array();
+    json_t *list = json_array(), *drift = json_array();
     for (int32_t f = 0; f < n; f++) {
         json_t *j = item_json(a, item[f]), *ranks = json_array();
         for (int32_t i = 0; i < ans->n_row; i++)
             json_array_append_new(
-                ranks, json_integer(rank_in(ans->score + i * row, ans->n_items, item[f])));
+                ranks, json_integer(item_rank(ans->score + i * row, ans->n_items, item[f])));
         json_object_set_new(j, "ranks", ranks);
         json_array_append_new(list, j);
     }
@@ -184,9 +210,17 @@ enum status run_evolve(struct app *a, const struct cmd_call *call, struct cmd_ou
         at = (size_t)snprintf(line, sizeof line, "%3d %-26s", (int)(ans->first + i) + 1, text);
         for (int32_t f = 0; f < n && at < sizeof line; f++)
             at += (size_t)snprintf(line + at, sizeof line - at, " %-16d",
-                                   (int)rank_in(ans->score + i * row, ans->n_items, item[f]));
+                                   (int)item_rank(ans->score + i * row, ans->n_items, item[f]));
+        const float *s = ans->state ? ans->state + (int64_t)i * ans->n_state : NULL;
+        double d = s && i > 0 ? 1 - cosine(s, s - ans->n_state, ans->n_state) : (double)NAN;
+        if (s && at < sizeof line)
+            snprintf(line + at, sizeof line - at, " %s",
+                     isfinite(d) ? fmt_fixed(num, d, 3) : "-");
+        json_array_append_new(drift, json_num(d));
         out_line(out, "%s", line);
     }
+    evolve_turn(a, ans, out);
+    json_object_set_new(out_json(out), "drift", drift);
     json_object_set_new(out_json(out), "follow", list);
     return ST_OK;
 }

@@ -75,7 +75,8 @@ double curve_place_x(const struct curve_frame *f, double x)
 
 double curve_place_y(const struct curve_frame *f, double y)
 {
-    return place(y, f->y_lo, f->y_hi, f->log_y);
+    double at = place(y, f->y_lo, f->y_hi, f->log_y);
+    return f->down_y ? 1 - at : at;
 }
 
 double axis_doubling(double x, double first)
@@ -334,7 +335,7 @@ static void range_y(const struct curve_chart *ch, const struct curve_columns *co
 bool curve_prepare(const struct curve_chart *ch, struct curve_cache *cache, int columns, struct curve_frame *f,
                    struct curve_columns *cols)
 {
-    *f = (struct curve_frame){.log_x = ch->log_x, .log_y = ch->log_y};
+    *f = (struct curve_frame){.log_x = ch->log_x, .log_y = ch->log_y, .down_y = ch->down_y};
     memset(cols, 0, ch->n_series * sizeof *cols);
     if (cache->n < ch->n_series) {
         struct curve_cached *s = realloc(cache->s, ch->n_series * sizeof *s);

@@ -26,7 +26,7 @@ struct curve_cache {
 /* Where x and y of a chart lie. */
 struct curve_frame {
     double x_lo, x_hi, y_lo, y_hi;
-    bool log_x, log_y;
+    bool log_x, log_y, down_y;
 };
 
 /* x range, columns of each series and y range of a chart at `columns` dot columns.  cols: room for

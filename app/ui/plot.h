@@ -49,6 +49,7 @@ struct curve_chart {
     double x_total;         /* known end of the run (0: unknown): the range stops growing there */
     double y_lo, y_hi;      /* fixed range of y when lo < hi */
     bool log_y, log_x;
+    bool down_y;            /* y grows downwards: ranks, 1 on top */
     bool legend;
     bool cursor;            /* a vertical cursor at cursor_x */
     double cursor_x;

@@ -344,11 +344,21 @@ static void cases_draw(const struct view *v, struct canvas *c)
     if (row + 1 >= c->rows || c->rows < 11)
         return;
     row++;
+    int at_bar = 0, w_bar = 0;
     for (int i = 1; i < st->sides.n && row < c->rows; i++) { /* each side against the first */
         side_name(v, i, y, sizeof y);
         int w_name = canvas_printf(c, row, 1, i == at ? ROLE_STRONG : ROLE_DIM, "%s-%s ", x, y);
-        draw_interval(c, row, 2 + w_name, c->cols - w_name - 4 > 60 ? 60 : c->cols - w_name - 4, &all[i], full * 1.05);
+        at_bar = 2 + w_name;
+        w_bar = c->cols - w_name - 4 > 61 ? 61 : c->cols - w_name - 4;
+        draw_interval(c, row, at_bar, w_bar, &all[i], full * 1.05);
         row++;
+    }
+    if (row < c->rows && w_bar >= 21) { /* the scale: what lies right of 0 speaks for the first */
+        canvas_printf(c, row, at_bar, ROLE_AXIS, "-%s", fmt_prob(b1, full * 1.05));
+        canvas_text(c, row, at_bar + w_bar / 2, ROLE_AXIS, "0");
+        char right[FMT_NUM + 1];
+        snprintf(right, sizeof right, "+%s", fmt_prob(b2, full * 1.05));
+        canvas_right(c, row, at_bar + w_bar - 8, 8, ROLE_AXIS, right);
     }
 }
 

@@ -281,8 +281,9 @@ static void compare_draw(const struct view *v, struct canvas *c)
         app_item_text(a, cmp->target, name, sizeof name);
         int32_t r = cmp->target <= st->now.n_items ? st->rank[cmp->target] : 0;
         bool right = r > 0 && r <= compare_k(v->ui);
-        int w = canvas_printf(&t, y, 0, ROLE_TEXT, "next was %s: rank %d  ", name, (int)r);
-        canvas_text(&t, y++, w, right ? ROLE_GOOD : ROLE_BAD, right ? "right" : "wrong");
+        struct canvas said = canvas_sub(&t, y, 0, 1, t.cols - 6);
+        int w = canvas_printf(&said, 0, 0, ROLE_TEXT, "rank %d: next was %s", (int)r, name);
+        canvas_text(&t, y++, w + 1, right ? ROLE_GOOD : ROLE_BAD, right ? "right" : "wrong");
     }
     if (agree && tight)
         draw_agreement_tight(&t, y, &g);

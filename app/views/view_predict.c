@@ -105,6 +105,7 @@ static void point_at(struct view *v)
         st->at = n > 0 ? n - 1 : 0;
     /* 0: the first of the list, whatever it becomes */
     v->ui->select.item = n > 0 && st->at > 0 ? item[st->at] : 0;
+    v->ui->select.first = n > 0 ? item[0] : 0;
 }
 
 static bool predict_answer(struct view *v, int which, const struct answer *a)

@@ -148,9 +148,31 @@ static void begin(struct explore *e, const struct weights *w, real *g)
     tape_watch(e->tape, 0);
 }
 
+/* The vectors that m queries from number `at` on are scored by: the probe "final" ("head" where the last layer goes on), which has a row a query
+ * or a row a click. */
+static void copy_states(struct explore *e, const struct block *b, int32_t at, int32_t m, int32_t n)
+{
+    struct answer *a = &e->a;
+    const struct tensor *t = tape_find(e->tape, "final");
+    t = t ? t : tape_find(e->tape, "head");
+    if (!t || t->nd != 2 || (tensor_rows(t) != m && tensor_rows(t) != b->off[b->n]) || (at > 0 && (!a->state || tensor_cols(t) != a->n_state))) {
+        a->state = NULL;
+        return;
+    }
+    size_t d = (size_t)tensor_cols(t);
+    float *out = at > 0 ? (float *)(uintptr_t)a->state : arena_raw(e->out, (size_t)n * d * sizeof *out);
+    for (int32_t r = 0; out && r < m; r++) {
+        const real *x = t->x + (size_t)(tensor_rows(t) == m ? r : b->query[r]) * (size_t)t->ld;
+        for (size_t c = 0; c < d; c++)
+            out[(size_t)(at + r) * d + c] = (float)x[c];
+    }
+    a->state = out;
+    a->n_state = (int32_t)d;
+}
+
 /* Scores after each of n sequences, in blocks; an empty sequence has none: its row is NaN. */
 static enum status score_all(struct explore *e, const struct weights *w, int32_t n, const int32_t *const *item, const int32_t *len, const char *probes,
-                             const volatile bool *cancel)
+                             bool states, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
     size_t cols = (size_t)w->ds->n_items + 1;
@@ -185,6 +207,8 @@ static enum status score_all(struct explore *e, const struct weights *w, int32_t
                 score[(size_t)(i + r) * cols + c] = (float)s->x[(size_t)r * (size_t)s->ld + c];
         if (probes && i == 0)
             copy_probes(e, probes, w->step);
+        if (states)
+            copy_states(e, &b, i, m, n);
         i += m;
     }
     a->n_row = n;
@@ -207,7 +231,7 @@ static enum status ask_occlude(struct explore *e, const struct weights *w, const
         item[i] = v;
         len[i] = n - 1;
     }
-    return score_all(e, w, n, item, len, NULL, cancel);
+    return score_all(e, w, n, item, len, NULL, false, cancel);
 }
 
 static enum status ask_tail(struct explore *e, const struct weights *w, int32_t ahead)
@@ -243,7 +267,7 @@ static enum status ask_prefixes(struct explore *e, const struct weights *w, cons
         item[i] = a->item;
         len[i] = i + 1;
     }
-    return score_all(e, w, a->n, item, len, NULL, cancel);
+    return score_all(e, w, a->n, item, len, NULL, true, cancel);
 }
 
 /* One sequence, each set of patches by itself. */
@@ -257,7 +281,7 @@ static enum status ask_patches(struct explore *e, const struct weights *w, int32
     const int32_t *one = a->item;
     for (e->set = 0; e->set < n_set; e->set++) {
         struct arena_mark mark = arena_save(e->out);
-        enum status st = score_all(e, w, 1, &one, &a->n, NULL, cancel);
+        enum status st = score_all(e, w, 1, &one, &a->n, NULL, false, cancel);
         if (st != ST_OK)
             return st;
         memcpy(score + (size_t)e->set * cols, a->score, cols * sizeof *score);
@@ -461,6 +485,8 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
         err_hint(&a->err, "bad-value", "Steps from 1 to %d", w->spec.kind == BATCH_CLOZE ? w->spec.max_len - 1 : 1);
         return a;
     }
+    if (q->kind == ASK_PREFIXES) /* each prefix has a window of its own */
+        window = q->n;
     a->n = q->n < window ? q->n : window;
     a->first = q->n - a->n;
     int32_t *item = arena_raw(e->out, ((size_t)a->n + 1) * sizeof *item);
@@ -483,7 +509,7 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
     switch (q->kind) {
     case ASK_SCORE:
     case ASK_PROBES:
-        score_all(e, w, 1, &one, &a->n, q->probes ? q->probes : q->kind == ASK_PROBES ? "*" : NULL, cancel);
+        score_all(e, w, 1, &one, &a->n, q->probes ? q->probes : q->kind == ASK_PROBES ? "*" : NULL, false, cancel);
         if (q->params && !a->err.code)
             copy_params(e, w, q->params);
         break;
@@ -500,7 +526,7 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
         ask_tail(e, w, q->ahead);
         break;
     case ASK_VARIANTS:
-        score_all(e, w, q->n_variant, q->variant, q->variant_n, NULL, cancel);
+        score_all(e, w, q->n_variant, q->variant, q->variant_n, NULL, false, cancel);
         break;
     case ASK_RANKS:
         ask_ranks(e, w, q, cancel);
@@ -546,6 +572,14 @@ int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t 
         s[at] = score[i];
     }
     return n;
+}
+
+int32_t item_rank(const float *score, int32_t n_items, int32_t item)
+{
+    int32_t r = 1;
+    for (int32_t i = 1; i <= n_items; i++)
+        r += score[i] > score[item] || (score[i] == score[item] && i < item);
+    return r;
 }
 
 void softmax_row(const float *score, int32_t n_items, float *prob)

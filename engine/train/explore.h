@@ -9,7 +9,7 @@ enum ask_kind {
     ASK_SCORE,     /* scores of all items after the sequence */
     ASK_PROBES,    /* the same, with copies of the probes whose names match (comma-separated patterns, '*' any part) */
     ASK_OCCLUDE,   /* scores with each item left out: (n, n_items+1), row i = without item i */
-    ASK_PREFIXES,  /* scores after each prefix: (n, n_items+1) */
+    ASK_PREFIXES,  /* scores after each prefix, the oldest of its own items cut: (n, n_items+1) */
     ASK_GRADIENT,  /* gradient of the target item's score with respect to each input row times that row: (n) */
     ASK_VARIANTS,  /* several sequences at once */
     ASK_TAIL,      /* scores of `ahead` hidden places after the sequence: (ahead, n_items+1); models that fill in */
@@ -66,6 +66,8 @@ struct answer {
     const struct batch_lane *lane;
     int32_t n_run, run_len;        /* ASK_RUNS */
     const struct run_found *run;
+    int32_t n_state;               /* ASK_PREFIXES: (n_row, n_state) the vectors that the rows' scores are read from; NULL: the model shows none */
+    const float *state;
     bool softmax;                  /* scores are logits of a distribution over all items */
     int32_t n_probe;
     const struct probe_copy *probe;
@@ -83,6 +85,7 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
 
 /* Best k of a score row: rank order, ties by id; skip (may be NULL, n_skip items) are left out.  Returns how many. */
 int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t *skip, int32_t n_skip, int32_t *item, float *s);
+int32_t item_rank(const float *score, int32_t n_items, int32_t item); /* from 1, ties by id */
 void softmax_row(const float *score, int32_t n_items, float *prob); /* prob[0] = 0 */
 const struct probe_copy *answer_probe(const struct answer *a, const char *name);
 

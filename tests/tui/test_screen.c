@@ -123,7 +123,7 @@ static void test_golden(void **state)
     static const struct {
         const char *tab;
         bool truth;
-    } tabs[] = {{"train", false}, {"predict", true}, {"attention", false}, {"data", true}, {"filters", false}, {"lessons", false}};
+    } tabs[] = {{"train", false}, {"predict", true}, {"attention", false}, {"data", true}, {"filters", false}, {"lessons", false}, {"evolution", false}};
     struct app *a = open_app(fresh);
     struct grid g = {0};
     for (size_t t = 0; t < sizeof tabs / sizeof *tabs; t++)
@@ -149,6 +149,24 @@ static void test_golden(void **state)
     a = open_app(NULL);
     snap_tab(a, "train", 1, &g);
     check_golden("empty-100x30", &g, false);
+    grid_done(&g);
+    app_free(a);
+}
+
+/* PEN4Rec's panes, with a repeat in the session and the planted switch. */
+static void test_golden_evolution(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"data plant drift sessions=400 seed=7", "model new pen4rec d=16 seed=7", "seq from s:12", NULL};
+    struct app *a = open_app(lines);
+    struct grid g = {0};
+    for (int k = 0; k < 3; k++) {
+        char name[64];
+        a->truth_shown = k != 1;
+        snprintf(name, sizeof name, "pen4rec-%s", shape_names[k]);
+        snap_tab(a, "evolution", k, &g);
+        check_golden(name, &g, true);
+    }
     grid_done(&g);
     app_free(a);
 }
@@ -500,7 +518,7 @@ static void test_signals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),         cmocka_unit_test(test_golden_compare), cmocka_unit_test(test_golden_trained), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_golden),         cmocka_unit_test(test_golden_compare), cmocka_unit_test(test_golden_evolution), cmocka_unit_test(test_golden_trained), cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_golden_parts),
         cmocka_unit_test(test_snap_repeats),   cmocka_unit_test(test_without_colour), cmocka_unit_test(test_program),
         cmocka_unit_test(test_training),       cmocka_unit_test(test_latency),        cmocka_unit_test(test_signals),

@@ -597,6 +597,10 @@ static bool poll_slot(struct app *a, int i)
     if (!s->trainer)
         return false;
     const struct snapshot *snap = trainer_snapshot(s->trainer);
+    if (snap->seq != s->seen) {
+        s->seen = snap->seq;
+        changed = true;
+    }
     while (trainer_event(s->trainer, &ev)) {
         app_log(a, ev.step, ev.is_error ? LOG_ERROR : LOG_EVENT, "%s", ev.text);
         if (!ev.is_error && strncmp(ev.text, "set ", 4) == 0 &&

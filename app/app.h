@@ -8,7 +8,7 @@
 #include "engine/train/trainer.h"
 #include "models/models.h"
 
-enum { SEQ_MAX = 512, SLOTS = 26, UNDO_MAX = 256, LOG_LINES = 2000 };
+enum { SEQ_MAX = 512, SLOTS = 26, UNDO_MAX = 256, LOG_LINES = 2000, WATCHES = 16 };
 #define STEP_LIVE ((int64_t)-1)
 
 struct sequence {
@@ -24,6 +24,7 @@ struct slot {                      /* 'A'..'Z' */
     struct learner *learner;       /* at rest here; NULL while the trainer has it */
     struct trainer
         *trainer; /* running or paused run, else NULL; its series stay after it is done */
+    uint64_t seen;            /* snapshot taken in last */
     struct weights *weights;  /* latest seen, what views show when live */
     struct history *history;  /* kept steps */
     struct eval_result valid; /* latest validation; n == 0: none yet */
@@ -40,6 +41,12 @@ struct slot {                      /* 'A'..'Z' */
     char breaks[16][200]; /* conditions armed by `break`, in the trainer's order */
     int n_break;
     char origin[80]; /* "fork of A at 1280", "model.st"; empty: made here */
+};
+struct watch { /* a quantity followed by `watch` */
+    char text[120];
+    double now, before; /* at `step` and at the step seen before; NaN: no value */
+    int64_t step;
+    int slot;
 };
 struct alias {
     char name[24];
@@ -103,6 +110,9 @@ struct app {
     enum status (*bind)(struct app *a, const char *context, const char *keys,
                         const char *command, struct err *err);
     int exit_status;
+    struct watch watch[WATCHES];
+    int n_watch;
+    double watched_s; /* when they were taken last */
     struct alias alias[64];
     int n_alias;
     int cmd_depth;          /* lines within lines: source, alias */
@@ -174,6 +184,8 @@ struct slot *app_slot(struct app *a);   /* current; its model may be NULL */
 struct weights *app_view_weights(struct app *a, int slot);
 const struct snapshot *app_snapshot(struct app *a,
                                     int slot); /* of a running trainer, or NULL */
+/* Takes the watched quantities anew when the run has moved: at most four times a second while it runs. */
+void app_refresh_watches(struct app *a);
 /* Once a tick on the screen thread: takes new snapshots, events and weights in.  true = something changed. */
 bool app_poll(struct app *a);
 void app_log(struct app *a, int64_t step, enum log_kind kind, const char *fmt, ...)

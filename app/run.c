@@ -179,7 +179,7 @@ static enum status metric(struct app *a, const struct quantity *q, double *v, st
     return ST_OK;
 }
 
-static enum status quantity(struct app *a, const struct quantity *q, double *v, struct err *err)
+enum status run_quantity(struct app *a, const struct quantity *q, double *v, struct err *err)
 {
     if (q->kind == Q_MEASURE)
         return measure_value(a, q->text, v, err);
@@ -234,7 +234,7 @@ enum status run_condition(struct app *a, const struct condition *c, bool *holds,
         return ST_OK;
     }
     case COND_COMPARE:
-        st = quantity(a, &c->q, value, err);
+        st = run_quantity(a, &c->q, value, err);
         *holds = st == ST_OK && condition_holds(c->op, *value, c->value);
         return st;
     }

@@ -20,6 +20,9 @@ enum status run_evaluate(struct app *a, struct weights *w, const struct eval_spe
 /* Value of a quantity of a condition for the current slot; hr@k, ndcg@k and mrr: the last `eval` of this model and step, else a fresh one
  * on validation. */
 struct condition;
+struct quantity;
+/* A quantity of the current slot now: of the newest batch, the latest validation, or of the parameters that are viewed. */
+MUST_CHECK enum status run_quantity(struct app *a, const struct quantity *q, double *v, struct err *err);
 enum status run_condition(struct app *a, const struct condition *c, bool *holds, double *value,
                           struct err *err);
 

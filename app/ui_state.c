@@ -216,6 +216,16 @@ static bool shown_in(const struct column *cols, int n, int view)
     return false;
 }
 
+static bool shows_ops(const struct ui *u)
+{
+    return u->stepping && tab_defs[u->tab].key == '1';
+}
+
+const char *ui_context(const struct ui *u)
+{
+    return shows_ops(u) ? "stepping" : tab_defs[u->tab].name;
+}
+
 static enum size_class class_of(int cols, int rows)
 {
     if (cols < 80 || rows < 24)
@@ -242,7 +252,7 @@ void ui_arrange(struct ui *u, int cols, int rows)
     struct column main[COLUMNS], side[COLUMNS];
     int n = 0, n_side = 0;
     const struct tab_def *t = tab_of(u);
-    const char *layout = t->layout[u->size];
+    const char *layout = shows_ops(u) ? tab_stepping[u->size] : t->layout[u->size];
     if (layout && (!ui_tab_applies(u->app, t) || !parse(layout, main, &n)))
         n = 0;
     n = drop_unwanted(u->app, main, n);
@@ -684,6 +694,13 @@ bool ui_update(struct app *a)
     if (!u)
         return false;
     const struct snapshot *s = app_snapshot(a, a->slot);
+    app_refresh_watches(a);
+    bool stepping = s && s->op > 0;
+    if (stepping != u->stepping) {
+        u->stepping = stepping;
+        ui_arrange(u, u->cols, u->rows);
+        redraw = true;
+    }
     for (int i = 0; i < u->n_view; i++) {
         struct view *v = &u->view[i];
         if (v->visible && v->def->update && v->def->update(v, s))

@@ -48,6 +48,7 @@ struct ui {
     int tab, tab_before;     /* index in tab_defs */
     int focus[UI_TABS];      /* pane with the focus, by tab */
     int shift[UI_TABS];      /* columns the first divider was moved by */
+    bool stepping;           /* a batch is open: the Train tab shows its ops */
     bool zoom;               /* the focused pane fills the body */
     bool help;               /* the help pane is open over the tab */
     char help_filter[40];
@@ -82,6 +83,7 @@ struct view *ui_focused(struct app *a);                                    /* pa
 
 /* For the screen and screen_snap. */
 void ui_arrange(struct ui *u, int cols, int rows);                         /* panes of the open tab for that size */
+const char *ui_context(const struct ui *u);                                 /* of keys: the tab's name, or "stepping" */
 bool ui_tab_applies(const struct app *a, const struct tab_def *t);
 /* Asks what the visible views want to know; with `here` the answers are computed on this thread before it returns, else by the explorer.
  * true: something was asked or answered. */

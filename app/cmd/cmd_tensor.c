@@ -1,4 +1,4 @@
-/* tensors tensor watch. */
+/* tensors tensor. */
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/tensor_path.h"
@@ -93,7 +93,7 @@ enum status run_tensor(struct app *a, const struct cmd_call *call, struct cmd_ou
         call_blame(call, "TENSOR", out);
         return st;
     }
-    tensor_stats(&v, &s);
+    stats_of(v.x, v.n, 1, 1, &s);
     char shape[48], num[8][FMT_NUM];
     shape_text(v.nd, v.d, shape, sizeof shape);
     out_line(out, "%s  %s  %s @%lld", call_text(call, "TENSOR", ""), shape,
@@ -135,33 +135,4 @@ enum status run_tensor(struct app *a, const struct cmd_call *call, struct cmd_ou
     json_object_set_new(out_json(out), "values", values);
     tensor_view_done(&v);
     return ST_OK;
-}
-
-// clang-format off
-const struct cmd_arg args_watch[] = {
-    {.name = "off", .type = ARG_FLAG, .optional = true, .doc = "stops following it"},
-    {.name = "PROBE", .type = ARG_TENSOR, .doc = "a name, * any part"},
-    {0},
-};
-// clang-format on
-
-enum status run_watch(struct app *a, const struct cmd_call *call, struct cmd_out *out,
-                      struct err *err)
-{
-    const char *probe = call_text(call, "PROBE", "");
-    bool known = false;
-    for (const struct probe_def *d = app_slot(a)->model->probes; d && d->name; d++)
-        known = known || name_matches(d->name, probe) || name_matches(probe, d->name);
-    if (!known) {
-        call_blame(call, "PROBE", out);
-        err_set(err, ST_ARG, "%s has no probe like \"%.60s\"", app_slot(a)->model->title,
-                probe);
-        return err_hint(err, "bad-tensor", "Try: tensors"), ST_ARG;
-    }
-    enum status st =
-        run_post(a, a->slot, call_has(call, "off") ? TC_UNWATCH : TC_WATCH, 0, probe, err);
-    if (st == ST_OK)
-        out_line(out, "%s %s", call_has(call, "off") ? "no longer watching" : "watching",
-                 probe);
-    return st;
 }

@@ -274,6 +274,22 @@ const struct cmd_arg args_back[] = {
 };
 // clang-format on
 
+static void report_op(struct app *a, struct cmd_out *out)
+{
+    const struct snapshot *s = app_snapshot(a, a->slot);
+    if (!s)
+        return;
+    if (s->op > 0)
+        out_line(out, "op %d of %d  %s  %s", (int)s->op, (int)s->n_op,
+                 phase_name((enum phase)s->phase), s->op_name);
+    out_int(out, "op", s->op);
+    out_int(out, "ops", s->op > 0 ? s->n_op : 0);
+    if (s->op > 0) {
+        out_text(out, "op_name", s->op_name);
+        out_text(out, "phase", phase_name((enum phase)s->phase));
+    }
+}
+
 enum status run_step(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                      struct err *err)
 {
@@ -289,10 +305,8 @@ enum status run_step(struct app *a, const struct cmd_call *call, struct cmd_out 
     if (!a->interactive) {
         s = app_snapshot(a, a->slot);
         report(a, a->slot, s ? s->seconds - began : 0, out);
-        if (s && unit == 1) {
-            out_line(out, "op %d of %d", (int)s->op, (int)s->n_op);
-            out_int(out, "op", s->op);
-        }
+        if (unit == 1)
+            report_op(a, out);
     }
     return st;
 }
@@ -336,14 +350,29 @@ static enum status fork_at(struct app *a, int64_t step, int slot, const char *wo
     return ST_OK;
 }
 
+/* Back inside the open batch: it is walked again as far as the op before. */
+static enum status back_op(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                           struct err *err)
+{
+    const struct snapshot *s = app_snapshot(a, a->slot);
+    if (!s || s->op == 0) {
+        call_blame(call, "UNIT", out);
+        err_set(err, ST_STATE, "no batch is open in %c", 'A' + a->slot);
+        return err_hint(err, "no-step", "Try: step op, or, by batches: back"), ST_STATE;
+    }
+    enum status st = run_post(a, a->slot, TC_STEP_OP, -call_int(call, "N", 1), NULL, err);
+    if (st == ST_OK && !a->interactive)
+        st = run_wait(a, a->slot, out, err);
+    if (st == ST_OK && !a->interactive)
+        report_op(a, out);
+    return st;
+}
+
 enum status run_back(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                      struct err *err)
 {
-    if (call_int(call, "UNIT", 0) == 1) {
-        call_blame(call, "UNIT", out);
-        err_set(err, ST_UNSUPPORTED, "inside a batch only forward");
-        return err_hint(err, "not-here", "Try: back, or: step op"), ST_UNSUPPORTED;
-    }
+    if (call_int(call, "UNIT", 0) == 1)
+        return back_op(a, call, out, err);
     if (app_running(a, a->slot)) {
         enum status st = run_post(a, a->slot, TC_PAUSE, 0, NULL, err);
         if (st == ST_OK)
@@ -405,7 +434,7 @@ enum status run_fork(struct app *a, const struct cmd_call *call, struct cmd_out 
 
 // clang-format off
 const struct cmd_arg args_break[] = {
-    {.name = "CONDITION", .type = ARG_CONDITION, .doc = "nan, loss>6, grad.norm>10, step=100, epoch"},
+    {.name = "CONDITION", .type = ARG_CONDITION, .doc = "nan, loss>6, grad.norm>10, step=100, epoch, item.E.max>3"},
     {0},
 };
 const struct cmd_arg args_break_list[] = {{0}};
@@ -424,7 +453,15 @@ enum status run_break(struct app *a, const struct cmd_call *call, struct cmd_out
     if (st != ST_OK)
         return st;
     bool metric = c.q.kind == Q_HR || c.q.kind == Q_NDCG || c.q.kind == Q_MRR;
-    if (c.kind == COND_COMPARE && (c.q.kind == Q_TENSOR || c.q.kind == Q_MEASURE || (metric && c.q.k != 10))) {
+    if (c.kind == COND_COMPARE && c.q.kind == Q_TENSOR) {
+        const struct learner *l = app_learner(a, a->slot);
+        if (!l || !params_find(l->ps, c.q.text)) {
+            call_blame(call, "CONDITION", out);
+            err_set(err, ST_ARG, "a run looks at whole parameters, and %.60s is none", c.q.text);
+            return err_hint(err, "bad-tensor", "Try: tensors"), ST_ARG;
+        }
+    }
+    if (c.kind == COND_COMPARE && (c.q.kind == Q_MEASURE || (metric && c.q.k != 10))) {
         call_blame(call, "CONDITION", out);
         err_set(err, ST_ARG,
                 "a run looks at loss, grad.norm, lr, valid.loss, hr@10, ndcg@10 and mrr");

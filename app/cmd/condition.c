@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const stats[] = {"min", "max", "mean", "std", "norm", "nan", NULL};
 static const char *const names[] = {"loss", "valid.loss", "hr@10", "ndcg@10",
                                     "mrr",  "grad.norm",  "lr",    NULL};
 
@@ -55,13 +54,11 @@ enum status quantity_parse(struct quantity *out, const char *text, struct err *e
         if (known)
             return st;
         const char *dot = strrchr(text, '.');
-        for (int i = 0; dot && dot > text && stats[i]; i++)
-            if (strcmp(dot + 1, stats[i]) == 0 && (size_t)(dot - text) < sizeof out->text) {
-                out->kind = Q_TENSOR;
-                snprintf(out->text, sizeof out->text, "%.*s", (int)(dot - text), text);
-                snprintf(out->stat, sizeof out->stat, "%s", stats[i]);
-                return ST_OK;
-            }
+        if (dot && dot > text && stats_find(dot + 1, &out->stat) && (size_t)(dot - text) < sizeof out->text) {
+            out->kind = Q_TENSOR;
+            snprintf(out->text, sizeof out->text, "%.*s", (int)(dot - text), text);
+            return ST_OK;
+        }
         struct suggest s;
         suggest_begin(&s, text);
         for (int i = 0; names[i]; i++)

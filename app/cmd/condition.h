@@ -3,6 +3,7 @@
 #define APP_CMD_CONDITION_H
 
 #include "engine/base/status.h"
+#include "engine/tensor/stats.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,7 +14,7 @@ struct quantity {
     enum quantity_kind kind;
     int k;          /* Q_HR, Q_NDCG */
     char text[120]; /* Q_TENSOR: the path, without the statistic; Q_MEASURE: all of it */
-    char stat[8];   /* min max mean std norm nan */
+    enum stat_kind stat;
 };
 struct condition {
     enum cond_kind kind;

@@ -233,38 +233,7 @@ void tensor_view_done(struct tensor_view *v)
     v->x = NULL;
 }
 
-void tensor_stats(const struct tensor_view *v, struct tensor_stats *out)
-{
-    double sum = 0, sq = 0;
-    int64_t n = 0;
-    double none = (double)NAN;
-    *out =
-        (struct tensor_stats){.min = none, .max = none, .mean = none, .std = none, .n = v->n};
-    for (int64_t i = 0; i < v->n; i++) {
-        double x = (double)v->x[i];
-        out->nan += isnan(x);
-        out->inf += isinf(x);
-        if (!isfinite(x))
-            continue;
-        out->zeros += x == 0;
-        out->min = n && out->min < x ? out->min : x;
-        out->max = n && out->max > x ? out->max : x;
-        sum += x;
-        sq += x * x;
-        n++;
-    }
-    if (!n)
-        return;
-    out->mean = sum / (double)n;
-    out->norm = sqrt(sq);
-    double dev = 0;
-    for (int64_t i = 0; i < v->n; i++)
-        if (isfinite((double)v->x[i]))
-            dev += ((double)v->x[i] - out->mean) * ((double)v->x[i] - out->mean);
-    out->std = sqrt(dev / (double)n);
-}
-
-enum status tensor_stat(struct app *a, const char *path, const char *stat, double *out,
+enum status tensor_stat(struct app *a, const char *path, enum stat_kind stat, double *out,
                         struct err *err)
 {
     struct tensor_view v;
@@ -272,13 +241,8 @@ enum status tensor_stat(struct app *a, const char *path, const char *stat, doubl
     enum status st = tensor_get(a, path, &v, err);
     if (st != ST_OK)
         return st;
-    tensor_stats(&v, &s);
+    stats_of(v.x, v.n, 1, 1, &s);
     tensor_view_done(&v);
-    *out = strcmp(stat, "min") == 0    ? s.min
-           : strcmp(stat, "max") == 0  ? s.max
-           : strcmp(stat, "mean") == 0 ? s.mean
-           : strcmp(stat, "std") == 0  ? s.std
-           : strcmp(stat, "norm") == 0 ? s.norm
-                                       : (double)s.nan;
+    *out = stats_get(&s, stat);
     return ST_OK;
 }

@@ -1,9 +1,10 @@
-/* Tensors by path: "item_emb[45]", "block2.attn.prob[head=1]": parameters of the viewed model, else probes of a forward pass of the typed
+/* Tensors by path: "item.E[45]", "block2.attn.prob[head=1]": parameters of the viewed model, else probes of a forward pass of the typed
  * sequence.  Parameters are shown in their own layout without filler. */
 #ifndef APP_CMD_TENSOR_PATH_H
 #define APP_CMD_TENSOR_PATH_H
 
 #include "app/app.h"
+#include "engine/tensor/stats.h"
 
 struct tensor_view {
     char name[80];
@@ -17,13 +18,7 @@ struct tensor_view {
 MUST_CHECK enum status tensor_get(struct app *a, const char *path, struct tensor_view *out,
                                   struct err *err);
 void tensor_view_done(struct tensor_view *v);
-struct tensor_stats {
-    double min, max, mean, std, norm;
-    int64_t n, nan, inf, zeros;
-};
-void tensor_stats(const struct tensor_view *v,
-                  struct tensor_stats *out); /* NaN and infinities are counted and left out */
-MUST_CHECK enum status tensor_stat(struct app *a, const char *path, const char *stat,
+MUST_CHECK enum status tensor_stat(struct app *a, const char *path, enum stat_kind stat,
                                    double *out, struct err *err);
 bool name_matches(const char *pattern,
                   const char *name); /* '*' any part; NULL or "" matches all */

@@ -321,6 +321,14 @@ static void time_line(struct app *a, struct face *f, const struct canvas *c)
 
 /* ---- hints and messages ---------------------------------------------------------------------------------- */
 
+static bool has_key(const char *const *pair, int n, const char *key)
+{
+    for (int i = 0; i < n; i += 2)
+        if (strcmp(pair[i], key) == 0)
+            return true;
+    return false;
+}
+
 static void hint_line(struct app *a, struct face *f, const struct canvas *c)
 {
     const struct ui *u = a->ui;
@@ -351,12 +359,13 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
         const struct key_binding *row;
         size_t rows = keymap_rows(u->keys, &row);
         char pane[64];
-        const char *tab = tab_defs[u->tab].name;
+        const char *tab = ui_context(u);
         snprintf(pane, sizeof pane, "%s.%s", tab, v ? v->def->name : "");
         const char *context[3] = {pane, tab, "global"};
         for (int k = 0; k < 3; k++)
             for (size_t i = 0; i < rows && n + 1 < PAIRS; i++)
-                if (strcmp(row[i].context, context[k]) == 0 && row[i].label && row[i].label[0] && row[i].command[0]) {
+                if (strcmp(row[i].context, context[k]) == 0 && row[i].label && row[i].label[0] && row[i].command[0] &&
+                    !has_key(pair, n, row[i].keys)) {
                     pair[n++] = row[i].keys;
                     pair[n++] = row[i].label;
                 }

@@ -499,7 +499,7 @@ static void key_event(struct screen *s, const struct term_event *ev)
     if (popup_key(s, ev->name) || help_takes(s, ev))
         return;
     char pane[64], command[512];
-    const char *tab = tab_defs[u->tab].name;
+    const char *tab = ui_context(u);
     struct view *v = ui_focused(a);
     snprintf(pane, sizeof pane, "%s.%s", tab, v ? v->def->name : "");
     const char *const contexts[3] = {pane, tab, "global"};

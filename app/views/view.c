@@ -19,6 +19,11 @@ const struct tab_def tab_defs[] = {
 };
 #undef TAB
 
+const char *const tab_stepping[3] = {
+    "ops =38 | op / watch:6",
+    "ops =44 | op / watch:9",
+    "ops =60 | op / watch:14",
+};
 const char *const tab_side = "predict:14 / loss:14 / log";
 
 const struct view_def *view_find(const char *name)

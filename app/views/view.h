@@ -90,6 +90,7 @@ struct tab_def {
     const char *layout[3];                                   /* size classes S, M, L; NULL: no pane */
 };
 extern const struct tab_def tab_defs[];                      /* ends with name == NULL */
+extern const char *const tab_stepping[3];                    /* the Train tab while a batch is open: S, M, L */
 extern const char *const tab_side;                           /* panes of the column that class L adds to every tab */
 const struct tab_def *tab_find(const char *name);            /* name, unique beginning, or key; NULL = none */
 

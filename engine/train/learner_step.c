@@ -34,6 +34,8 @@ static bool walk_op(void *ctx, struct tape *t, int32_t node, bool backward)
     struct walk *w = ctx;
     const char *op;
     (void)tape_node(t, node, &op, NULL);
+    if (op && (strcmp(op, "param") == 0 || strcmp(op, "input") == 0)) /* a leaf: nothing is computed */
+        return true;
     enum phase ph = backward ? PH_BACKWARD : op && strcmp(op, "head") == 0 ? PH_HEAD : PH_FORWARD;
     w->stopped = !w->watch->on_op(w->watch->ctx, t, node, ph);
     return !w->stopped;

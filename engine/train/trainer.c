@@ -73,6 +73,7 @@ void trainer_publish_snapshot(struct trainer *t)
     s->n_ack = t->n_ack;
     s->steps_per_epoch = t->per_epoch;
     s->n_probe = 0;
+    s->line = t->op_open ? trainer_copy_ops(t, t->triple.write) : NULL;
     if (t->op_open && t->op_copy.x) { /* the tensor of the op under the cursor */
         size_t n = 1;
         for (int i = 0; i < t->op_copy.nd; i++)
@@ -215,7 +216,7 @@ static void one_step(struct trainer *t)
     struct err err = {0};
     struct step_watch watch = {.before_update = trainer_before_update, .ctx = t, .shard = -1};
     if (t->walk_ops) {
-        t->n_op = trainer_count_ops(t);
+        trainer_list_ops(t);
         watch.on_op = trainer_on_op;
         watch.session = 0;
     }
@@ -223,6 +224,14 @@ static void one_step(struct trainer *t)
     t->broke[0] = '\0';
     t->op_count = 0;
     enum status st = learner_step(t->l, t->pool, &watch, &info, &err);
+    while (st == ST_CANCELLED && t->rewalk > 0) { /* back by ops: the batch again, as far as the op before */
+        t->op_count = 0;
+        t->ops_left = t->rewalk;
+        t->rewalk = -1;
+        t->now.state = TS_STEP;
+        st = learner_step(t->l, t->pool, &watch, &info, &err);
+    }
+    t->rewalk = -1;
     t->op_open = false;
     t->now.op = 0;
     t->now.seconds += (double)(trainer_now_ns() - began) * 1e-9;
@@ -264,6 +273,7 @@ static void one_step(struct trainer *t)
 static void arm(struct trainer *t, const struct train_cmd *c)
 {
     int64_t off = c->n;
+    struct err err;
     if (strncmp(c->text, "off ", 4) == 0) {
         off = 0;
         for (int i = 0; i < t->n_break; i++)
@@ -279,8 +289,10 @@ static void arm(struct trainer *t, const struct train_cmd *c)
         t->n_break--;
     } else if (off < 0) {
         t->n_break = 0;
-    } else if (t->n_break == MAX_BREAKS || !trainer_parse_break(&t->brk[t->n_break], c->text)) {
-        trainer_say(t, true, "break %s: not a condition", c->text);
+    } else if (t->n_break == MAX_BREAKS) {
+        trainer_say(t, true, "break %s: %d are armed, more is not possible", c->text, MAX_BREAKS);
+    } else if (trainer_parse_break(t, &t->brk[t->n_break], c->text, &err) != ST_OK) {
+        trainer_say(t, true, "break %s: %s", c->text, err.msg);
     } else {
         t->n_break++;
         trainer_say(t, false, "break %s armed", c->text);
@@ -330,6 +342,13 @@ void trainer_obey(struct trainer *t, const struct train_cmd *c)
         t->rate_ns = trainer_now_ns();
         break;
     case TC_STEP_OP:
+        if (c->n < 0) {
+            if (t->op_open)
+                t->rewalk = t->op_count + c->n > 0 ? (int32_t)(t->op_count + c->n) : 1;
+            else
+                trainer_say(t, true, "no batch is open: step op opens one, back returns by batches");
+            break;
+        }
         t->ops_left = c->n > 0 ? c->n : 1;
         t->steps_left = 1;
         t->now.state = TS_STEP;
@@ -359,9 +378,6 @@ void trainer_obey(struct trainer *t, const struct train_cmd *c)
         break;
     case TC_BREAK:
         arm(t, c);
-        break;
-    case TC_WATCH:
-    case TC_UNWATCH: /* probes of typed sequences are the explorer's; those of the open batch are always published */
         break;
     case TC_PUBLISH:
         publish_weights(t, c->n > 0);
@@ -436,8 +452,10 @@ static void trainer_free(struct trainer *t)
     for (int i = 0; i < 3; i++) {
         free(t->probe[i]);
         free(t->probe_x[i]);
+        free(t->line_shot[i]);
     }
     free(t->op_x);
+    free(t->line);
     queue_free(t->cmds);
     queue_free(t->events);
     weights_unref(t->weights);
@@ -463,7 +481,7 @@ enum status trainer_start(struct trainer **out, struct learner *l, struct pool *
     t->pool = p;
     t->rate = DEFAULT_RATE;
     t->best = (double)-INFINITY;
-    t->valid_step = t->broke_step = -1;
+    t->valid_step = t->broke_step = t->rewalk = -1;
     t->per_epoch = learner_steps_per_epoch(l);
     t->every = t->per_epoch < 50 ? 50 : t->per_epoch > 500 ? 500 : t->per_epoch;
     t->now.state = TS_READY;

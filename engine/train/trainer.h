@@ -5,12 +5,12 @@
 #include "engine/train/explore.h"
 #include "engine/train/series.h"
 
-enum train_cmd_kind { TC_RUN, TC_PAUSE, TC_STEP, TC_STEP_OP, TC_STOP, TC_EVAL, TC_SAVE, TC_SET, TC_BREAK, TC_WATCH, TC_UNWATCH, TC_PUBLISH, TC_RATE, TC_EVERY };
+enum train_cmd_kind { TC_RUN, TC_PAUSE, TC_STEP, TC_STEP_OP, TC_STOP, TC_EVAL, TC_SAVE, TC_SET, TC_BREAK, TC_PUBLISH, TC_RATE, TC_EVERY };
 struct train_cmd {
     enum train_cmd_kind kind;
-    int64_t n;            /* TC_BREAK: 0 = arm text, k > 0: disarm the k-th, -1: all but nan; TC_STEP_OP: how many; TC_RUN: stop at this step (0: until told); TC_STEP: how many; TC_EVAL: 0 = now; TC_EVERY: evaluate every n steps */
+    int64_t n;            /* TC_BREAK: 0 = arm text, k > 0: disarm the k-th, -1: all but nan; TC_STEP_OP: how many, negative: back within the open batch; TC_RUN: stop at this step (0: until told); TC_STEP: how many; TC_EVAL: 0 = now; TC_EVERY: evaluate every n steps */
     double value;
-    char text[200];       /* TC_SAVE: path; TC_SET: "lr 0.0005"; TC_BREAK: "loss>6", "off loss>6" (or n: the n-th off, -1 all off); TC_WATCH: probe pattern */
+    char text[200];       /* TC_SAVE: path; TC_SET: "lr 0.0005"; TC_BREAK: "loss>6", "off loss>6" (or n: the n-th off, -1 all off) */
 };
 enum train_state { TS_READY, TS_RUN, TS_PAUSED, TS_STEP, TS_EVAL, TS_DONE, TS_FAILED };
 const char *train_state_name(enum train_state s); /* "RUN" */
@@ -20,12 +20,19 @@ struct train_event {      /* what really happened, for the log: "@1280 set lr 0.
     bool is_error;
     char text[200];
 };
+struct op_line {          /* an op of the batch that is walked */
+    char name[72];        /* "block1.attn attention"; in the update: the parameter */
+    int32_t rows, cols;   /* of its output; 0: none */
+    int32_t us;           /* time it took when the batch was run through, microseconds */
+    unsigned char phase;  /* enum phase */
+};
 struct snapshot {         /* a consistent picture of one moment */
     uint64_t seq;
     enum train_state state;
     int32_t epoch, op, n_op;                              /* op: of the open batch, 1..n_op; 0 = none open */
     char op_name[80];                                     /* "block1.attn attention" */
     int phase;                                            /* enum phase of the open batch */
+    const struct op_line *line;                           /* (n_op) all ops of the open batch, in order; NULL: none open */
     int64_t step, steps_per_epoch, target_step, n_ack;    /* n_ack: commands carried out so far */
     double lr, loss, grad_norm, steps_per_s, items_per_s, seconds; /* seconds: spent training */
     bool has_eval;

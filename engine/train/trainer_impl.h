@@ -2,6 +2,7 @@
 #ifndef ENGINE_TRAIN_TRAINER_IMPL_H
 #define ENGINE_TRAIN_TRAINER_IMPL_H
 
+#include "engine/tensor/stats.h"
 #include "engine/train/history.h"
 #include "engine/train/queue.h"
 #include "engine/train/trainer.h"
@@ -14,9 +15,11 @@
 enum { S_LOSS, S_REC, S_KL, S_LR, S_GNORM, S_VALID_HR, S_VALID_NDCG, S_VALID_MRR, S_VALID_LOSS, N_SERIES };
 enum { MAX_BREAKS = 16, PROBE_MAX = 1 << 16 /* floats of an op's tensor that are shown */ };
 
-enum brk_what { BRK_LOSS, BRK_GNORM, BRK_LR, BRK_STEP, BRK_EPOCH, BRK_HR, BRK_NDCG, BRK_MRR, BRK_VALID_LOSS };
+enum brk_what { BRK_LOSS, BRK_GNORM, BRK_LR, BRK_STEP, BRK_EPOCH, BRK_HR, BRK_NDCG, BRK_MRR, BRK_VALID_LOSS, BRK_TENSOR };
 struct brk {
     enum brk_what what;
+    int param;           /* BRK_TENSOR: index of the parameter */
+    enum stat_kind stat;
     char op[3];
     double value;
     char text[64];
@@ -35,7 +38,10 @@ struct trainer {
     double best;
     int rate;
     bool walk_ops, op_open, said_full, weights_stale;
-    int32_t op_count, n_op;
+    int32_t op_count, n_op, rewalk;  /* rewalk: go back to this op of the batch by walking it anew; -1 = no */
+    struct op_line *line;            /* (n_op) filled when the batch is counted */
+    int32_t line_cap;
+    int64_t line_ns;
     struct probe_copy op_copy;       /* points into op_x */
     float *op_x;
     struct brk brk[MAX_BREAKS];
@@ -50,6 +56,8 @@ struct trainer {
     struct snapshot shot[3];
     struct probe_copy *probe[3];
     float *probe_x[3];
+    struct op_line *line_shot[3];
+    int32_t line_shot_cap[3];
     struct series *series[N_SERIES]; /* appended by the trainer, read by the screen below their length */
     pthread_mutex_t lock;            /* guards the pointer `weights` */
     struct weights *weights;
@@ -70,11 +78,14 @@ void trainer_obey(struct trainer *t, const struct train_cmd *c);
 bool trainer_sleep(struct trainer *t);            /* until something is posted; false = quit */
 void trainer_finished_step(struct trainer *t, const struct step_info *i);
 
-/* trainer_step.c: stepping by op, conditional breakpoints */
+/* trainer_step.c: stepping by op */
 bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase ph);
-int32_t trainer_count_ops(struct trainer *t);      /* of the batch that comes; leaves no trace */
+void trainer_list_ops(struct trainer *t);          /* of the batch that comes: t->line, t->n_op; leaves no trace */
+const struct op_line *trainer_copy_ops(struct trainer *t, int shot); /* into the snapshot that is being written */
+
+/* trainer_break.c: conditional breakpoints */
 bool trainer_before_update(void *ctx, const struct learner *l, double loss, double grad_norm);
-bool trainer_parse_break(struct brk *b, const char *text);
+MUST_CHECK enum status trainer_parse_break(const struct trainer *t, struct brk *b, const char *text, struct err *err);
 const char *trainer_metric_break(struct trainer *t); /* after a validation; NULL = none */
 
 /* rundir.c: what a run leaves on disk */

@@ -1,7 +1,6 @@
-/* Walking a batch op by op, and conditional breakpoints; see trainer.h.  The walk runs the same code as a run and sleeps between ops. */
+/* Walking a batch op by op, forward and back; see trainer.h.  The walk runs the same code as a run and sleeps between ops. */
 #include "engine/train/trainer_impl.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +35,21 @@ static void copy_tensor(struct trainer *t, const struct tensor *x)
     p->step = t->l->step;
 }
 
+/* "block1.attn attention", and the op's output (NULL: none). */
+static const struct tensor *name_op(const struct trainer *t, const struct tape *tape, int32_t node, enum phase ph, char *buf, size_t size)
+{
+    const char *op = NULL, *name = NULL;
+    const struct tensor *x = NULL;
+    if (ph == PH_UPDATE)
+        name = params_at(t->l->ps, node)->name;
+    else if (ph != PH_REDUCE)
+        name = tape_node(tape, node, &op, &x);
+    if (!op && ph == PH_REDUCE)
+        op = phase_name(ph);
+    snprintf(buf, size, "%s%s%s", name ? name : "", name && *name && op ? " " : "", op ? op : "");
+    return x;
+}
+
 bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase ph)
 {
     struct trainer *t = ctx;
@@ -46,14 +60,7 @@ bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase 
         t->ops_left--;
         return true;
     }
-    const char *op = NULL, *name = NULL;
-    const struct tensor *x = NULL;
-    if (ph == PH_UPDATE)
-        name = params_at(t->l->ps, node)->name;
-    else if (ph != PH_REDUCE)
-        name = tape_node(tape, node, &op, &x);
-    snprintf(t->now.op_name, sizeof t->now.op_name, "%s%s%s", name ? name : "", name && *name && op ? " " : "", op ? op : phase_name(ph));
-    copy_tensor(t, x);
+    copy_tensor(t, name_op(t, tape, node, ph, t->now.op_name, sizeof t->now.op_name));
     snprintf(t->op_copy.name, sizeof t->op_copy.name, "%.63s", t->now.op_name);
     t->now.op = t->op_count;
     t->now.n_op = t->n_op;
@@ -62,7 +69,7 @@ bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase 
     t->now.state = TS_STEP;
     t->ops_left = 0;
     trainer_publish_snapshot(t);
-    while (t->walk_ops && t->ops_left == 0 && t->now.state == TS_STEP) {
+    while (t->walk_ops && t->ops_left == 0 && t->rewalk < 0 && t->now.state == TS_STEP) {
         struct train_cmd c;
         bool any = false;
         while (queue_pop(t->cmds, &c)) {
@@ -74,24 +81,47 @@ bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase 
                 trainer_obey(t, &c);
             }
         }
-        if (!t->walk_ops || t->ops_left > 0) { /* going on: no op is open to look at */
+        if (!t->walk_ops || t->ops_left > 0 || t->rewalk >= 0) { /* going on: no op is open to look at */
             t->now.op = 0;
             t->op_open = false;
         }
         if (any)
             trainer_publish_snapshot(t);
-        if (t->walk_ops && t->ops_left == 0 && t->now.state == TS_STEP && !trainer_sleep(t))
+        if (t->walk_ops && t->ops_left == 0 && t->rewalk < 0 && t->now.state == TS_STEP && !trainer_sleep(t))
             return false; /* quitting: the batch leaves no trace */
     }
-    return t->now.state == TS_STEP || t->now.state == TS_RUN; /* paused or stopped: broken off */
+    return t->rewalk < 0 && (t->now.state == TS_STEP || t->now.state == TS_RUN); /* paused or stopped: broken off */
 }
 
-/* ---- How many ops the batch has: it is run once for counting and broken off before the update ---- */
+/* ---- The ops of the batch: it is run once for listing them and broken off before the update ---- */
 
-static bool count_op(void *ctx, const struct tape *tape, int32_t node, enum phase ph)
+static struct op_line *next_line(struct trainer *t, enum phase ph)
 {
-    (void)tape, (void)node, (void)ph;
-    ++*(int32_t *)ctx;
+    if (t->n_op == t->line_cap) {
+        int32_t cap = t->line_cap ? 2 * t->line_cap : 256;
+        struct op_line *more = realloc(t->line, (size_t)cap * sizeof *more);
+        if (!more)
+            return NULL;
+        t->line = more;
+        t->line_cap = cap;
+    }
+    struct op_line *l = &t->line[t->n_op++];
+    *l = (struct op_line){.phase = (unsigned char)ph};
+    return l;
+}
+
+static bool list_op(void *ctx, const struct tape *tape, int32_t node, enum phase ph)
+{
+    struct trainer *t = ctx;
+    int64_t now = trainer_now_ns();
+    struct op_line *l = next_line(t, ph);
+    if (l) {
+        const struct tensor *x = name_op(t, tape, node, ph, l->name, sizeof l->name);
+        l->rows = x ? tensor_rows(x) : 0;
+        l->cols = x ? tensor_cols(x) : 0;
+        l->us = (int32_t)((now - t->line_ns) / 1000);
+    }
+    t->line_ns = trainer_now_ns();
     return true;
 }
 
@@ -101,114 +131,32 @@ static bool break_off(void *ctx, const struct learner *l, double loss, double gr
     return false;
 }
 
-int32_t trainer_count_ops(struct trainer *t)
+void trainer_list_ops(struct trainer *t)
 {
-    int32_t n = 0;
-    struct step_watch watch = {.shard = -1, .session = -1, .on_op = count_op, .before_update = break_off, .ctx = &n};
+    struct step_watch watch = {.shard = -1, .session = -1, .on_op = list_op, .before_update = break_off, .ctx = t};
+    t->n_op = 0;
+    t->line_ns = trainer_now_ns();
     (void)!learner_step(t->l, t->pool, &watch, NULL, NULL); /* what is wrong with the batch shows when it is walked */
-    for (int i = 0; i < params_n(t->l->ps); i++) /* the update goes parameter by parameter */
-        n += !(params_at(t->l->ps, i)->flags & (PARAM_FROZEN | PARAM_STATE));
-    return n;
-}
-
-/* ---- Breakpoints ---- */
-
-bool trainer_parse_break(struct brk *b, const char *text)
-{
-    static const struct {
-        const char *name;
-        enum brk_what what;
-    } names[] = {
-        {"valid.loss", BRK_VALID_LOSS}, {"loss", BRK_LOSS}, {"grad.norm", BRK_GNORM}, {"lr", BRK_LR},   {"step", BRK_STEP},
-        {"epoch", BRK_EPOCH},           {"hr@10", BRK_HR},  {"ndcg@10", BRK_NDCG},    {"mrr", BRK_MRR},
-    };
-    if (strcmp(text, "nan") == 0) { /* always armed: the step itself refuses */
-        *b = (struct brk){.what = BRK_LOSS, .op = "!=", .value = (double)NAN};
-        snprintf(b->text, sizeof b->text, "nan");
-        return true;
-    }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t n = strlen(names[i].name);
-        if (strncmp(text, names[i].name, n) != 0)
-            continue;
-        const char *p = text + n;
-        if (!*p && names[i].what == BRK_EPOCH) {
-            *b = (struct brk){.what = BRK_EPOCH, .op = ""};
-            snprintf(b->text, sizeof b->text, "%s", text);
-            return true;
-        }
-        size_t k = strspn(p, "<>=!");
-        char *end;
-        double v = strtod(p + k, &end);
-        if (k < 1 || k > 2 || end == p + k || *end)
-            return false;
-        *b = (struct brk){.what = names[i].what, .value = v};
-        memcpy(b->op, p, k);
-        snprintf(b->text, sizeof b->text, "%s", text);
-        return true;
-    }
-    return false;
-}
-
-static bool holds(const struct brk *b, double x)
-{
-    if (strcmp(b->op, "<") == 0)
-        return x < b->value;
-    if (strcmp(b->op, "<=") == 0)
-        return x <= b->value;
-    if (strcmp(b->op, ">") == 0)
-        return x > b->value;
-    if (strcmp(b->op, ">=") == 0)
-        return x >= b->value;
-    if (strcmp(b->op, "!=") == 0)
-        return !isnan(b->value) && x != b->value;
-    return x == b->value;
-}
-
-bool trainer_before_update(void *ctx, const struct learner *l, double loss, double grad_norm)
-{
-    struct trainer *t = ctx;
-    if (t->broke_step == l->step) /* it broke here before and was told to go on */
-        return true;
-    for (int i = 0; i < t->n_break; i++) {
-        const struct brk *b = &t->brk[i];
-        bool hit = false;
-        switch (b->what) {
-        case BRK_LOSS:
-            hit = holds(b, loss);
-            break;
-        case BRK_GNORM:
-            hit = holds(b, grad_norm);
-            break;
-        case BRK_LR:
-            hit = holds(b, hp_num(l->hp, "lr"));
-            break;
-        case BRK_STEP:
-            hit = holds(b, (double)(l->step + 1));
-            break;
-        case BRK_EPOCH:
-            hit = t->per_epoch > 0 && l->step > 0 && l->step % t->per_epoch == 0;
-            break;
-        default:
-            break;
-        }
-        if (hit) {
-            snprintf(t->broke, sizeof t->broke, "%s", b->text);
-            t->broke_step = l->step;
-            return false;
+    for (int i = 0; i < params_n(t->l->ps); i++) { /* the update goes parameter by parameter */
+        const struct param *p = params_at(t->l->ps, i);
+        struct op_line *l = p->flags & (PARAM_FROZEN | PARAM_STATE) ? NULL : next_line(t, PH_UPDATE);
+        if (l) {
+            snprintf(l->name, sizeof l->name, "%s", p->name);
+            l->rows = (int32_t)param_rows(p);
+            l->cols = param_cols(p);
         }
     }
-    return true;
 }
 
-const char *trainer_metric_break(struct trainer *t)
+const struct op_line *trainer_copy_ops(struct trainer *t, int shot)
 {
-    const struct eval_result *r = &t->now.eval;
-    for (int i = 0; i < t->n_break; i++) {
-        const struct brk *b = &t->brk[i];
-        double x = b->what == BRK_HR ? r->hr : b->what == BRK_NDCG ? r->ndcg : b->what == BRK_MRR ? r->mrr : b->what == BRK_VALID_LOSS ? r->logloss : (double)NAN;
-        if (!isnan(x) && holds(b, x))
-            return b->text;
+    if (t->line_shot_cap[shot] < t->n_op) {
+        struct op_line *more = realloc(t->line_shot[shot], (size_t)t->n_op * sizeof *more);
+        if (!more)
+            return NULL;
+        t->line_shot[shot] = more;
+        t->line_shot_cap[shot] = t->n_op;
     }
-    return NULL;
+    memcpy(t->line_shot[shot], t->line, (size_t)t->n_op * sizeof *t->line);
+    return t->line_shot[shot];
 }

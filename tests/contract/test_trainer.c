@@ -163,6 +163,82 @@ static void test_ops_change_nothing(void **state)
     ends_as(t, want);
 }
 
+static void ops(struct trainer *t, int64_t n)
+{
+    post(t, TC_STEP_OP, n, "");
+    assert_true(trainer_wait(t, 20000));
+}
+
+/* Back inside a batch shows the same op with the same numbers again, and the run ends at the same bits. */
+static void test_ops_back(void **state)
+{
+    (void)state;
+    char want[65], name[80];
+    plain(want, 3, -1, NULL);
+    struct trainer *t = start();
+    ops(t, -1); /* nothing is open: refused in words */
+    assert_int_equal(trainer_snapshot(t)->op, 0);
+    struct train_event e;
+    bool refused = false;
+    while (trainer_event(t, &e))
+        refused |= e.is_error && strstr(e.text, "no batch is open");
+    assert_true(refused);
+    ops(t, 12);
+    const struct snapshot *s = trainer_snapshot(t);
+    assert_int_equal(s->op, 12);
+    assert_non_null(s->line);
+    assert_string_equal(s->line[11].name, s->op_name);
+    assert_int_equal(s->line[11].phase, s->phase);
+    assert_int_equal(s->line[s->n_op - 1].phase, PH_UPDATE);
+    assert_int_equal(s->n_probe, 1);
+    assert_int_equal(s->line[11].rows * s->line[11].cols, s->probe[0].d[0] * s->probe[0].d[1]);
+    float first = s->probe[0].x[0];
+    snprintf(name, sizeof name, "%s", s->op_name);
+    ops(t, 5);
+    ops(t, -5);
+    s = trainer_snapshot(t);
+    assert_int_equal(s->op, 12);
+    assert_string_equal(s->op_name, name);
+    assert_true(memcmp(&first, &s->probe[0].x[0], sizeof first) == 0);
+    ops(t, -100); /* no further than the first */
+    assert_int_equal(trainer_snapshot(t)->op, 1);
+    ops(t, trainer_snapshot(t)->n_op - 1); /* into the update, and back before it */
+    assert_int_equal(trainer_snapshot(t)->phase, PH_UPDATE);
+    ops(t, -trainer_snapshot(t)->n_op);
+    assert_int_equal(trainer_snapshot(t)->op, 1);
+    assert_int_equal(trainer_snapshot(t)->step, 0);
+    post(t, TC_STEP, 3, "");
+    assert_true(trainer_wait(t, 20000));
+    assert_int_equal(trainer_snapshot(t)->step, 3);
+    ends_as(t, want);
+}
+
+static void test_break_on_tensor(void **state)
+{
+    (void)state;
+    char want[65];
+    plain(want, 14, -1, NULL);
+    struct trainer *t = start();
+    post(t, TC_BREAK, 0, "nobody.max>3");
+    post(t, TC_BREAK, 0, "item.E.norm");
+    post(t, TC_BREAK, 0, "item.E.nan>=0"); /* holds always */
+    post(t, TC_RUN, 30, "");
+    assert_true(trainer_wait(t, 20000));
+    assert_int_equal(trainer_snapshot(t)->state, TS_PAUSED);
+    assert_int_equal(trainer_snapshot(t)->step, 0);
+    struct train_event e;
+    int refused = 0;
+    while (trainer_event(t, &e))
+        refused += e.is_error;
+    assert_int_equal(refused, 2);
+    post(t, TC_BREAK, 0, "off item.E.nan>=0");
+    post(t, TC_BREAK, 0, "item.E.norm<0");
+    post(t, TC_RUN, 14, "");
+    assert_true(trainer_wait(t, 20000));
+    assert_int_equal(trainer_snapshot(t)->step, 14);
+    ends_as(t, want);
+}
+
 static void test_breakpoints(void **state)
 {
     (void)state;
@@ -337,6 +413,8 @@ int main(void)
         cmocka_unit_test(test_setting_takes_effect_where_it_is_said),
         cmocka_unit_test(test_ops_change_nothing),
         cmocka_unit_test(test_breakpoints),
+        cmocka_unit_test(test_ops_back),
+        cmocka_unit_test(test_break_on_tensor),
         cmocka_unit_test(test_history_and_questions),
         cmocka_unit_test(test_asking),
         cmocka_unit_test(test_best_items),

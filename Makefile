@@ -112,7 +112,7 @@ test-long: all ## planted patterns over several seeds, kill -9, storms, real dat
 bench-bins: all $(BENCH_BIN)
 bench: bench-bins ## times: our steps against PyTorch (when it is there), kernels, start, keys
 	@SEQLAB=$(PROGRAM) BENCH=$(B)/tests/bench sh tests/bench/run.sh
-results: all ## the table of models and worlds; metrics on real data
+results: all ## the table of models and worlds; figures on real data by the protocols of the papers
 	@SEQLAB=$(PROGRAM) sh tests/tools/results.sh
 fuzz: ## libFuzzer on every parser, a minute each (clang)
 	@sh tests/fuzz/run.sh

@@ -101,6 +101,7 @@ enum status run_data_plant(struct app *a, const struct cmd_call *call, struct cm
 // clang-format off
 const struct cmd_arg args_data_load[] = {
     {.name = "FILE", .type = ARG_DATASET, .doc = "a file, or the name of a world"},
+    {.name = "test", .type = ARG_PATH, .option = true, .optional = true, .doc = "a second file: its sessions are the test part"},
     {.name = "format", .type = ARG_WORD, .option = true, .optional = true, .doc = "importer, see data list"},
     {.name = "gap", .type = ARG_INT, .option = true, .optional = true, .min = 0, .max = 1e9, .doc = "seconds of pause that end a session"},
     {.name = "minitem", .type = ARG_INT, .option = true, .optional = true, .min = 0, .max = 1e9, .doc = "leave out items with fewer events"},
@@ -163,6 +164,7 @@ enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd
         .min_item = (int32_t)call_int(call, "minitem", 0),
         .min_len = (int32_t)call_int(call, "minlen", 0),
         .max_errors = 5,
+        .test_path = call_text(call, "test", NULL),
         .item_col = call_text(call, "item", NULL),
         .user_col = call_text(call, "user", NULL),
         .time_col = call_text(call, "time", NULL),
@@ -191,6 +193,9 @@ enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd
              "of short sessions left out)",
              (long long)rep.lines, (long long)rep.events_in, (long long)rep.events_out,
              (long long)rep.dup, (long long)rep.dropped_rare, (long long)rep.dropped_short);
+    if (ds->first_test)
+        out_line(out, "test part: the %d sessions of %s", (int)(ds->n_sessions - ds->first_test),
+                 o.test_path);
     load_notes(&rep, out);
     json_object_set_new(out_json(out), "report",
                         json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "lines", (json_int_t)rep.lines,

@@ -20,6 +20,7 @@ struct dataset {
     const char *const *item_id;  /* [1..n_items] the id in the file as text; NULL: the number itself */
     const int64_t *popularity;   /* [0..n_items] events of each item in the whole set */
     uint64_t hash;               /* xxh3 of sessions and names: run record, checkpoint */
+    int32_t first_test;          /* sessions from this one on came as a test set of their own; 0: none did */
     bool by_user;                /* user histories (leave-one-out split) or sessions (split by number) */
 
     /* Generated worlds only, else NULL: what is planted. */
@@ -44,6 +45,7 @@ struct import_opts {         /* all zero: the defaults */
     int64_t session_gap_s;   /* > 0: cut a user's history where a pause is longer */
     int32_t min_item, min_len;
     int32_t max_errors;      /* bad lines named before giving up; default 5 */
+    const char *test_path;   /* a second file in the same form: its sessions are the test part; one session a line only */
     const char *user_col, *item_col, *time_col; /* tables with a header: which column; NULL: guess from the names */
 };
 struct import_report {       /* shown to the user: what came in and what was left out */

@@ -67,6 +67,29 @@ static void short_name(const char *path, char *out, size_t size)
     text_inert(path + from, n - from, out, size);
 }
 
+/* The sessions of a second file stand behind those of the first, and all of them: what would leave some out is refused. */
+static enum status read_test(struct event_sink *s, const struct importer_def *def,
+                             const struct import_opts *o, int32_t *first, struct err *err)
+{
+    struct reader *in = NULL;
+    if (def->by_user || s->n_anonymous == 0 || o->min_len > 1 || o->min_item > 1 ||
+        o->session_gap_s > 0) {
+        err_set(err, ST_ARG, "a test file goes with files of one session a line, nothing left out");
+        return err_hint(err, "bad-value", "Leave gap, minitem and minlen out"), ST_ARG;
+    }
+    *first = s->n_anonymous;
+    enum status st = reader_open(&in, o->test_path, err);
+    if (st != ST_OK)
+        return st;
+    s->in = in;
+    st = def->read(in, s, o, err);
+    reader_close(in);
+    s->in = NULL;
+    if (st == ST_OK && s->n_anonymous == *first)
+        st = err_set(err, ST_FORMAT, "%s: no session in it", o->test_path);
+    return st;
+}
+
 enum status dataset_import(struct dataset **out, const char *path, const char *importer,
                            const struct import_opts *o, struct import_report *rep,
                            bool (*progress)(void *ctx, int64_t done, int64_t total), void *ctx,
@@ -78,6 +101,7 @@ enum status dataset_import(struct dataset **out, const char *path, const char *i
     const struct importer_def *def = NULL;
     struct err own = {0}, *e = err ? err : &own;
     char name[80];
+    int32_t first_test = 0;
     *out = NULL;
     o = o ? o : &none;
     if (rep)
@@ -95,6 +119,9 @@ enum status dataset_import(struct dataset **out, const char *path, const char *i
     s->in = in;
     s->max_errors = o->max_errors > 0 && o->max_errors < MAX_BAD ? o->max_errors : MAX_BAD;
     st = def->read(in, s, o, e);
+    if (st == ST_OK && o->test_path)
+        st = read_test(s, def, o, &first_test, e);
+    s->in = in;
     if (st == ST_OK)
         st = import_names(s, path, e);
     if (st == ST_OK) {
@@ -104,6 +131,8 @@ enum status dataset_import(struct dataset **out, const char *path, const char *i
         if (st == ST_FORMAT || st == ST_UNSUPPORTED)
             err_context(e, "%s", name);
     }
+    if (st == ST_OK)
+        (*out)->first_test = first_test;
     if (rep)
         *rep = s->rep;
 out:

@@ -98,8 +98,13 @@ static bool choose_parts(struct split *sp)
             order[j] = x;
         }
     }
-    for (int32_t i = percent(n, 80); i < n; i++)
-        sp->part[order ? order[i] : i] = i < percent(n, 90) ? PART_VALID : PART_TEST;
+    int32_t valid = percent(n, 80), test = percent(n, 90);
+    if (sp->kind == SPLIT_SESSIONS && sp->ds->first_test > 0) {
+        test = sp->ds->first_test;
+        valid = percent(test, 90);
+    }
+    for (int32_t i = valid; i < n; i++)
+        sp->part[order ? order[i] : i] = i < test ? PART_VALID : PART_TEST;
     free(order);
     return true;
 }

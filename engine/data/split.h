@@ -1,6 +1,7 @@
 /* Which events train, which are asked.  Two kinds: leave-one-out on user histories (last item test, the one before
  * validation, the rest training) and by session number (80 % training, 10 % validation, 10 % test; every next item of the
- * held-out sessions is asked from its prefix alone).
+ * held-out sessions is asked from its prefix alone; where the data came with test sessions of their own, those are the test part and
+ * the last tenth of the others validates).
  *
  * An event whose item never occurs in training is not asked (counted in n_unseen), as these protocols have it; leave-one-out asks it.  Cases flagged WF_START are in the list, for who wants them; the default questions (eval.h) pass over them. */
 #ifndef ENGINE_DATA_SPLIT_H

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Results: what is found in the generated worlds, and metrics on real data beside the simple baselines.  Minutes.
+# Results: the table of models and worlds, and figures on real data beside the simple baselines.  BUDGET: seconds of training for each
+# model on real data, default 120.  A quarter of an hour and more.
 MODE=${MODE:-release}
-for t in planted_sasrec ml1m_sasrec; do
-    make -s MODE="$MODE" "build/$MODE/tests/long/$t" || exit 1
-    echo "== $t"
-    "build/$MODE/tests/long/$t" || exit 1
-done
+make -s MODE="$MODE" "build/$MODE/tests/long/worlds" "build/$MODE/tests/long/real" || exit 1
+failed=0
+"build/$MODE/tests/long/worlds" || failed=1
+BUDGET=${BUDGET:-120} MODE="$MODE" sh tests/long/real.sh || failed=1
+exit $failed

@@ -44,6 +44,40 @@ static void assert_session(const struct dataset *ds, int32_t s, const char *want
     assert_string_equal(got, want);
 }
 
+/* A second file is the test part; a tenth of the first validates. */
+static void test_given_test_part(void **state)
+{
+    (void)state;
+    char test[300];
+    struct dataset *ds = NULL;
+    struct split *sp;
+    struct err err = {0};
+    snprintf(test, sizeof test, "%s", tmp_write(&dir, "test.txt", "2 3\n1 2 3\n", 10));
+    const char *train = tmp_write(&dir, "train.txt", "1 2 3\n2 3 1\n3 1\n1 2\n2 3\n3 1 2\n1 3\n2 1\n3 2\n1 2 4\n", 48);
+    struct import_opts o = {.test_path = test};
+    ds = import_as(train, NULL, &o, NULL);
+    assert_int_equal(ds->n_sessions, 12);
+    assert_int_equal(ds->first_test, 10);
+    assert_session(ds, 9, "1 2 4");
+    assert_session(ds, 11, "1 2 3");
+    assert_int_equal(split_new(&sp, ds, SPLIT_SESSIONS, &err), ST_OK);
+    assert_int_equal(sp->part[8], PART_TRAIN);
+    assert_int_equal(sp->part[9], PART_VALID);
+    assert_int_equal(sp->part[10], PART_TEST);
+    assert_int_equal(sp->n_test, 3);
+    assert_int_equal(sp->n_valid, 1); /* 4 is in no training session */
+    split_free(sp);
+    dataset_free(ds);
+    o.min_item = 2;
+    assert_int_equal(dataset_import(&ds, train, NULL, &o, NULL, NULL, NULL, &err), ST_ARG);
+    o = (struct import_opts){.test_path = "no such file"};
+    assert_int_equal(dataset_import(&ds, train, NULL, &o, NULL, NULL, NULL, &err), ST_IO);
+    assert_null(ds);
+    o.test_path = test;
+    train = tmp_write(&dir, "ui.txt", "1 1\n1 2\n2 3\n2 1\n", 16);
+    assert_int_equal(dataset_import(&ds, train, "user-item", &o, NULL, NULL, NULL, &err), ST_ARG);
+}
+
 /* ---- each form, read right ---- */
 static void test_useritem(void **state)
 {
@@ -735,7 +769,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_useritem),
+        cmocka_unit_test(test_useritem), cmocka_unit_test(test_given_test_part),
         cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_spmf),
         cmocka_unit_test(test_udata),

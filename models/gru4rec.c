@@ -244,7 +244,7 @@ static enum status check(const struct hparams *hp, struct err *err)
 static void choose_loss(struct gru4rec *m, const struct hparams *hp, int32_t n_items)
 {
     static const enum head_loss loss_of[] = {HEAD_XENT, HEAD_BPR, HEAD_TOP1, HEAD_BPR_MAX, HEAD_TOP1_MAX};
-    static const enum act act_of[] = {ACT_NONE, ACT_RELU, ACT_TANH, ACT_RELU, ACT_ELU};
+    static const enum act act_of[] = {ACT_NONE, ACT_RELU, ACT_TANH, ACT_RELU, ACT_ELU, ACT_ELU};
     enum loss loss = (enum loss)hp_enum(hp, "loss");
     enum negs negs = (enum negs)hp_enum(hp, "negatives");
     int act = hp_enum(hp, "final_act");
@@ -255,6 +255,7 @@ static void choose_loss(struct gru4rec *m, const struct hparams *hp, int32_t n_i
     m->head.cols = negs == NEGS_ALL ? COLS_ALL : COLS_BATCH;
     m->head.act = loss == LOSS_XE ? ACT_NONE : act_of[act];
     m->head.act_a = act == 1 ? 0 : hp_float(hp, "act.a");
+    m->head.act_l = act == 5 ? hp_float(hp, "act.l") : 1;
     m->head.logq = hp_float(hp, "logq");
     m->head.neg_only = hp_bool(hp, "loss_neg_only");
     m->batch.neg_cols = negs == NEGS_ALL ? NEG_QUERY : NEG_BATCH;
@@ -321,7 +322,7 @@ static uint32_t traits(const void *self)
 static const char *const embeds[] = {"tied", "separate", "onehot", NULL};
 static const char *const cells[]  = {"before", "after", NULL};
 static const char *const losses[] = {"xe", "bpr", "top1", "bpr-max", "top1-max", NULL};
-static const char *const acts[]   = {"linear", "relu", "tanh", "leaky", "elu", NULL};
+static const char *const acts[]   = {"linear", "relu", "tanh", "leaky", "elu", "selu", NULL};
 static const char *const negs[]   = {"auto", "all", "batch", "extra", NULL};
 static const char *const starts[] = {"uniform", "normal", NULL};
 
@@ -337,7 +338,8 @@ static const struct hparam_def hparams[] = {
     {"bptt",          HP_INT,   false, 10, 1, 100,      NULL,   "clicks a step through which it learns; 1 is the authors'", NULL},
     {"loss",          HP_ENUM,  false, LOSS_XE, 0, 0,   losses, "xe = softmax; bpr, top1 = 2016; bpr-max, top1-max = 2018", "loss"},
     {"final_act",     HP_ENUM,  false, 0, 0, 0,         acts,   "activation of scores before a ranking loss", "final_act"},
-    {"act.a",         HP_FLOAT, false, 0.5, 0, 10,      NULL,   "slope (leaky) or depth (elu) below zero", "elu-0.5"},
+    {"act.a",         HP_FLOAT, false, 0.5, 0, 10,      NULL,   "slope (leaky) or depth (elu, selu) below zero", "elu-0.5"},
+    {"act.l",         HP_FLOAT, false, 1.0507, 0.01, 10, NULL,  "selu: factor of the whole; the usual selu has act.a=1.67326", "selu-l-a"},
     {"negatives",     HP_ENUM,  false, NEGS_AUTO, 0, 0, negs,   "compared with all items, the batch's other targets, or those and extra draws; auto: xe all, else extra", NULL},
     {"neg",           HP_INT,   false, 0, 0, 100000,    NULL,   "extra draws a step, shared by all lanes; 0 = 2048, or the catalogue if smaller", "n_sample"},
     {"neg.alpha",     HP_FLOAT, true,  0.75, 0, 2,      NULL,   "extra draws by popularity to this power", "sample_alpha"},

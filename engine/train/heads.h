@@ -29,7 +29,7 @@ struct head { /* scores = act(h table^T + bias) over items 1..n_items */
     const struct param *table, *bias; /* (rows,d); (rows) or NULL */
     int32_t id0;                      /* id of table row 0: 0 with a row for padding, 1 without */
     int32_t n_items;                  /* V */
-    float act_a, smooth, logq, bpreg, gbce_t, w_pos, w_neg;
+    float act_a, act_l, smooth, logq, bpreg, gbce_t, w_pos, w_neg;
     bool mask_dup;
     bool neg_only;                    /* TOP1, BPR: the paper's mean over the true negatives, not the authors' sums */
 };
@@ -46,7 +46,8 @@ struct head { /* scores = act(h table^T + bias) over items 1..n_items */
  * HEAD_BCE: w_pos * sum over targets of softplus(-s) + w_neg * sum over negatives of softplus(s); 0 counts as 1.
  * logq (softmax over columns): scores less logq * log of the odds, block.logq for draws and targets of their own,
  * block.logpop for in-batch targets.  smooth: label smoothing of the softmax.  mask_dup: columns with the same item as a query's
- * own are left out.  act, act_a: activation of scores before the ranking losses (RELU leaky by act_a, TANH, ELU times act_a). */
+ * own are left out.  act, act_a: activation of scores before the ranking losses (RELU leaky by act_a, TANH, ELU times act_a); act_l:
+ * all of it times this, 0 counts as 1 (SELU). */
 void op_head(struct tape *t, struct tensor *h, const struct head *hd, const struct block *b);
 /* (n_query, n_items+1), column = item id; column 0 is -INFINITY.  No gradient. */
 struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct head *hd);

@@ -70,13 +70,21 @@ double head_rank_row(const struct head *hd, const int32_t *col, real *s, int32_t
 {
     const struct kernels *kn = kern();
     const bool act = act_counts(hd->act) && kind_of(hd->loss) != RANK_XENT;
-    if (act)
+    const real scale = hd->act_l > 0 ? (real)hd->act_l : 1;
+    if (act) {
         kn->score_act(s, n, hd->act, hd->act_a);
+        if (scale != 1)
+            kn->scale(scale, s, s, (size_t)row_ld(n));
+    }
     if (hd->mask_dup)
         for (int32_t k = 0; k < n; k++)
             if (col[k] == col[own] && k != own)
                 s[k] = (real)-INFINITY;
     double loss = head_row_loss(hd, s, n, own, c);
+    if (act && scale != 1) { /* slopes are found from the values before the factor */
+        kn->scale(1 / scale, s, s, (size_t)row_ld(n));
+        kn->scale(scale, c, c, (size_t)row_ld(n));
+    }
     if (act)
         kn->score_act_back(s, n, hd->act, hd->act_a, c);
     if (hd->mask_dup)

@@ -2,7 +2,7 @@
  * every loss (columns shared or not). */
 #include "engine/base/pool.h"
 #include "engine/tensor/ops.h"
-#include "engine/train/heads.h"
+#include "engine/train/heads_work.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -144,8 +144,32 @@ static void test_gradients(void **state)
             continue;
         struct head hd = {.loss = HEAD_BPR_MAX, .cols = COLS_QUERY, .act = (enum act)a, .act_a = 0.5f, .table = &f.ptable, .n_items = V, .bpreg = 1};
         check_gradient(&f, &hd);
+        hd.act_l = 1.7f;
+        check_gradient(&f, &hd);
     }
     arena_free(f.mem);
+}
+
+/* selu-l-a: l x above zero, l a (e^x - 1) below. */
+static void test_selu(void **state)
+{
+    (void)state;
+    enum { N = 6, OWN = 2 };
+    const real x[N] = {1.5f, -0.7f, 0.2f, -3, 0, 0.9f};
+    const struct head hd = {.loss = HEAD_BPR_MAX, .act = ACT_ELU, .act_a = 1.67326f, .act_l = 1.0507f, .bpreg = 1};
+    const struct head plain = {.loss = HEAD_BPR_MAX, .bpreg = 1};
+    const int32_t col[N] = {1, 2, 3, 4, 5, 6};
+    _Alignas(64) real s[2 * TENSOR_ROW] = {0}, y[2 * TENSOR_ROW] = {0}, c[2 * TENSOR_ROW], want[2 * TENSOR_ROW];
+    for (int i = 0; i < N; i++) {
+        s[i] = x[i];
+        y[i] = (real)(1.0507 * (x[i] >= 0 ? (double)x[i] : 1.67326 * (exp((double)x[i]) - 1)));
+    }
+    double loss = head_rank_row(&hd, col, s, N, OWN, 1, c), by_hand = head_row_loss(&plain, y, N, OWN, want);
+    assert_true(fabs(loss - by_hand) < 1e-5);
+    for (int i = 0; i < N; i++) {
+        double slope = 1.0507 * (x[i] >= 0 ? 1 : 1.67326 * exp((double)x[i]));
+        assert_true(fabs((double)c[i] - slope * (double)want[i]) < 1e-5);
+    }
 }
 
 /* Sets of targets, some shorter. */
@@ -617,7 +641,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_several_targets),
+        cmocka_unit_test(test_selu), cmocka_unit_test(test_several_targets),
         cmocka_unit_test(test_official_losses),
         cmocka_unit_test(test_far_scores),
         cmocka_unit_test(test_full_softmax_value),

@@ -164,6 +164,44 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
         x = op_pick(t, x, b->query, b->n_query);
     return tape_probe(t, "final", x);
 }
+/* What stands in the lanes, for whoever watches a step. */
+static void show_lanes(struct tape *t, const struct block *b)
+{
+    int32_t rows = b->off[b->n];
+    struct tensor *slot = tape_input(t, NULL, 2, (int32_t[]){b->n, 1}), *fresh = tape_input(t, NULL, 2, (int32_t[]){b->n, 1});
+    struct tensor *in = tape_input(t, NULL, 2, (int32_t[]){rows, 1}), *pos = tape_input(t, NULL, 2, (int32_t[]){rows, 1});
+    struct tensor *target = tape_input(t, NULL, 2, (int32_t[]){b->n_query, 1});
+    if (tape_failed(t))
+        return;
+    for (int32_t s = 0; s < b->n; s++) {
+        slot->x[(size_t)s * (size_t)slot->ld] = (real)(b->session[s] + 1);
+        fresh->x[(size_t)s * (size_t)fresh->ld] = (real)(!b->fresh || b->fresh[s]);
+    }
+    for (int32_t r = 0; r < rows; r++) {
+        in->x[(size_t)r * (size_t)in->ld] = (real)b->item[r];
+        pos->x[(size_t)r * (size_t)pos->ld] = (real)(b->pos[r] + 1);
+    }
+    for (int32_t q = 0; q < b->n_query; q++)
+        target->x[(size_t)q * (size_t)target->ld] = (real)b->target[q];
+    tape_push(t, "lane");
+    tape_probe(t, "session", slot);
+    tape_probe(t, "fresh", fresh);
+    tape_probe(t, "item", in);
+    tape_probe(t, "pos", pos);
+    tape_probe(t, "target", target);
+    tape_pop(t);
+}
+
+static void loss(const void *self, struct tape *t, const struct block *b)
+{
+    const struct gru4rec *m = self;
+    struct tensor *h = encode(self, t, b);
+    if (tape_watched(t) >= 0) {
+        show_lanes(t, b);
+        head_watch(t, h, &m->head, b);
+    }
+    op_head(t, h, &m->head, b);
+}
 /* R = h Wy^T + By, and the losses on it (P1 3.1.3, P2, code), by the head: the columns are all items, or every target of the
  * batch and the draws.  A query's weight is 1/B however many lanes are still alive (code). */
 
@@ -376,6 +414,18 @@ static const struct probe_def probes[] = {
     {"gru*.cand",   "(T,H) a session", "what it would write", "g4r.cand[l]"},
     {"gru*.state",  "(R,H)",           "the running summary after each click", "g4r.h[l]"},
     {"final",       "(queries,H)",     "the state that is scored against all items", NULL},
+    {"lane.session","(lanes,1)",       "a step of training: which session stands in each lane", "g4r.slot"},
+    {"lane.fresh",  "(lanes,1)",       "1: the session begins here, the lane's state is wiped", "g4r.reset"},
+    {"lane.item",   "(R,1)",           "the clicks that are read", "g4r.in"},
+    {"lane.pos",    "(R,1)",           "their places in their sessions, from 1", "g4r.pos"},
+    {"lane.target", "(queries,1)",     "the clicks that follow: the positives", "g4r.tgt"},
+    {"head.cols",   "(1,N)",           "the items that are compared: the batch's targets, then the draws; or all", "g4r.samples"},
+    {"head.logq",   "(1,N)",           "taken off each column's score in training", "g4r.logq"},
+    {"head.scores", "(queries,N)",     "raw scores; a query's positive is its own target's column", "g4r.scores"},
+    {"head.prob",   "(queries,N)",     "their softmax", "g4r.prob"},
+    {"head.negw",   "(queries,N)",     "softmax over the negatives alone: which of them teaches in the -max losses", "g4r.negw"},
+    {"head.rank",   "(queries,1)",     "rank of the positive among the columns", "g4r.rank"},
+    {"head.rowloss","(queries,1)",     "each query's loss", "g4r.rowloss"},
     {.name = NULL},
 };
 // clang-format on
@@ -398,4 +448,5 @@ const struct model_def model_gru4rec = {
     .traits = traits,
     .head = head,
     .encode = encode,
+    .loss = loss,
 };

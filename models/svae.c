@@ -309,6 +309,7 @@ static const struct probe_def probes[] = {
     {"enc",          "(R,HID)",         "what mean and spread are read from", "svae.enc"},
     {"latent.mu",    "(R,K)",           "middle of the cloud after each item", "svae.mu"},
     {"latent.sigma", "(R,K)",           "its spread: how unsure it is", "svae.sigma"},
+    {"latent.eps",   "(R,K)",           "training: the standard normal draw that moves z from its mean", NULL},
     {"latent.kl",    "(R,K)",           "distance from what is expected, a dimension each; near 0 in all rows: a dead dimension", "svae.kl, svae.kldim"},
     {"latent.z",     "(R,K)",           "the point that is decoded", "svae.z"},
     {"dec",          "(R,HID)",         "the point decoded, for every row", "svae.dec"},

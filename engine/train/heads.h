@@ -49,6 +49,11 @@ struct head { /* scores = act(h table^T + bias) over items 1..n_items */
  * own are left out.  act, act_a: activation of scores before the ranking losses (RELU leaky by act_a, TANH, ELU times act_a); act_l:
  * all of it times this, 0 counts as 1 (SELU). */
 void op_head(struct tape *t, struct tensor *h, const struct head *hd, const struct block *b);
+/* While a session is watched: what op_head compares, as probes in the scope "head", for heads over all items or the batch's columns,
+ * n columns, one target a query: cols (1,n) item ids, the batch's targets first, then the draws; logq (1,n) what is taken off in training;
+ * scores (n_query,n) raw; prob their softmax less logq; negw softmax of the activated scores without the own column (which negative the
+ * -max losses learn from); rank (n_query,1) of the own one among the columns; rowloss (n_query,1).  No gradient. */
+void head_watch(struct tape *t, const struct tensor *h, const struct head *hd, const struct block *b);
 /* (n_query, n_items+1), column = item id; column 0 is -INFINITY.  No gradient. */
 struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct head *hd);
 

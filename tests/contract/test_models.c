@@ -313,6 +313,21 @@ static bool fits(const char *pattern, const char *name) /* '*': any part */
 }
 
 /* Every probe of the table comes, and none that is not in it: in training or in an answer. */
+static void note_probes(const struct model_def *m, const struct tape *t, bool came[64])
+{
+    const struct probe_view *v;
+    size_t n = tape_probes(t, &v);
+    for (size_t i = 0; i < n; i++) {
+        bool declared = false;
+        for (int p = 0; m->probes && m->probes[p].name; p++)
+            if (fits(m->probes[p].name, v[i].name))
+                declared = came[p] = true;
+        if (!declared)
+            fail_msg("%s: probe %s is not in its table", m->name, v[i].name);
+        assert_true(tensor_rows(v[i].t) > 0 && tensor_cols(v[i].t) > 0);
+    }
+}
+
 static void check_probes(void **state)
 {
     const struct model_def *m = *state;
@@ -334,16 +349,20 @@ static void check_probes(void **state)
     else
         op_head_scores(t, m->encode(l->self, t, &b), m->head(l->self));
     assert_int_equal(tape_check(t, &err), ST_OK);
-    const struct probe_view *v;
-    size_t n = tape_probes(t, &v);
-    for (size_t i = 0; i < n; i++) {
-        bool declared = false;
-        for (int p = 0; m->probes && m->probes[p].name; p++)
-            if (fits(m->probes[p].name, v[i].name))
-                declared = came[p] = true;
-        if (!declared)
-            fail_msg("%s: probe %s is not in its table", m->name, v[i].name);
-        assert_true(tensor_rows(v[i].t) > 0 && tensor_cols(v[i].t) > 0);
+    note_probes(m, t, came);
+    if (l->batcher) { /* and what a watched step of training shows */
+        struct batch plan;
+        assert_int_equal(batcher_plan(l->batcher, 0, &plan, &err), ST_OK);
+        batch_fill(l->batcher, &plan, 0, 0, mem, &b);
+        env.training = true;
+        tape_begin(t, &env);
+        tape_watch(t, 0);
+        if (m->loss)
+            m->loss(l->self, t, &b);
+        else
+            op_head(t, m->encode(l->self, t, &b), m->head(l->self), &b);
+        assert_int_equal(tape_check(t, &err), ST_OK);
+        note_probes(m, t, came);
     }
     for (int p = 0; m->probes && m->probes[p].name; p++)
         if (!came[p])

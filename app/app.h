@@ -131,6 +131,7 @@ struct app {
     volatile bool
         cancel; /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */
     struct background *background;
+    char data_command[1400];  /* that loads this file of data again; worlds know their own options */
     unsigned data_generation; /* grows with each app_set_data */
     struct ui *ui;            /* tabs, panes, focus: app/ui_state.h; NULL without a screen */
     struct cast *cast;        /* recording of the screen: app/io/cast.h; NULL: none */

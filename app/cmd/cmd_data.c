@@ -1,6 +1,7 @@
 /* data list|load|plant|info|show|split|export. */
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
+#include "app/cmd/script.h"
 #include "app/cmd/settings.h"
 #include "app/cmd/suggest.h"
 #include "app/ui/text.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct cmd_arg args_data_list[] = {{0}};
 
@@ -133,6 +135,27 @@ static void load_notes(const struct import_report *r, struct cmd_out *out)
         out_line(out, "no names: %s", r->names_problem);
 }
 
+/* The command that loads this file again from anywhere. */
+static void remember(struct app *a, const struct cmd_call *call, const char *file)
+{
+    char whole[1200] = "";
+    size_t at = file[0] != '/' && getcwd(whole, sizeof whole / 2) ? strlen(whole) : 0;
+    snprintf(whole + at, sizeof whole - at, "%s%s", at ? "/" : "", file);
+    size_t size = sizeof a->data_command,
+           n = (size_t)snprintf(a->data_command, size, "data load \"");
+    for (const char *p = whole; *p && n + 3 < size; p++) {
+        if (*p == '"' || *p == '\\')
+            a->data_command[n++] = '\\';
+        a->data_command[n++] = *p;
+    }
+    if (n + 1 < size)
+        n += (size_t)snprintf(a->data_command + n, size - n, "\"");
+    for (const struct cmd_arg *p = args_data_load; p->name && n < size; p++)
+        if (p->option && call_has(call, p->name))
+            n += (size_t)snprintf(a->data_command + n, size - n, " %s=%s", p->name,
+                                  call_text(call, p->name, ""));
+}
+
 enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                           struct err *err)
 {
@@ -171,6 +194,8 @@ enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd
     };
     struct import_report rep = {0};
     struct dataset *ds = NULL;
+    char beside[1400];
+    what = script_file(a, what, beside, sizeof beside);
     enum status st = dataset_import(&ds, what, format, &o, &rep, load_progress, a, err);
     if (st != ST_OK) {
         call_blame(call, "FILE", out);
@@ -187,6 +212,7 @@ enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd
     st = app_set_data(a, ds, err);
     if (st != ST_OK)
         return st;
+    remember(a, call, what);
     data_line(a, out);
     out_line(out,
              "read %lld lines, %lld events; kept %lld (%lld repeats, %lld of rare items, %lld "

@@ -85,6 +85,8 @@ enum status run_load_model(struct app *a, const struct cmd_call *call, struct cm
     const char *path = call_text(call, "FILE", "");
     int slot = (int)call_int(call, "slot", a->slot);
     struct learner *l = NULL;
+    char beside[1400];
+    path = script_file(a, path, beside, sizeof beside);
     if (app_running(a, slot) && !a->interactive) {
         err_set(err, ST_STATE, "a run is going on in %c", 'A' + slot);
         return err_hint(err, "busy", "Try: stop"), ST_STATE;
@@ -206,7 +208,8 @@ static bool ask_enter(void *ctx, const char *line)
 enum status run_source(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                        struct err *err)
 {
-    const char *path = call_text(call, "FILE", "");
+    char beside[1400];
+    const char *path = script_file(a, call_text(call, "FILE", ""), beside, sizeof beside);
     bool steps = call_has(call, "step") && isatty(STDIN_FILENO) && !a->ui;
     bool interactive = a->interactive;
     if (!a->ui) /* on the screen nothing may wait; everywhere else a script's commands go one after another */

@@ -45,6 +45,15 @@ enum status script_reach(struct app *a, int64_t step, struct cmd_out *out, struc
     return st;
 }
 
+const char *script_file(const struct app *a, const char *path, char *buf, size_t size)
+{
+    struct stat sb;
+    if (path[0] == '/' || !a->dir[0] || stat(path, &sb) == 0)
+        return path;
+    int n = snprintf(buf, size, "%s/%s", a->dir, path);
+    return n > 0 && (size_t)n < size && stat(buf, &sb) == 0 ? buf : path;
+}
+
 /* ---- reading ---- */
 
 static enum status open_script(const char *path, FILE **out, struct err *err)
@@ -246,7 +255,15 @@ enum status script_run(struct app *a, const char *path,
     }
     int64_t stamp = a->next_stamp;
     bool ahead = a->lookahead;
+    char dir[sizeof a->dir];
+    memcpy(dir, a->dir, sizeof dir);
+    const char *slash = s.whole ? strrchr(path, '/') : NULL;
+    if (slash && (size_t)(slash - path) < sizeof a->dir)
+        snprintf(a->dir, sizeof a->dir, "%.*s", (int)(slash - path), path);
+    else if (s.whole)
+        a->dir[0] = '\0';
     enum status st = run_lines(a, &s, on_line, ctx, out, err);
+    memcpy(a->dir, dir, sizeof dir);
     a->next_stamp = stamp;
     a->lookahead = ahead;
     free(s.line);

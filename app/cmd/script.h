@@ -12,4 +12,7 @@ enum status script_run(struct app *a, const char *path,
                        bool (*on_line)(void *ctx, const char *line), void *ctx,
                        struct cmd_out *out, struct err *err);
 
+/* A relative file of a command: as it stands, else beside the script being run (a->dir).  Returns path or buf. */
+const char *script_file(const struct app *a, const char *path, char *buf, size_t size);
+
 #endif

@@ -293,6 +293,15 @@ void course_drop(struct app *a)
         begin_step(a->course);
 }
 
+/* No run goes on, not even one that was only just asked for, and no evaluation. */
+static bool rests(struct app *a)
+{
+    for (int i = 0; i < SLOTS; i++)
+        if (a->slots[i].trainer && !trainer_wait(a->slots[i].trainer, 0))
+            return false;
+    return !a->evaluating;
+}
+
 bool course_due(struct app *a, char *line, size_t size)
 {
     struct course *c = a->course;
@@ -300,7 +309,7 @@ bool course_due(struct app *a, char *line, size_t size)
         return false;
     /* New data ends a run anyway: a lesson that begins with it does not wait for what went on before. */
     bool at_once = c->n_wait && c->at_wait == 0 && strncmp(c->wait[0], "data ", 5) == 0;
-    if ((app_running_slot(a) >= 0 || a->evaluating) && !at_once)
+    if (!at_once && !rests(a))
         return false;
     if (c->at_wait < c->n_wait) {
         snprintf(line, size, "%s", c->wait[c->at_wait++]);

@@ -205,35 +205,45 @@ static void rank_case(const struct job *j, const real *score, int64_t number, ui
 }
 
 /* Whose sessions they are, where the session has a part that trains; else nobody known. */
-static bool fill_users(const struct job *j, const struct chunk *ch, struct workspace *ws, struct block *b)
+static bool fill_users(const struct job *j, const int32_t *session, struct workspace *ws, struct block *b)
 {
     const struct dataset *ds = j->w->ds;
     const struct split *sp = j->w->split;
     int32_t *user = arena_raw(ws->mem, ((size_t)b->n + 1) * sizeof *user);
     for (int32_t i = 0; user && i < b->n; i++) {
-        int32_t s = j->c[ch->from + i].session;
+        int32_t s = session[i];
         user[i] = !sp || sp->train_len[s] < 2 ? 0 : ds->user ? ds->user[s] : s + 1;
     }
     b->user = user;
     return user != NULL;
 }
 
-/* The prefixes of a chunk as one block, answered at their ends. */
-static bool fill_prefixes(const struct job *j, const struct chunk *ch, struct workspace *ws, struct block *b)
+static bool same_prefix(const struct eval_case *a, const struct eval_case *b)
+{
+    return a->session == b->session && a->n_prefix == b->n_prefix;
+}
+
+/* The prefixes of a chunk as one block, answered at their ends; cases that ask for several items after the same prefix share a row. */
+static bool fill_prefixes(const struct job *j, const struct chunk *ch, struct workspace *ws, struct block *b, int32_t **row_of)
 {
     const struct dataset *ds = j->w->ds;
-    int32_t n = (int32_t)(ch->to - ch->from);
+    int32_t n = (int32_t)(ch->to - ch->from), k = 0;
     const int32_t **item = arena_raw(ws->mem, (size_t)n * sizeof *item);
-    int32_t *len = arena_raw(ws->mem, (size_t)n * sizeof *len);
-    if (!item || !len)
+    int32_t *len = arena_raw(ws->mem, (size_t)n * sizeof *len), *session = arena_raw(ws->mem, (size_t)n * sizeof *session);
+    *row_of = arena_raw(ws->mem, (size_t)n * sizeof **row_of);
+    if (!item || !len || !session || !*row_of)
         return false;
     for (int32_t i = 0; i < n; i++) {
         const struct eval_case *c = &j->c[ch->from + i];
-        item[i] = ds->item + ds->off[c->session];
-        len[i] = c->n_prefix;
+        if (i == 0 || !same_prefix(c, c - 1)) {
+            item[k] = ds->item + ds->off[c->session];
+            len[k] = c->n_prefix;
+            session[k++] = c->session;
+        }
+        (*row_of)[i] = k - 1;
     }
-    block_many(b, n, item, len, &j->w->spec, ws->mem);
-    return b->n == n && fill_users(j, ch, ws, b);
+    block_many(b, k, item, len, &j->w->spec, ws->mem);
+    return b->n == k && fill_users(j, session, ws, b);
 }
 
 /* The sessions of a chunk, answered in place: one row a case, -1 where it lies before the window. */
@@ -292,7 +302,7 @@ static void run_chunk(void *ctx, int task, int worker)
     int32_t *row_of = NULL;
     memset(&b, 0, sizeof b);
     arena_reset(ws->mem);
-    bool ok = j->s->in_place ? fill_in_place(j, ch, ws, &b, &row_of) : fill_prefixes(j, ch, ws, &b);
+    bool ok = j->s->in_place ? fill_in_place(j, ch, ws, &b, &row_of) : fill_prefixes(j, ch, ws, &b, &row_of);
     if (!ok) {
         j->status[worker] = err_nomem(&j->err[worker], arena_used(ws->mem), "evaluation");
         return;
@@ -302,7 +312,7 @@ static void run_chunk(void *ctx, int task, int worker)
     struct tensor *s = b.n_query ? model_score(j->w->model, j->w->self, ws->tape, &b) : NULL;
     j->status[worker] = tape_check(ws->tape, &j->err[worker]);
     for (int64_t i = ch->from; i < ch->to && j->status[worker] == ST_OK; i++) {
-        int32_t row = row_of ? row_of[i - ch->from] : (int32_t)(i - ch->from);
+        int32_t row = row_of[i - ch->from];
         if (row < 0)
             j->obs[i] = (struct rank_obs){.target = j->c[i].target, .session = j->c[i].session};
         else
@@ -326,6 +336,8 @@ static enum status make_chunks(struct chunk **out, int *n_out, const struct eval
         int32_t len = c[i].n_prefix;
         if (w->spec.max_len > 0 && len > w->spec.max_len)
             len = w->spec.max_len;
+        if (!in_place && i > from && same_prefix(&c[i], &c[i - 1]))
+            len = 0;
         bool border = !in_place || i == 0 || c[i].session != c[i - 1].session;
         if (i > from && border && (rows + len > CHUNK_ROWS || i - from >= most)) {
             (*out)[(*n_out)++] = (struct chunk){from, i};

@@ -18,35 +18,17 @@ static const struct run {
     enum split_kind split;
     const char *protocol
         [ASKED]; /* the first that is there of "a|b"; the first of the row is compared */
+// clang-format off
 } runs[] = {
-    {"sasrec",
-     "sasrec",                 "official",
-     "",                                       "ml-1m/ml-1m.txt.gz",
-     NULL,                                                                      SPLIT_LEAVE_ONE_OUT,
-     {"uni100", "full"}                                                                                             },
-    {"bert4rec",
-     "bert4rec",               "modern",
-     "maxlen=200",                             "ml-1m/ml-1m.txt.gz",
-     NULL,                                                                      SPLIT_LEAVE_ONE_OUT,
-     {"pop100", "full"}                                                                                             },
-    {"caser",         "caser", "official", "", "ml-1m/ml-1m.txt.gz",      NULL, SPLIT_RATIO,         {"caser|full"} },
-    {"svae",          "svae",  "followup", "", "ml-1m/ml-1m.txt.gz",      NULL, SPLIT_USERS,         {"strong|full"}},
-    {"gru4rec",
-     "gru4rec",                "modern",
-     "",                                       "retailrocket/train.txt",
-     "retailrocket/test.txt",                                                   SPLIT_SESSIONS,
-     {"events"}                                                                                                     },
-    {"pen4rec-srgnn",
-     "pen4rec",                "srgnn",
-     "",                                       "diginetica/train.txt.gz",
-     "diginetica/test.txt",                                                     SPLIT_SESSIONS,
-     {"prefixes|events"}                                                                                            },
-    {"pen4rec",
-     "pen4rec",                "session",
-     "",                                       "diginetica/train.txt.gz",
-     "diginetica/test.txt",                                                     SPLIT_SESSIONS,
-     {"prefixes|events"}                                                                                            },
+    {"sasrec",        "sasrec",   "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_LEAVE_ONE_OUT, {"uni100", "full"}},
+    {"bert4rec",      "bert4rec", "modern",   "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_LEAVE_ONE_OUT, {"pop100", "full"}},
+    {"caser",         "caser",    "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_RATIO, {"lists|full"}},
+    {"svae",          "svae",     "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_USERS, {"strong|full"}},
+    {"gru4rec",       "gru4rec",  "modern",   "", "retailrocket/train.txt", "retailrocket/test.txt", SPLIT_SESSIONS, {"events"}},
+    {"pen4rec-srgnn", "pen4rec",  "srgnn",    "", "diginetica/train.txt.gz", "diginetica/test.txt", SPLIT_SESSIONS, {"prefixes|events"}},
+    {"pen4rec",       "pen4rec",  "session",  "", "diginetica/train.txt.gz", "diginetica/test.txt", SPLIT_SESSIONS, {"prefixes|events"}},
 };
+// clang-format on
 
 static struct pool *pool;
 

@@ -62,6 +62,12 @@ static void plain(char hex[65], int steps, int set_at, const char *lr)
     learner_free(l);
 }
 
+/* Longer than any of these runs takes, also under valgrind. */
+static int wait_ms(void)
+{
+    return getenv("VALGRIND") ? 600000 : 20000;
+}
+
 static void post(struct trainer *t, enum train_cmd_kind kind, int64_t n, const char *text)
 {
     struct train_cmd c = {.kind = kind, .n = n};
@@ -93,11 +99,11 @@ static void test_run_and_step(void **state)
     struct trainer *t = start();
     post(t, TC_EVERY, 10, "");
     post(t, TC_RUN, 25, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     assert_int_equal(trainer_snapshot(t)->state, TS_DONE);
     assert_int_equal(trainer_snapshot(t)->step, 25);
     post(t, TC_STEP, 15, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     const struct snapshot *s = trainer_snapshot(t);
     assert_int_equal(s->state, TS_PAUSED);
     assert_int_equal(s->step, 40);
@@ -118,10 +124,10 @@ static void test_setting_takes_effect_where_it_is_said(void **state)
     plain(want, 20, 12, "0.01");
     struct trainer *t = start();
     post(t, TC_RUN, 12, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     post(t, TC_SET, 0, "lr 0.01");
     post(t, TC_RUN, 20, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     struct train_event e;
     bool said = false;
     while (trainer_event(t, &e))
@@ -140,7 +146,7 @@ static void test_ops_change_nothing(void **state)
     for (int i = 0; i < 2; i++)
         do {
             post(t, TC_STEP_OP, 1, "");
-            assert_true(trainer_wait(t, 20000));
+            assert_true(trainer_wait(t, wait_ms()));
             const struct snapshot *s = trainer_snapshot(t);
             ops++;
             if (s->op > 0) {
@@ -156,9 +162,9 @@ static void test_ops_change_nothing(void **state)
     assert_true(ops > 30);
     assert_int_equal(last_op, n_op); /* the count was right */
     post(t, TC_STEP_OP, 3, ""); /* begin the third batch by ops, finish it at once */
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     post(t, TC_STEP, 1, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     assert_int_equal(trainer_snapshot(t)->step, 3);
     ends_as(t, want);
 }
@@ -166,7 +172,7 @@ static void test_ops_change_nothing(void **state)
 static void ops(struct trainer *t, int64_t n)
 {
     post(t, TC_STEP_OP, n, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
 }
 
 /* Back inside a batch shows the same op with the same numbers again, and the run ends at the same bits. */
@@ -208,7 +214,7 @@ static void test_ops_back(void **state)
     assert_int_equal(trainer_snapshot(t)->op, 1);
     assert_int_equal(trainer_snapshot(t)->step, 0);
     post(t, TC_STEP, 3, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     assert_int_equal(trainer_snapshot(t)->step, 3);
     ends_as(t, want);
 }
@@ -223,7 +229,7 @@ static void test_break_on_tensor(void **state)
     post(t, TC_BREAK, 0, "item.E.norm");
     post(t, TC_BREAK, 0, "item.E.nan>=0"); /* holds always */
     post(t, TC_RUN, 30, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     assert_int_equal(trainer_snapshot(t)->state, TS_PAUSED);
     assert_int_equal(trainer_snapshot(t)->step, 0);
     struct train_event e;
@@ -234,7 +240,7 @@ static void test_break_on_tensor(void **state)
     post(t, TC_BREAK, 0, "off item.E.nan>=0");
     post(t, TC_BREAK, 0, "item.E.norm<0");
     post(t, TC_RUN, 14, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     assert_int_equal(trainer_snapshot(t)->step, 14);
     ends_as(t, want);
 }
@@ -248,7 +254,7 @@ static void test_breakpoints(void **state)
     post(t, TC_BREAK, 0, "step==10");
     post(t, TC_BREAK, 0, "nonsense");
     post(t, TC_RUN, 30, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     assert_int_equal(trainer_snapshot(t)->state, TS_PAUSED);
     assert_int_equal(trainer_snapshot(t)->step, 9);
     struct train_event e;
@@ -259,13 +265,13 @@ static void test_breakpoints(void **state)
     post(t, TC_BREAK, 0, "loss<100"); /* holds always: it breaks at every batch but the one just broken at */
     for (int64_t step = 10; step < 12; step++) {
         post(t, TC_RUN, 30, "");
-        assert_true(trainer_wait(t, 20000));
+        assert_true(trainer_wait(t, wait_ms()));
         assert_int_equal(trainer_snapshot(t)->step, step);
     }
     post(t, TC_BREAK, 0, "off loss<100");
     post(t, TC_BREAK, 0, "off step==10");
     post(t, TC_RUN, 14, "");
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     assert_int_equal(trainer_snapshot(t)->step, 14);
     ends_as(t, want);
 }
@@ -289,7 +295,7 @@ static void test_history_and_questions(void **state)
         explorer_ask(e, 1, w, &q);
         weights_unref(w);
     }
-    assert_true(trainer_wait(t, 20000));
+    assert_true(trainer_wait(t, wait_ms()));
     struct weights *w = trainer_weights(t);
     assert_int_equal(w->step, 40);
     explorer_ask(e, 1, w, &q);

@@ -5,6 +5,12 @@
 
 #include "app/views/view.h"
 
+/* What the user moved SVAE's units to: the latest few by hand, and the number of the draw the others come from (0: as the model does). */
+enum { LATENT_MOVED = 16 };
+struct ui_latent {
+    int n, unit[LATENT_MOVED], draw;
+    float value[LATENT_MOVED];
+};
 /* The fifth global: what the cursors are on.  Views write it from their keys; all others read it. */
 struct ui_select {
     int32_t item;            /* asked about by `why`; 0 = the first of the list */
@@ -14,6 +20,7 @@ struct ui_select {
     int row, col;            /* cell of a map by place in the sequence, from 0; -1 = the last */
     int unit, filter;        /* from 0 */
     int track;               /* from 1; 0 = the first: PEN4Rec's, of one recent item each */
+    struct ui_latent latent;
     bool rollout;
 };
 /* What the tab Compare is about: `compare` and its keys write it, its panes read it (views/sides.h). */

@@ -229,6 +229,21 @@ enum status run_ablate(struct app *a, const struct cmd_call *call, struct cmd_ou
         return st;
     if (a->ui)
         a->ui->generation++;
+    if (out_form(out) == OUT_MESSAGE &&
+        strcmp(part, "list") != 0) { /* one line under the panes */
+        const struct ablation *last = NULL;
+        char num[FMT_NUM];
+        for (int i = 0; i < a->n_ablation; i++)
+            last = a->ablation[i].slot == a->slot ? &a->ablation[i] : last;
+        int n = ablate_patches(a, a->slot, NULL);
+        if (n)
+            out_line(out,
+                     "%d set by hand, the latest %s = %s; u undoes; training is not touched", n,
+                     last->part, fmt_short(num, (double)last->patch.value));
+        else
+            out_line(out, "nothing is set by hand");
+        return ST_OK;
+    }
     show_list(a, out);
     return ST_OK;
 }

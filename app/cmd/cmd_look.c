@@ -596,23 +596,3 @@ enum status run_neighbors(struct app *a, const struct cmd_call *call, struct cmd
     weights_unref(w);
     return st;
 }
-
-/* ---- tabs of models that answer on the screen only ---- */
-
-// clang-format off
-const struct cmd_arg args_latent[] = {
-    {.name = "unit", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 100000, .doc = "puts the cursor there"},
-    {.name = "value", .type = ARG_FLOAT, .option = true, .optional = true, .min = -1e6, .max = 1e6, .doc = "of that unit"},
-    {.name = "sample", .type = ARG_WORD, .option = true, .optional = true, .doc = "a number, next"},
-    {.name = "sort", .type = ARG_WORD, .option = true, .optional = true, .doc = "next"},
-    {.name = "project", .type = ARG_FLAG, .optional = true, .doc = "the map of items"},
-    {0},
-};
-// clang-format on
-
-enum status run_latent(struct app *a, const struct cmd_call *call, struct cmd_out *out,
-                       struct err *err)
-{
-    (void)out;
-    return ui_show(a, "latent", call, err);
-}

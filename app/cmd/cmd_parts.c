@@ -6,6 +6,7 @@
 #include "app/ui_state.h"
 #include "app/views/filter_bank.h"
 #include "app/views/gate_maps.h"
+#include "app/views/latent_space.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -375,5 +376,176 @@ enum status run_gates(struct app *a, const struct cmd_call *call, struct cmd_out
     memset(&g, 0, sizeof g);
     enum status st = gates_say(a, call, &g, out, err);
     gates_done(&g);
+    return st;
+}
+
+/* ---- latent ---- */
+
+// clang-format off
+const struct cmd_arg args_latent[] = {
+    {.name = "unit", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 100000, .doc = "puts the cursor there"},
+    {.name = "value", .type = ARG_FLOAT, .option = true, .optional = true, .min = -1e6, .max = 1e6, .doc = "of that unit; the list follows"},
+    {.name = "sample", .type = ARG_WORD, .option = true, .optional = true, .doc = "a draw by its number, 0 the mean; next"},
+    {.name = "sort", .type = ARG_WORD, .option = true, .optional = true, .doc = "kl, mu, number; next"},
+    {.name = "reset", .type = ARG_FLAG, .optional = true, .doc = "all units back to the mean"},
+    {.name = "project", .type = ARG_FLAG, .optional = true, .doc = "the map of items"},
+    {0},
+};
+// clang-format on
+
+static void say_choices(struct app *a, const struct answer *ans, int32_t row, const char *lead,
+                        struct cmd_out *out)
+{
+    enum { SHOWN = 5 };
+    int32_t item[SHOWN], n = top_items(ans->score + (size_t)row * ((size_t)ans->n_items + 1),
+                                       ans->n_items, SHOWN, NULL, 0, item, (float[SHOWN]){0});
+    char line[400], text[160], num[FMT_NUM];
+    size_t at = (size_t)snprintf(line, sizeof line, "%s", lead);
+    json_t *list = json_array();
+    for (int32_t i = 0; i < n; i++) {
+        double p = answer_value(ans, row, item[i]);
+        app_item_text(a, item[i], text, sizeof text);
+        if (at < sizeof line)
+            at += (size_t)snprintf(line + at, sizeof line - at, "%s%s %s", i ? ", " : " ", text,
+                                   fmt_num(num, p));
+        json_t *j = item_json(a, item[i]);
+        json_object_set_new(j, ans->softmax ? "prob" : "score", json_num(p));
+        json_array_append_new(list, j);
+    }
+    out_line(out, "%s", line);
+    json_object_set_new(out_json(out), "choices", list);
+}
+
+/* Items by their place on the components; the state first. */
+static enum status say_projection(struct app *a, struct cmd_out *out, struct err *err)
+{
+    const struct answer *ans;
+    struct question q = {.kind = ASK_PROJECT, .n = a->seq.n, .item = a->seq.item};
+    char x[FMT_NUM], y[FMT_NUM], z[FMT_NUM], text[160], title[64];
+    enum status st = ask_here(a, a->slot, a->at, &q, &ans, err);
+    if (st != ST_OK)
+        return st;
+    json_t *list = json_array(), *share = json_array();
+    app_slot_title(a, a->slot, ans->step, title, sizeof title);
+    out_line(out, "%s  item vectors on two principal components: %s and %s of the variance",
+             title, fmt_prob(x, (double)ans->share[0]), fmt_prob(y, (double)ans->share[1]));
+    for (int32_t i = 0; i <= ans->n_items; i++) {
+        const float *v = ans->value + (size_t)i * (size_t)ans->n_col;
+        if (i == 0 && isnan(v[0]))
+            continue;
+        json_t *j = i ? item_json(a, i) : json_object();
+        json_object_set_new(j, "x", json_num((double)v[0]));
+        json_object_set_new(j, "y", json_num((double)v[1]));
+        json_object_set_new(j, "norm", json_num((double)v[2]));
+        if (i)
+            app_item_text(a, i, text, sizeof text);
+        out_line(out, "%-28s %9s %9s  norm %s", i ? text : "@ state of the sequence",
+                 fmt_signed(x, (double)v[0]), fmt_signed(y, (double)v[1]),
+                 fmt_num(z, (double)v[2]));
+        if (i)
+            json_array_append_new(list, j);
+        else
+            json_object_set_new(out_json(out), "state", j);
+    }
+    for (int k = 0; k < 2; k++)
+        json_array_append_new(share, json_num((double)ans->share[k]));
+    out_int(out, "step", ans->step);
+    json_object_set_new(out_json(out), "share", share);
+    json_object_set_new(out_json(out), "items", list);
+    return ST_OK;
+}
+
+static enum status latent_say(struct app *a, const struct cmd_call *call, struct latent *l,
+                              struct cmd_out *out, struct err *err)
+{
+    static const char *const sorts[] = {"kl", "mu", "number", NULL};
+    const struct answer *ans;
+    struct question q = {.n = a->seq.n, .item = a->seq.item};
+    struct ui_latent moved = {0};
+    const char *sample = call_text(call, "sample", NULL);
+    double draw = 0;
+    char num[4][FMT_NUM], lead[96];
+    int sort = word_of(call, "sort", sorts, 0, out, err),
+        unit = (int)call_int(call, "unit", 1) - 1;
+    enum status st = sort < 0 ? ST_ARG : check_sequence(a, a->slot, &a->seq, err);
+    if (st == ST_OK && sample &&
+        arg_number("sample", sample, true, 0, 1e6, &draw, err) != ST_OK)
+        st = (call_blame(call, "sample", out), ST_ARG);
+    if (st != ST_OK)
+        return st;
+    latent_ask(&q);
+    st = ask_here(a, a->slot, a->at, &q, &ans, err);
+    if (st != ST_OK)
+        return st;
+    if (!latent_take(l, ans))
+        return err_set(err, ST_UNSUPPORTED, "%s shows no latent units with these settings",
+                       app_slot(a)->model->title);
+    if (unit >= l->units) {
+        call_blame(call, "unit", out);
+        err_set(err, ST_ARG, "%c has %d latent units", 'A' + a->slot, l->units);
+        return err_hint(err, "bad-value", "unit=1..%d", l->units), ST_ARG;
+    }
+    moved.draw = (int)draw;
+    if (call_has(call, "value"))
+        latent_move(&moved, unit, call_num(call, "value", 0));
+    look_head(a, "latent units after", l->step, out);
+    json_t *list = json_array();
+    bool *done = calloc((size_t)l->units, sizeof *done);
+    const struct learner *learner = app_learner(a, a->slot);
+    uint64_t seed = learner ? learner->seed : 0;
+    for (int i = 0; done && i < l->units; i++) {
+        int best = -1;
+        for (int u = 0; u < l->units; u++) {
+            double x = sort == 0 ? (double)l->kl[u] : sort == 1 ? fabs((double)l->mu[u]) : -u;
+            double y = best < 0    ? (double)-INFINITY
+                       : sort == 0 ? (double)l->kl[best]
+                       : sort == 1 ? fabs((double)l->mu[best])
+                                   : -best;
+            if (!done[u] && (best < 0 || x > y))
+                best = u;
+        }
+        done[best] = true;
+        double z = latent_now(l, &moved, seed, best);
+        out_line(out, "%4d  mu %9s  sigma %9s  KL %9s  z %s", best + 1,
+                 fmt_signed(num[0], (double)l->mu[best]),
+                 fmt_num(num[1], (double)l->sigma[best]), fmt_num(num[2], (double)l->kl[best]),
+                 fmt_signed(num[3], z));
+        json_t *j = json_object();
+        json_object_set_new(j, "unit", json_integer(best + 1));
+        json_object_set_new(j, "mu", json_num((double)l->mu[best]));
+        json_object_set_new(j, "sigma", json_num((double)l->sigma[best]));
+        json_object_set_new(j, "kl", json_num((double)l->kl[best]));
+        json_object_set_new(j, "z", json_num(z));
+        json_array_append_new(list, j);
+    }
+    free(done);
+    json_object_set_new(out_json(out), "units", list);
+    q = (struct question){.n = a->seq.n, .item = a->seq.item};
+    double now = latent_now(l, &moved, seed, unit);
+    if (latent_ask_moved(l, a, a->slot, &moved, unit, &now, 1, &q))
+        st = ask_here(a, a->slot, a->at, &q, &ans, err);
+    if (st == ST_OK) {
+        snprintf(lead, sizeof lead, "next with z%d = %s%s:", unit + 1, fmt_signed(num[0], now),
+                 moved.draw ? ", the others drawn" : "");
+        say_choices(a, ans, 0, lead, out);
+    }
+    return st;
+}
+
+enum status run_latent(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                       struct err *err)
+{
+    bool units = (app_slot(a)->model->flags & MODEL_LATENT) != 0;
+    if (on_screen(a, out)) {
+        enum status st = ui_show(a, call_has(call, "project") ? "items" : "latent",
+                                 call_has(call, "project") ? NULL : call, err);
+        return st == ST_OK && call_has(call, "project") ? ui_layout(a, "zoom", err) : st;
+    }
+    if (!units || call_has(call, "project"))
+        return say_projection(a, out, err);
+    struct latent l;
+    memset(&l, 0, sizeof l);
+    enum status st = latent_say(a, call, &l, out, err);
+    latent_done(&l);
     return st;
 }

@@ -45,22 +45,9 @@ static int chosen(const struct view *v)
     return f < 0 ? 0 : f < n ? f : n > 0 ? n - 1 : 0;
 }
 
-/* Validation prefixes spread evenly over the list. */
-static int some_prefixes(const struct app *a, const int32_t **item, int32_t *len, int max)
-{
-    const struct split *sp = a->split;
-    int n = 0;
-    for (int64_t i = 0;
-         sp && i < sp->n_valid && n<max; i += sp->n_valid> max ? sp->n_valid / max : 1) {
-        item[n] = a->ds->item + a->ds->off[sp->valid[i].session];
-        len[n] = sp->valid[i].n_prefix;
-        n += len[n] > 0;
-    }
-    return n;
-}
-
 static bool filter_ask(struct view *v, int which, struct view_ask *ask)
 {
+    static const struct patch none[1];
     struct filter_state *st = v->state;
     const struct app *a = v->app;
     if (!(a->slots[a->slot].model->flags & MODEL_FILTERS)) {
@@ -84,6 +71,7 @@ static bool filter_ask(struct view *v, int which, struct view_ask *ask)
         return true;
     default:
         ask->q.kind = ASK_STATES;
+        ask->q.patch = none; /* the model's own, whatever is set by hand */
         ask->q.probes = "conv.h*.max";
         ask->q.n_variant = some_prefixes(a, st->variant, st->variant_n, DEAD_SEQS);
         ask->q.variant = st->variant;
@@ -174,9 +162,9 @@ static int draw_runs(const struct view *v, const struct canvas *c, int y, int mo
     }
     int wide = st->run_len * (id + 1), right = 7 + 6 + id + 7 + (odds ? 7 : 0),
         names = c->cols - wide - right;
-    if (odds) {
-        canvas_right(c, y - 1, c->cols - 7, 7, ROLE_DIM, "truth");
-    }
+    if (odds)
+        canvas_right(c, y - 1, c->cols - 5, 5, ROLE_DIM, "truth");
+    bool value = wide + id + 17 <= c->cols; /* long runs in a narrow pane go without it */
     for (int i = 0; i < st->n_run && i < most; i++, y++) {
         const struct run_found *r = &st->run[i];
         int x = 1;
@@ -184,9 +172,10 @@ static int draw_runs(const struct view *v, const struct canvas *c, int y, int mo
             snprintf(t, sizeof t, "%d", (int)r->item[k]);
             canvas_right(c, y, x, id, ROLE_TEXT, t);
         }
-        x = 1 + (wide > 14 || tight ? wide : 14);
-        canvas_right(c, y, x, tight ? 5 : 6, ROLE_DIM, fmt_fixed(num, (double)r->value, 2));
-        x += tight ? 6 : 7;
+        x = 1 + (wide > 12 || tight ? wide : 12);
+        if (value)
+            canvas_right(c, y, x, tight ? 5 : 6, ROLE_DIM, fmt_fixed(num, (double)r->value, 2));
+        x += value ? tight ? 6 : 7 : 0;
         if (!r->next)
             continue;
         x += canvas_text(c, y, x, ROLE_DIM, tight ? "> " : "next ");
@@ -195,7 +184,7 @@ static int draw_runs(const struct view *v, const struct canvas *c, int y, int mo
         snprintf(t, sizeof t, " %.0f%%", 100.0 * r->next_count / (r->count ? r->count : 1));
         canvas_text(c, y, x, ROLE_STRONG, t);
         if (odds)
-            canvas_right(c, y, c->cols - 7, 7, ROLE_GOOD,
+            canvas_right(c, y, c->cols - 5, 5, ROLE_GOOD,
                          isfinite(st->odds[i]) ? fmt_prob(num, st->odds[i]) : "-");
     }
     return y;
@@ -313,7 +302,7 @@ static void filter_draw(const struct view *v, struct canvas *all)
     bool roomy = rest >= 5 + weights + 2 + paths + 4;
     y += roomy;
     if (f < b->n_h && rest >= 4) {
-        int most = rest - weights - 2 - (rest > 12 ? paths : 0) - (roomy ? 3 : 0) - 1;
+        int most = rest - weights - 2 - (rest > 12 ? paths : 0) - (roomy ? 4 : 0) - 1;
         y = draw_runs(v, &c, y, most < 2 ? 2 : most > RUNS ? RUNS : most) + roomy;
     }
     if (y + weights <= c.rows)

@@ -196,6 +196,18 @@ int32_t answer_top(const struct answer *a, int32_t row)
     return top;
 }
 
+int some_prefixes(const struct app *a, const int32_t **item, int32_t *len, int max)
+{
+    const struct split *sp = a->split;
+    int n = 0;
+    for (int64_t i = 0; sp && i < sp->n_valid && n < max; i += sp->n_valid > max ? sp->n_valid / max : 1) {
+        item[n] = a->ds->item + a->ds->off[sp->valid[i].session];
+        len[n] = sp->valid[i].n_prefix;
+        n += len[n] > 0;
+    }
+    return n;
+}
+
 char *signed_fixed(char out[FMT_NUM], double v, int decimals)
 {
     char bare[FMT_NUM];

@@ -36,6 +36,8 @@ double spearman(const double *x, const double *y, int n);
 /* Probability of an item in row `row` of the scores, or its score where they are no distribution; NaN: none. */
 double answer_value(const struct answer *a, int32_t row, int32_t item);
 int32_t answer_top(const struct answer *a, int32_t row); /* first of the list, ties by id */
+/* Validation prefixes spread evenly over the list, items and lengths: at most max; returns how many. */
+int some_prefixes(const struct app *a, const int32_t **item, int32_t *len, int max);
 char *signed_fixed(char out[FMT_NUM], double v, int decimals); /* fmt_fixed with + or - always: what changes stays in its columns */
 uint64_t sequence_hash(const struct sequence *s);
 /* A line in the middle of an empty pane: what it would show, and what to do. */

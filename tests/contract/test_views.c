@@ -143,7 +143,7 @@ static void test_no_model(void **state)
 static void test_trained(void **state)
 {
     (void)state;
-    static const char *const models[] = {"sasrec d=16 layers=2 heads=2 maxlen=12", "caser d=8 nh=2", "caser d=8 nh=2 branch=h user=1", "caser d=8 branch=v L=3", "gru4rec hidden=8,6 gru_cell=after", "pen4rec d=8", "pop"};
+    static const char *const models[] = {"sasrec d=16 layers=2 heads=2 maxlen=12", "caser d=8 nh=2", "caser d=8 nh=2 branch=h user=1", "caser d=8 branch=v L=3", "gru4rec hidden=8,6 gru_cell=after", "pen4rec d=8", "svae K=4 H=8 HID=8 E=8", "pop"};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         struct app *a = trained(models[i]);
         draw_all(a);
@@ -236,6 +236,7 @@ static void test_keys(void **state)
     keys_of("sasrec d=16 layers=2 heads=2 maxlen=12");
     keys_of("caser d=8 nh=2");
     keys_of("gru4rec hidden=8,6");
+    keys_of("svae K=4 H=8 HID=8 E=8");
 }
 
 static void test_tables(void **state)
@@ -329,6 +330,7 @@ static void test_plots(void **state)
     plots_of("sasrec d=16 layers=2 heads=2 maxlen=12");
     plots_of("caser d=8 nh=2");
     plots_of("gru4rec hidden=8");
+    plots_of("svae K=4 H=8 HID=8 E=8");
 }
 
 int main(void)

@@ -234,6 +234,8 @@ static void test_golden_parts(void **state)
     golden_of("model new caser d=16 nh=4 seed=7", "filters", (const char *const[]){"ablate filter.3", NULL});
     golden_of("model new gru4rec hidden=16 seed=7", "gates", (const char *const[]){"train steps=3", "ablate gru1.update.4 value=1", NULL});
     golden_of("model new pen4rec d=16 seed=7", "gates", NULL);
+    golden_of("model new svae seed=7", "latent", NULL);
+    golden_of("model new sasrec d=16 heads=2 seed=7", "latent", NULL);
 }
 
 /* At every size of a class: frames closed, the six lines in their places, the small screen says what it needs. */

@@ -70,7 +70,7 @@ static void add_levels(struct chart *h, const struct app *a, enum what what)
         if (top && k == FLOOR_SOFTMAX)
             add_level(h, top->logloss, "floor");
         if (top && k == FLOOR_BCE)
-            add_level(h, top->bce_floor, "floor");
+            add_level(h, slot_bce_floor(a, a->slot, top), "floor");
         for (int i = 0; a->base.ready && k == FLOOR_SOFTMAX && i < a->base.n; i++)
             if (a->base.row[i].r.has_logloss)
                 add_level(h, a->base.row[i].r.logloss, a->base.row[i].model->name);

@@ -58,6 +58,26 @@ void slot_brief(const struct app *a, int slot, char *buf, size_t size)
     }
 }
 
+/* A binary loss with w_pos on the target and w_neg on each of k even negatives is w_pos times that with k w_neg / w_pos of them.
+ * Returns that number, 0 where no floor is known for it. */
+static int even_negatives(const struct learner *l, double *w_pos)
+{
+    const struct head *h = l->model->head(l->self);
+    struct batch_spec spec = {0};
+    l->model->spec(l->self, &spec);
+    double pos = h->w_pos > 0 ? (double)h->w_pos : 1, neg = h->w_neg > 0 ? (double)h->w_neg : 1, k = spec.n_neg * neg / pos;
+    *w_pos = pos;
+    bool known = h->loss == HEAD_BCE && spec.neg_alpha == 0 && (spec.n_target == 0 || spec.n_target == 1);
+    return known && fabs(k - round(k)) < 1e-6 && k >= 0.5 && k < BCE_FLOORS + 0.5 ? (int)lround(k) : 0;
+}
+
+double slot_bce_floor(const struct app *a, int slot, const struct ceiling *top)
+{
+    double w_pos;
+    int k = even_negatives(slot_learner(a, slot), &w_pos);
+    return k ? w_pos * top->bce_floor[k - 1] : (double)NAN;
+}
+
 enum floor_kind slot_floor(const struct app *a, int slot)
 {
     const struct slot *s = &a->slots[slot];
@@ -69,9 +89,8 @@ enum floor_kind slot_floor(const struct app *a, int slot)
         return FLOOR_NONE;
     if (h->loss == HEAD_XENT)
         return FLOOR_SOFTMAX;
-    /* The floor of the binary loss is computed for one even negative. */
-    bool one = !l->hp || !hp_has(l->hp, "neg") || hp_int(l->hp, "neg") == 1;
-    return h->loss == HEAD_BCE && one ? FLOOR_BCE : FLOOR_NONE;
+    double w_pos;
+    return even_negatives(l, &w_pos) ? FLOOR_BCE : FLOOR_NONE;
 }
 
 double slot_loss_scale(const struct app *a, int slot)

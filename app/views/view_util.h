@@ -19,6 +19,7 @@ void slot_brief(const struct app *a, int slot, char *buf, size_t size);
 /* The distribution the model's loss is measured by: its floor on the planted data. */
 enum floor_kind { FLOOR_NONE, FLOOR_SOFTMAX, FLOOR_BCE };
 enum floor_kind slot_floor(const struct app *a, int slot);
+double slot_bce_floor(const struct app *a, int slot, const struct ceiling *top); /* with FLOOR_BCE */
 /* What makes a step's loss one of a click: learners of several clicks a step sum over them (bptt). */
 double slot_loss_scale(const struct app *a, int slot);
 /* Ceiling the screen's numbers are compared with, NULL: none. */

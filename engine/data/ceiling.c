@@ -12,7 +12,7 @@
 enum { CUT = 20 };
 
 struct case_best { /* one event */
-    double hr1, hr10, ndcg10, mrr, entropy, bce;
+    double hr1, hr10, ndcg10, mrr, entropy, bce[BCE_FLOORS];
 };
 
 /* The CUT largest odds, descending; insertion into a short list is cheaper than a sort of all. */
@@ -42,11 +42,12 @@ static struct case_best expected(const double *p, int32_t n)
         b.mrr += top[r] / (r + 1);
     }
     for (int32_t i = 1; i <= n; i++) {
-        if (p[i] > 0) {
+        if (p[i] > 0)
             b.entropy -= p[i] * log(p[i]);
-            b.bce += p[i] * log((p[i] + u) / p[i]);
+        for (int k = 0; k < BCE_FLOORS; k++) {
+            double ku = (k + 1) * u;
+            b.bce[k] += (p[i] > 0 ? p[i] * log((p[i] + ku) / p[i]) : 0) + ku * log((p[i] + ku) / ku);
         }
-        b.bce += u * log((p[i] + u) / u);
     }
     return b;
 }
@@ -107,7 +108,8 @@ enum status world_ceiling(const struct dataset *ds, const struct eval_case *c, i
         out->ndcg10 += e.ndcg10;
         out->mrr += e.mrr;
         out->logloss += e.entropy;
-        out->bce_floor += e.bce;
+        for (int k = 0; k < BCE_FLOORS; k++)
+            out->bce_floor[k] += e.bce[k];
         var_hr += e.hr10 * (1 - e.hr10);
         out->oracle_hr1 += o.hr1;
         out->oracle_hr10 += o.hr10;
@@ -121,11 +123,13 @@ enum status world_ceiling(const struct dataset *ds, const struct eval_case *c, i
         return st;
     double k = 1.0 / (double)n;
     double *const mean[] = {&out->hr1,        &out->hr10,          &out->ndcg10,
-                            &out->mrr,        &out->logloss,       &out->bce_floor,
+                            &out->mrr,        &out->logloss,
                             &out->oracle_hr1, &out->oracle_hr10,   &out->oracle_ndcg10,
                             &out->oracle_mrr, &out->oracle_logloss};
     for (size_t i = 0; i < sizeof mean / sizeof *mean; i++)
         *mean[i] *= k;
+    for (int i = 0; i < BCE_FLOORS; i++)
+        out->bce_floor[i] *= k;
     double var = sum_sq * k - out->oracle_logloss * out->oracle_logloss;
     out->n = n;
     out->se_hr10 = sqrt(var_hr > 0 ? var_hr : 0) * k;

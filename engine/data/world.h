@@ -57,10 +57,12 @@ void world_odds(const struct world *w, const int32_t *item, int32_t n, double *p
 void world_odds_at(const struct world *w, const int32_t *item, int32_t n, int32_t at, double *p, struct arena *mem);
 
 /* Best values over a set of events: expected ceilings, their standard errors and the oracle's own score on the same targets. */
+enum { BCE_FLOORS = 4 };
 struct ceiling {
     int64_t n;
     double hr1, hr10, ndcg10, mrr, logloss;      /* expected best; mrr cut off at 20 */
-    double bce_floor;                            /* one even negative: 2 ln 2 - 2 JSD(p,u), mean */
+    double bce_floor[BCE_FLOORS];                /* 1, 2, .. even negatives a target: sum p ln((p+ku)/p) + k sum u ln((p+ku)/(ku)), mean;
+                                                  * for 1: 2 ln 2 - 2 JSD(p,u) */
     double se_hr10, se_logloss;
     double oracle_hr1, oracle_hr10, oracle_ndcg10, oracle_mrr, oracle_logloss;
 };

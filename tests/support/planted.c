@@ -201,7 +201,7 @@ double planted_bce(struct planted *p, double *floor)
         n++;
         arena_reset(mem);
     }
-    *floor = planted_ceiling(p, -1).bce_floor;
+    *floor = planted_ceiling(p, -1).bce_floor[0];
     free(odds);
     arena_free(mem);
     return sum / n;

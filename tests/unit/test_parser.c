@@ -161,7 +161,7 @@ static void conditions(void **state)
     assert_int_equal(condition_parse(&c, "block1.attn.prob[head=1].max>0.9", &err), ST_OK);
     assert_int_equal(c.q.kind, Q_TENSOR);
     assert_string_equal(c.q.text, "block1.attn.prob[head=1]");
-    assert_string_equal(c.q.stat, "max");
+    assert_int_equal(c.q.stat, STAT_MAX);
     static const char *const bad[] = {"",       "loss",     "loss<",  "loss<x",  "<3",
                                       "los<3",  "hr@0>1",   "hr@x>1", "step=-1", "step=1.5",
                                       "step=x", "loss<nan", "=",      "a.b<1"};

@@ -39,7 +39,7 @@ static const struct {
     const char *name, *own; /* whose pattern it is made for */
     int steps, epochs;      /* updates, or passes */
 } models[] = {
-    {"gru4rec",  "twins",  0,    8 },
+    {"gru4rec",  "chain",  0,    8 },
     {"caser",    "pairs",  0,    10},
     {"svae",     "tastes", 0,    6 },
     {"sasrec",   "opener", 1200, 0 },

@@ -6,13 +6,12 @@
  *
  * Notation: I items, 0 fills a window on the left and reads a row of zeros; L rows of a window, T targets after it; nv
  * vertical filters, nh horizontal ones of each height 1..L; F = nv d + nh L features; y = x W + b with W (in,out). */
+#include "models/caser_tail.h"
 #include "models/models.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
-
-enum { MAX_L = 50 };
 
 enum branch { BRANCH_HV, BRANCH_H, BRANCH_V };
 enum output { OUTPUT_SEPARATE, OUTPUT_TIED };
@@ -20,9 +19,6 @@ enum loss { LOSS_SOFTMAX, LOSS_BCE };
 enum norm { NORM_GROUP_MEAN, NORM_COUNT, NORM_INSTANCE_SUM };
 enum anon { ANON_MEAN, ANON_ZERO };
 
-struct filters {
-    const struct param *f, *b;
-};
 struct caser {
     enum branch branch;
     enum act phi_c, phi_a;
@@ -33,31 +29,55 @@ struct caser {
     int32_t d, rows; /* rows: L */
     float dropout;
     const struct param *item, *user; /* Q (I+1,d); P (U,d) or NULL */
-    struct filters v, h[MAX_L];      /* h[i]: height i+1 */
+    struct filters v, h[CASER_MAX_L];      /* h[i]: height i+1 */
     struct filters fc, tie;          /* eq. 9; the projection of output=tied */
+    enum caser_tail tail;            /* in place of fc */
+    struct caser_mix mix;
+    struct caser_latent latent;
     struct head head;
     struct batch_spec batch;
 };
 
 /* ---- Forward ---- */
 
-/* 3.2.2 and 3.2.3: the features of a window.  eq. 3 and 4: o = max_i phi_c(E_{i:i+h-1} . F), one number a filter; eq. 7: V =
- * sum_l F_l E_l, neither activated nor pooled (P has no bias there, both codes have).  Vertical ones first (code). */
-static struct tensor *features(const struct caser *m, struct tape *t, struct tensor *e)
+static bool mixes(const struct caser *m)
 {
-    struct tensor *part[MAX_L + 1];
-    int32_t n = 0;
+    return m->tail == TAIL_TRANSFORMER || m->tail == TAIL_BOTH;
+}
+
+static bool has_latent(const struct caser *m)
+{
+    return m->tail == TAIL_VAE || m->tail == TAIL_BOTH;
+}
+
+/* 3.2.2 and 3.2.3: the features of a window.  eq. 3 and 4: o = max_i phi_c(E_{i:i+h-1} . F), one number a filter; eq. 7: V =
+ * sum_l F_l E_l, neither activated nor pooled (P has no bias there, both codes have). */
+static struct caser_features features(const struct caser *m, struct tape *t, struct tensor *e)
+{
+    struct caser_features f = {.v = NULL};
     if (m->branch != BRANCH_H) {
         struct tensor *v = op_convcol(t, e, m->rows, tape_param(t, m->v.f), tape_param(t, m->v.b));
-        part[n++] = tape_probe(t, "conv.v", v);
+        f.v = tape_probe(t, "conv.v", v);
     }
     for (int32_t h = 1; m->branch != BRANCH_V && h <= m->rows; h++) {
         const struct filters *w = &m->h[h - 1];
         tape_push(t, "conv.h%d", h);
         struct tensor *o = op_convmax(t, e, m->rows, tape_param(t, w->f), tape_param(t, w->b), m->phi_c, m->pool);
-        part[n++] = tape_probe(t, "max", o);
+        f.h[f.heights++] = tape_probe(t, "max", o);
         tape_pop(t);
     }
+    return f;
+}
+
+/* Side by side, vertical ones first (code). */
+static struct tensor *joined(struct tape *t, const struct caser_features *f)
+{
+    struct tensor *part[CASER_MAX_L + 1];
+    int32_t n = 0;
+    if (f->v)
+        part[n++] = f->v;
+    for (int32_t h = 0; h < f->heights; h++)
+        part[n++] = f->h[h];
     return tape_probe(t, "feat", n == 1 ? part[0] : op_concat(t, part, n));
 }
 
@@ -80,67 +100,170 @@ static struct tensor *usual_taste(const struct caser *m, struct tape *t, const s
     return y;
 }
 
-/* 3.2.4, eq. 10: what is scored is [z; P_u], the user's vector beside z and never below it. */
-static struct tensor *with_user(const struct caser *m, struct tape *t, const struct block *b, struct tensor *z)
+/* P_u of each window. */
+static struct tensor *taste(const struct caser *m, struct tape *t, const struct block *b)
 {
     bool unknown = !b->user;
     for (int32_t s = 0; b->user && s < b->n; s++)
         unknown |= b->user[s] == 0;
     struct tensor *known = b->user ? op_rows(t, m->user, b->user, b->n, 1) : tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
     struct tensor *u = unknown && m->anon == ANON_MEAN ? op_add(t, known, usual_taste(m, t, b)) : known;
-    tape_probe(t, "user", u);
-    return op_concat(t, (struct tensor *[]){z, u}, 2);
+    return tape_probe(t, "user", u);
+}
+
+/* output=tied: t = W3 x + b3, scored against the input's item vectors. */
+static struct tensor *projected(const struct caser *m, struct tape *t, struct tensor *x)
+{
+    if (!m->tie.f)
+        return x;
+    tape_push(t, "tie");
+    x = op_linear(t, x, tape_param(t, m->tie.f), tape_param(t, m->tie.b), ACT_NONE, 0);
+    tape_pop(t);
+    return x;
+}
+
+/* Is somebody looking at an answer?  What is made for the eye only is made then. */
+static bool looked_at(const struct tape *t)
+{
+    return tape_watched(t) >= 0 && !tape_training(t) && !tape_env(t)->g;
+}
+
+/* Why was an item recommended, for the sequence or for the user's taste: each one's part of its score, the other and the biases left out;
+ * of the watched window. */
+static void show_parts(const struct caser *m, struct tape *t, struct tensor *z, struct tensor *user)
+{
+    int32_t s = tape_watched(t);
+    if (!looked_at(t) || s >= tensor_rows(z))
+        return;
+    tape_push(t, "part");
+    struct tensor *none = tape_input(t, NULL, 2, (int32_t[]){1, m->d}), *score[3];
+    struct tensor *pair[3][2] = {{none, none}, {op_pick(t, z, &s, 1), none}, {none, op_pick(t, user, &s, 1)}};
+    for (int i = 0; i < 3; i++)
+        score[i] = op_head_scores(t, projected(m, t, op_concat(t, pair[i], 2)), &m->head);
+    for (int i = 1; i < 3 && !tape_failed(t); i++)
+        for (int32_t j = 0; j <= m->head.n_items; j++)
+            score[i]->x[j] = j ? score[i]->x[j] - score[0]->x[j] : 0;
+    tape_probe(t, "seq", score[1]);
+    tape_probe(t, "user", score[2]);
+    tape_pop(t);
+}
+
+/* Which items the horizontal filters used: on each row of the watched window, the winning answers of the filters whose winning place
+ * covers it, each times the length of its outgoing weights. */
+static void show_cover(const struct caser *m, struct tape *t, const struct caser_features *f)
+{
+    int32_t s = tape_watched(t), at = f->v ? tensor_cols(f->v) : 0;
+    struct tensor *cover = looked_at(t) && f->heights ? tape_input(t, NULL, 1, &m->rows) : NULL;
+    if (!cover || tape_failed(t) || s >= tensor_rows(f->h[0]))
+        return;
+    const real *w = tape_env(t)->x + m->fc.f->at;
+    for (int32_t h = 1; h <= f->heights; h++) {
+        const struct tensor *o = f->h[h - 1], *win = tape_find(t, arena_printf(tape_arena(t), "conv.h%d.win", h));
+        for (int32_t k = 0; win && k < tensor_cols(o); k++, at++) {
+            double length = 0, vote = (double)o->x[(size_t)s * (size_t)o->ld + (size_t)k];
+            for (int32_t j = 0; j < m->d; j++) {
+                double x = (double)w[(size_t)at * (size_t)m->fc.f->ld + (size_t)j];
+                length += x * x;
+            }
+            for (int32_t i = 0; i < h; i++)
+                cover->x[(int32_t)win->x[k] + i] += (real)(vote * sqrt(length));
+        }
+    }
+    tape_probe(t, "cover", cover);
+}
+
+/* What is made of the features: eq. 9, z = phi_a(W f + b) with dropout on f only (3.3), or a tail in its place. */
+static struct tensor *sequence_vector(const struct caser *m, struct tape *t, const struct caser_features *f, struct tensor *user, int32_t n)
+{
+    struct tensor *z;
+    if (mixes(m)) {
+        if (tape_watched(t) >= 0)
+            joined(t, f); /* to be seen */
+        return tape_probe(t, "z", caser_mix(&m->mix, t, f, user, n));
+    }
+    z = joined(t, f);
+    show_cover(m, t, f);
+    tape_push(t, "fc");
+    z = op_dropout(t, z, m->dropout);
+    z = op_linear(t, z, tape_param(t, m->fc.f), tape_param(t, m->fc.b), has_latent(m) ? ACT_TANH : m->phi_a, 0);
+    tape_pop(t);
+    return tape_probe(t, "z", z);
+}
+
+/* *ms: the clouds of tail=vae and both. */
+static struct tensor *forward(const struct caser *m, struct tape *t, const struct block *b, struct tensor **ms)
+{
+    struct tensor *e = tape_probe(t, "emb", op_rows(t, m->item, b->item, b->off[b->n], 0)); /* eq. 1 */
+    struct caser_features f = features(m, t, e);
+    struct tensor *user = m->known_users ? taste(m, t, b) : NULL;
+    struct tensor *x = sequence_vector(m, t, &f, user, b->n);
+    if (has_latent(m))
+        x = caser_latent(&m->latent, t, x, ms);
+    if (user) { /* 3.2.4, eq. 10: [z; P_u], the user's vector beside z and never below it */
+        show_parts(m, t, x, user);
+        x = op_concat(t, (struct tensor *[]){x, user}, 2);
+    }
+    x = projected(m, t, x);
+    if (b->n_query != b->n)
+        x = op_pick(t, x, b->query_session, b->n_query);
+    return tape_probe(t, "final", x);
+}
+
+static double weight_of_kl(const struct caser *m, struct tape *t)
+{
+    double beta = caser_beta(&m->latent, tape_env(t)->step);
+    tape_probe(t, "beta", tape_input(t, &(real){(real)beta}, 1, (int32_t[]){1}));
+    return beta;
 }
 
 static struct tensor *encode(const void *self, struct tape *t, const struct block *b)
 {
     const struct caser *m = self;
-    struct tensor *e = tape_probe(t, "emb", op_rows(t, m->item, b->item, b->off[b->n], 0)); /* eq. 1 */
-    struct tensor *f = features(m, t, e);
-    tape_push(t, "fc");
-    f = op_dropout(t, f, m->dropout); /* 3.3; on the features only */
-    struct tensor *z = op_linear(t, f, tape_param(t, m->fc.f), tape_param(t, m->fc.b), m->phi_a, 0); /* eq. 9 */
-    tape_pop(t);
-    struct tensor *x = tape_probe(t, "z", z);
-    if (m->known_users)
-        x = with_user(m, t, b, x);
-    if (m->tie.f) {
-        tape_push(t, "tie");
-        x = op_linear(t, x, tape_param(t, m->tie.f), tape_param(t, m->tie.b), ACT_NONE, 0);
-        tape_pop(t);
+    struct tensor *ms, *x = forward(m, t, b, &ms);
+    if (has_latent(m) && tape_watched(t) >= 0) { /* to be seen */
+        weight_of_kl(m, t);
+        caser_divergence(t, ms, NULL);
     }
-    if (b->n_query != b->n)
-        x = op_pick(t, x, b->query_session, b->n_query);
-    return tape_probe(t, "final", x);
+    return x;
 }
-/* eq. 10: y = W' [z; P_u] + b', by the head; eq. 12, the loss over T targets and drawn items, too. */
+
+/* eq. 10: y = W' [z; P_u] + b', and eq. 12, over T targets and drawn items, by the head; a latent cloud costs beta KL, mean over windows. */
+static void loss(const void *self, struct tape *t, const struct block *b)
+{
+    const struct caser *m = self;
+    struct tensor *ms, *x = forward(m, t, b, &ms);
+    op_head(t, x, &m->head, b);
+    if (!has_latent(m))
+        return;
+    float *share = tape_alloc(t, ((size_t)b->n + 1) * sizeof *share);
+    for (int32_t s = 0; share && s < b->n; s++)
+        share[s] = 1 / (float)(b->n_batch > 0 ? b->n_batch : b->n);
+    double beta = weight_of_kl(m, t);
+    if (share)
+        tape_term(t, "kl", caser_divergence(t, ms, share), beta);
+}
 
 /* ---- Set-up ---- */
-
-static struct filters declare(struct params *ps, struct arena *mem, const char *scope, int nd, const int32_t *d, int32_t outputs,
-                              float fan_in)
-{
-    const char *f = arena_printf(mem, "%s.W", scope), *b = arena_printf(mem, "%s.b", scope);
-    float reach = 1 / sqrtf(fan_in);
-    if (!f || !b)
-        f = b = scope; /* out of memory: a name taken twice, which params_build refuses */
-    return (struct filters){params_add(ps, f, nd, d, INIT_UNIFORM, reach, 0),
-                            params_add(ps, b, 1, &outputs, INIT_UNIFORM, reach, 0)};
-}
 
 static void declare_filters(struct caser *m, struct params *ps, struct arena *mem, const struct hparams *hp)
 {
     int32_t nv = hp_int(hp, "nv"), nh = hp_int(hp, "nh"), L = m->rows, width = 0;
     if (m->branch != BRANCH_H) {
-        m->v = declare(ps, mem, "conv.v", 2, (int32_t[]){nv, L}, nv, (float)L);
+        m->v = caser_declare(ps, mem, "conv.v", 2, (int32_t[]){nv, L}, nv, (float)L);
         width += nv * m->d;
     }
     for (int32_t h = 1; m->branch != BRANCH_V && h <= L; h++) {
         const char *scope = arena_printf(mem, "conv.h%d", h);
-        m->h[h - 1] = declare(ps, mem, scope ? scope : "conv.h", 3, (int32_t[]){nh, h, m->d}, nh, (float)h * (float)m->d);
+        m->h[h - 1] = caser_declare(ps, mem, scope ? scope : "conv.h", 3, (int32_t[]){nh, h, m->d}, nh, (float)h * (float)m->d);
         width += nh;
     }
-    m->fc = declare(ps, mem, "fc", 2, (int32_t[]){width, m->d}, m->d, (float)width);
+    if (mixes(m))
+        caser_mix_declare(&m->mix, ps, mem, m->d, hp_int(hp, "heads.tail"), m->branch == BRANCH_H ? 0 : nv, nh,
+                          m->branch == BRANCH_V ? 0 : L, m->known_users);
+    else
+        m->fc = caser_declare(ps, mem, "fc", 2, (int32_t[]){width, m->d}, m->d, (float)width);
+    if (has_latent(m))
+        caser_latent_declare(&m->latent, ps, mem, m->d, hp_int(hp, "K"));
 }
 
 /* T targets and n negatives stand behind each window; a query's weight is 1/B. */
@@ -176,6 +299,24 @@ static void tune(void *self, const struct hparams *hp)
     struct caser *m = self;
     m->dropout = hp_float(hp, "dropout");
     m->anon = (enum anon)hp_enum(hp, "anon");
+    m->mix.drop = hp_float(hp, "dropout.tail");
+    m->latent.sample = hp_enum(hp, "predict") == 1;
+    m->latent.beta_cap = hp_num(hp, "beta_cap");
+    m->latent.beta_steps = hp_num(hp, "beta_steps");
+}
+
+static enum status check(const struct caser *m, const struct hparams *hp, struct err *err)
+{
+    int32_t d = hp_int(hp, "d"), heads = hp_int(hp, "heads.tail");
+    if (mixes(m) && d % heads) {
+        err_set(err, ST_ARG, "d %d does not divide into %d heads", d, heads);
+        return err_hint(err, NULL, "d a multiple of heads.tail: d=%d", (d / heads + 1) * heads);
+    }
+    if (has_latent(m) && hp_enum(hp, "loss") != LOSS_SOFTMAX) {
+        err_set(err, ST_ARG, "a latent cloud (tail=vae, both) learns with loss=softmax");
+        return err_hint(err, NULL, "tail=vae loss=softmax");
+    }
+    return ST_OK;
 }
 
 static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
@@ -189,6 +330,10 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
     m->known_users = hp_bool(hp, "user");
     if (m->known_users && users < 1)
         return err_set(err, ST_ARG, "user=1 needs users, %s has none", ds->name);
+    m->tail = (enum caser_tail)hp_enum(hp, "tail");
+    enum status st = check(m, hp, err);
+    if (st)
+        return st;
     m->branch = (enum branch)hp_enum(hp, "branch");
     m->phi_c = act_of[hp_enum(hp, "phi_c")];
     m->phi_a = act_of[hp_enum(hp, "phi_a")];
@@ -204,9 +349,9 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
         m->user = params_add(ps, "user.P", 2, (int32_t[]){users, d}, INIT_NORMAL, 1 / (float)d, PARAM_ROWS);
     declare_filters(m, ps, env->mem, hp);
     m->head = (struct head){.table = m->item, .n_items = ds->n_items};
-    if (tied)
-        m->tie = declare(ps, env->mem, "tie", 2, (int32_t[]){wide, d}, d, (float)wide);
-    else
+    if (tied && (m->known_users || !has_latent(m))) /* a decoder's output is a projection already */
+        m->tie = caser_declare(ps, env->mem, "tie", 2, (int32_t[]){wide, d}, d, (float)wide);
+    if (!tied)
         m->head.table = params_add(ps, "out.W", 2, (int32_t[]){n_rows, wide}, INIT_NORMAL, 1 / (float)wide,
                                    PARAM_ROWS | PARAM_ZERO_ROW0);
     m->head.bias = params_add(ps, "out.b", 1, &n_rows, INIT_ZERO, 0, 0);
@@ -248,13 +393,15 @@ static const char *const norms[]    = {"group_mean", "count", "instance_sum", NU
 static const char *const pers[]     = {"window", "target", NULL};
 static const char *const acts[]     = {"iden", "relu", "tanh", "sigm", NULL};
 static const char *const pools[]    = {"max", "avg", NULL};
+static const char *const tails[]    = {"fc", "vae", "transformer", "both", NULL};
+static const char *const predicts[] = {"mean", "sample", NULL};
 static const char *const anons[]    = {"mean", "zero", NULL};
 
 /* The defaults are the preset `small`, measured on the generated worlds; `official` is the authors' code on MovieLens-1M. */
 static const struct hparam_def hparams[] = {
     HP_TRAINING(HP_ADAM, 3e-3, 0.9, 0.999, 1e-8, 128, 1e-6, 0),
     {"d",             HP_INT,   false, 32, 1, 1024,         NULL,     "width of item and user vectors", "dims"},
-    {"L",             HP_INT,   false, 5, 1, MAX_L,         NULL,     "items in the window it looks at", "L"},
+    {"L",             HP_INT,   false, 5, 1, CASER_MAX_L,         NULL,     "items in the window it looks at", "L"},
     {"T",             HP_INT,   false, 1, 1, 20,            NULL,     "items after the window that count as targets", "T"},
     {"nv",            HP_INT,   false, 4, 1, 256,           NULL,     "vertical filters: weighings of the rows", "nv, n_v"},
     {"nh",            HP_INT,   false, 8, 1, 256,           NULL,     "horizontal filters of each height 1 to L", "nh, n_h"},
@@ -265,6 +412,13 @@ static const struct hparam_def hparams[] = {
     {"user",          HP_BOOL,  false, 0, 0, 1,             NULL,     "a long-term vector a user beside z; 0: anyone's session", NULL},
     {"anon",          HP_ENUM,  true,  ANON_MEAN, 0, 0,     anons,    "user=1: vector of someone unknown: mean of all users, or zero", NULL},
     {"dropout",       HP_FLOAT, true,  0.2, 0, 0.95,        NULL,     "share of the features left out in training", "drop"},
+    {"tail",          HP_ENUM,  false, TAIL_FC, 0, 0,       tails,    "from features to z: fc = the paper's layer; transformer = attention over them; vae = a cloud in a latent space; both", NULL},
+    {"heads.tail",    HP_INT,   false, 2, 1, 64,            NULL,     "tail=transformer, both: attention heads; d is a multiple", NULL},
+    {"dropout.tail",  HP_FLOAT, true,  0.2, 0, 0.95,        NULL,     "tail=transformer, both: dropout inside the block", NULL},
+    {"K",             HP_INT,   false, 32, 1, 1024,         NULL,     "tail=vae, both: latent dimensions", NULL},
+    {"beta_cap",      HP_FLOAT, true,  0.2, 0, 10,          NULL,     "tail=vae, both: weight of the KL term in the end", NULL},
+    {"beta_steps",    HP_INT,   true,  500, 1, 1e9,         NULL,     "tail=vae, both: updates over which it rises to that", NULL},
+    {"predict",       HP_ENUM,  true,  0, 0, 0,             predicts, "tail=vae, both: answers from the mean of the cloud or from a draw", NULL},
     {"output",        HP_ENUM,  false, OUTPUT_SEPARATE, 0, 0, outputs,"item vectors of the scores: their own, or the input's after a projection", NULL},
     {"loss",          HP_ENUM,  false, LOSS_SOFTMAX, 0, 0,  losses,   "softmax over all items; bce = the paper's, against drawn items", NULL},
     {"neg",           HP_INT,   false, 3, 1, 10000,         NULL,     "bce: negatives drawn, none from the session's own training part", "neg_samples"},
@@ -297,7 +451,21 @@ static const struct probe_def probes[] = {
     {"conv.h*.win", "(nh) a window",   "first row of the place that won", "cas.hwin[h]"},
     {"conv.h*.max", "(n,nh)",          "the winning answers", "cas.hmax[h]"},
     {"feat",        "(n,F)",           "all features: vertical, then horizontal by height", "cas.feat"},
+    {"cover",       "(L) a window",    "votes of the horizontal filters on each row: answers times outgoing weights, where they won", "cas.cover"},
+    {"part.seq",    "(1,V+1) a window","user=1: the sequence's part of every item's score", "cas.seqpart"},
+    {"part.user",   "(1,V+1) a window","user=1: the user's part", "cas.userpart"},
+    {"user",        "(n,d)",           "user=1: the long-term vector that is in force", "cas.user"},
     {"z",           "(n,d)",           "the sequence vector", "cas.z"},
+    {"tail.tokens", "(n M,d)",         "tail=transformer: summary, vertical maps, heights, user; types added", NULL},
+    {"tail.attn.score", "(h,M,M) a window", "tail=transformer: before the softmax", NULL},
+    {"tail.attn.prob", "(h,M,M) a window", "tail=transformer: who looks at whom; row 0 is the summary", "cas.attn"},
+    {"latent.mu",   "(n,K)",           "tail=vae: mean of the cloud", "cas.mu"},
+    {"latent.sigma","(n,K)",           "tail=vae: its spread", "cas.sigma"},
+    {"latent.eps",  "(n,K)",           "tail=vae: the draw, in spreads", NULL},
+    {"latent.z",    "(n,K)",           "tail=vae: the point that is decoded", NULL},
+    {"latent.dec",  "(n,d)",           "tail=vae: what is decoded from it", NULL},
+    {"latent.kl",   "(n,K)",           "tail=vae: divergence by dimension; near 0: it rests", "cas.kl"},
+    {"beta",        "(1)",             "tail=vae: weight of the KL term", "cas.beta"},
     {"final",       "(queries,d or 2d)", "what is scored against all items: z, with user=1 the user's vector beside it", NULL},
     {.name = NULL},
 };
@@ -321,4 +489,5 @@ const struct model_def model_caser = {
     .traits = traits,
     .head = head,
     .encode = encode,
+    .loss = loss,
 };

@@ -30,6 +30,7 @@ struct tensor *op_embed(struct tape *t, const struct param *table, const int32_t
                         const struct param *pos_table, const int32_t *pos, int32_t n, float drop);
 struct tensor *op_pick(struct tape *t, struct tensor *x, const int32_t *row, int32_t n); /* (R,D) -> (n,D); row -1: zeros */
 struct tensor *op_concat(struct tape *t, struct tensor *const *x, int32_t n);            /* along the last dimension */
+struct tensor *op_fold(struct tape *t, struct tensor *x, int32_t k); /* (n,kD) -> (nk,D): a row's k pieces under one another */
 /* biased variance, eps inside the root; SASRec.md section 4 gives the backward. */
 struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *gamma, struct tensor *beta, float eps);
 

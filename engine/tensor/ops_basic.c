@@ -276,6 +276,40 @@ struct tensor *op_concat(struct tape *t, struct tensor *const *x, int32_t n)
     return y;
 }
 
+/* ---- fold ---- */
+
+static void fold_back(struct tape *t, struct tape_op *op)
+{
+    struct tensor *x = op->in[0], *y = op->out;
+    int32_t d = tensor_cols(y), k = tensor_cols(x) / d;
+    real *gx = tape_grad(t, x, NULL);
+    for (int32_t r = 0; gx && r < tensor_rows(y); r++)
+        for (int32_t c = 0; c < d; c++)
+            gx[(size_t)(r / k) * (size_t)x->ld + (size_t)(r % k * d + c)] +=
+                y->g[(size_t)r * (size_t)y->ld + (size_t)c];
+}
+
+struct tensor *op_fold(struct tape *t, struct tensor *x, int32_t k)
+{
+    if (tape_failed(t))
+        return tape_bad(t);
+    int32_t n = tensor_rows(x), cols = tensor_cols(x), d = k > 0 ? cols / k : 0;
+    if (k < 1 || d * k != cols) {
+        tape_fail(t, ST_SHAPE, "fold: %d columns do not divide into %d pieces", cols, k);
+        return tape_bad(t);
+    }
+    struct tensor *y = tape_tensor_raw(t, 2, (int32_t[]){n * k, d});
+    if (tape_failed(t))
+        return tape_bad(t);
+    for (int32_t r = 0; r < n * k; r++)
+        memcpy(y->x + (size_t)r * (size_t)y->ld,
+               x->x + (size_t)(r / k) * (size_t)x->ld + (size_t)(r % k * d),
+               (size_t)d * sizeof(real));
+    struct tape_op *op = tape_append(t, OP_fold, y, tape_wants(t, x) ? fold_back : NULL);
+    op->in[0] = x;
+    return y;
+}
+
 /* ---- sum_all ---- */
 
 static void sum_all_back(struct tape *t, struct tape_op *op)

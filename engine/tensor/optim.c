@@ -28,6 +28,22 @@ static void adam(real *x, const real *g, real *const *aux, size_t n, const struc
     adam_corrected(x, g, aux, n, s, s->decay);
 }
 
+/* Numbers without a gradient rest, moments and decay too.  LazyAdam of tensorflow and SparseAdam of torch say it of whole rows; by
+ * numbers it does not depend on how a table's gradient is kept. */
+static void lazyadam(real *x, const real *g, real *const *aux, size_t n,
+                     const struct optim_step *s)
+{
+    for (size_t from = 0, to; g && from < n; from = to) {
+        for (to = from; to < n && g[to] != 0; to++)
+            ;
+        if (to > from)
+            adam_corrected(x + from, g + from, (real *[]){aux[0] + from, aux[1] + from},
+                           to - from, s, s->decay);
+        for (; to < n && g[to] == 0; to++)
+            ;
+    }
+}
+
 static void adamw(real *x, const real *g, real *const *aux, size_t n,
                   const struct optim_step *s)
 {
@@ -77,9 +93,12 @@ static const struct optim_def ADAGRAD = {
     "adagrad", "Adagrad", "as in GRU4Rec's code: epsilon inside the root, optional momentum, touched rows only", 2, ADAGRAD_AUX, 0, adagrad};
 static const struct optim_def SGD = {
     "sgd", "SGD", "gradient descent, optional momentum; weight decay is added to the gradient", 1, SGD_AUX, 0, sgd};
+static const struct optim_def LAZYADAM = {
+    "lazyadam", "lazy Adam", "Adam that leaves numbers without gradient alone, as rows of items a batch does not touch: another optimiser than adam", 2, ADAM_AUX, 0, lazyadam};
 // clang-format on
 
-const struct optim_def *const optim_defs[] = {&ADAM, &ADAMW, &BERTADAM, &ADAGRAD, &SGD, NULL};
+const struct optim_def *const optim_defs[] = {&ADAM, &ADAMW,    &BERTADAM, &ADAGRAD,
+                                              &SGD,  &LAZYADAM, NULL};
 
 const struct optim_def *optim_find(const char *name)
 {
@@ -91,7 +110,7 @@ const struct optim_def *optim_find(const char *name)
 
 bool optim_idle(const struct optim_def *o, const struct optim_step *s)
 {
-    return o->span == adagrad || (o->span == sgd && s->momentum == 0 && s->decay == 0);
+    return o->span == adagrad || o->span == lazyadam || (o->span == sgd && s->momentum == 0 && s->decay == 0);
 }
 
 void optim_catch_up(const struct optim_def *o, real *x, real *const *aux, size_t n,

@@ -23,7 +23,7 @@ struct optim_def {
     void (*span)(real *x, const real *g, real *const *aux, size_t n, const struct optim_step *s);
 };
 /* adam (L2 decay into the gradient), adamw (decoupled), bertadam (no bias correction, decoupled; Devlin et al. code),
- * adagrad (GRU4Rec's, momentum optional), sgd.  NULL-terminated. */
+ * adagrad (GRU4Rec's, momentum optional), sgd, lazyadam (adam on numbers with a gradient only).  NULL-terminated. */
 extern const struct optim_def *const optim_defs[];
 const struct optim_def *optim_find(const char *name); /* NULL = none */
 

@@ -226,9 +226,14 @@ static enum status ask_occlude(struct explore *e, const struct weights *w, const
         return err_nomem(&a->err, (size_t)n * (size_t)n * sizeof *all, "variants");
     for (int32_t i = 0; i < n; i++) {
         int32_t *v = all + (size_t)i * (size_t)n;
-        memcpy(v, a->item, (size_t)i * sizeof *v);
-        memcpy(v + i, a->item + i + 1, (size_t)(n - i - 1) * sizeof *v);
+        memcpy(v, a->item, (size_t)n * sizeof *v);
         item[i] = v;
+        len[i] = n;
+        if (w->spec.kind == BATCH_WINDOWS) { /* the others keep their rows */
+            v[i] = 0;
+            continue;
+        }
+        memmove(v + i, v + i + 1, (size_t)(n - i - 1) * sizeof *v);
         len[i] = n - 1;
     }
     return score_all(e, w, n, item, len, NULL, false, cancel);

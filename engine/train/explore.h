@@ -8,7 +8,7 @@
 enum ask_kind {
     ASK_SCORE,     /* scores of all items after the sequence */
     ASK_PROBES,    /* the same, with copies of the probes whose names match (comma-separated patterns, '*' any part) */
-    ASK_OCCLUDE,   /* scores with each item left out: (n, n_items+1), row i = without item i */
+    ASK_OCCLUDE,   /* scores with each item left out, of a window its row blanked: (n, n_items+1), row i = without item i */
     ASK_PREFIXES,  /* scores after each prefix, the oldest of its own items cut: (n, n_items+1) */
     ASK_GRADIENT,  /* gradient of the target item's score with respect to each input row times that row: (n) */
     ASK_VARIANTS,  /* several sequences at once */

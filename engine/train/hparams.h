@@ -53,7 +53,7 @@ bool hp_has(const struct hparams *hp, const char *name);
     {"batch", HP_INT, true, batch_, 1, 65536, NULL, "sessions (or windows, lanes) a batch", NULL},                      \
     {"wd", HP_FLOAT, true, wd_, 0, 10, NULL, "weight decay", NULL},                                                     \
     {"clip", HP_FLOAT, true, clip_, 0, 1e6, NULL, "clip the global gradient norm here; 0 = off", NULL}
-extern const char *const hp_optimisers[]; /* "adam", "adamw", "bertadam", "adagrad", "sgd": order of optim_defs */
-enum { HP_ADAM, HP_ADAMW, HP_BERTADAM, HP_ADAGRAD, HP_SGD };
+extern const char *const hp_optimisers[]; /* "adam", "adamw", "bertadam", "adagrad", "sgd", "lazyadam": order of optim_defs */
+enum { HP_ADAM, HP_ADAMW, HP_BERTADAM, HP_ADAGRAD, HP_SGD, HP_LAZYADAM };
 
 #endif

@@ -328,16 +328,14 @@ static void note_probes(const struct model_def *m, const struct tape *t, bool ca
     }
 }
 
-static void check_probes(void **state)
+static void see_probes(const struct model_def *m, const char *settings, bool came[64])
 {
-    const struct model_def *m = *state;
-    struct learner *l = fresh(m, "", split);
+    struct learner *l = fresh(m, settings, split);
     struct batch_spec spec = spec_of(l);
     struct arena *mem;
     struct tape *t;
     struct block b;
     struct err err;
-    bool came[64] = {0};
     assert_int_equal(arena_new(&mem, 0, &err), ST_OK);
     assert_int_equal(tape_new(&t, 1 << 20, &err), ST_OK);
     struct tape_env env = {.x = l->x, .seed = 1};
@@ -364,12 +362,26 @@ static void check_probes(void **state)
         assert_int_equal(tape_check(t, &err), ST_OK);
         note_probes(m, t, came);
     }
-    for (int p = 0; m->probes && m->probes[p].name; p++)
-        if (!came[p])
-            fail_msg("%s: probe %s never comes", m->name, m->probes[p].name);
     tape_free(t);
     arena_free(mem);
     learner_free(l);
+}
+
+/* With the usual settings, or with those that have parts of their own. */
+static void check_probes(void **state)
+{
+    static const struct {
+        const char *model, *settings;
+    } more[] = {{"caser", "tail=both user=1"}};
+    const struct model_def *m = *state;
+    bool came[64] = {0};
+    see_probes(m, "", came);
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        if (strcmp(more[i].model, m->name) == 0)
+            see_probes(m, more[i].settings, came);
+    for (int p = 0; m->probes && m->probes[p].name; p++)
+        if (!came[p])
+            fail_msg("%s: probe %s never comes", m->name, m->probes[p].name);
 }
 
 /* A catalogue of one item, of two; sessions of one and two items: no NaN, no hang. */

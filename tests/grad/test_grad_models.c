@@ -1,4 +1,4 @@
-/* Gradients of BERT4Rec and GRU4Rec as wholes against central differences along random directions of each parameter, in their main
+/* Gradients of BERT4Rec, GRU4Rec and Caser as wholes against central differences along random directions of each parameter, in their main
  * switches, with dropout on (its masks are a function of seed and step).  The double build is the exact check; in single precision
  * the tolerance is that of the differences. */
 #include "tests/support/cloze.h"
@@ -106,8 +106,59 @@ static void test_gru4rec(void **state)
     }
 }
 
+/* Four windows, the second filled up on the left; targets, the third short of one, and negatives of each.  In single precision the smooth
+ * activations only: steps this long cross ReLU's corner. */
+static void test_caser(void **state)
+{
+    (void)state;
+#ifdef SEQLAB_DOUBLE
+#define USUAL ""
+#else
+#define USUAL "phi_c=tanh phi_a=tanh "
+#endif
+    static const char *const of[] = {"",
+                                     "phi_c=sigm phi_a=iden",
+                                     "phi_c=iden phi_a=sigm pool=avg",
+                                     "branch=h",
+                                     "branch=v",
+                                     "user=1",
+                                     "user=1 output=tied",
+                                     "output=tied loss=bce neg=3",
+                                     "loss=bce neg=3 loss_norm=count user=1",
+                                     "loss=bce neg=3 loss_norm=instance_sum pad_trainable=1",
+                                     "tail=vae",
+                                     "tail=vae output=tied",
+                                     "tail=vae user=1 output=tied",
+                                     "tail=transformer",
+                                     "tail=transformer branch=h loss=bce neg=3",
+                                     "tail=transformer branch=v user=1",
+                                     "tail=both user=1",
+                                     "tail=both dropout=0.2 dropout.tail=0.2",
+                                     "dropout=0.3 user=1"};
+    static const int32_t w1[] = {3, 7, 1}, w2[] = {9}, w3[] = {12, 2, 7}, w4[] = {5, 5, 11}, *const windows[] = {w1, w2, w3, w4}, len[] = {3, 1, 3, 3};
+    static const int32_t target[] = {2, 4, 12, 1, 6, 0, 3, 8}, neg[] = {5, 6, 7, 2, 3, 4, 1, 2, 8, 9, 10, 12}, who[] = {1, 3, 2, 3};
+    static const float weight[] = {0.25f, 0.25f, 0.25f, 0.25f};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char settings[160];
+        struct kit k;
+        struct block b;
+        snprintf(settings, sizeof settings, "L=3 T=2 d=4 nv=2 nh=3 K=3 beta_steps=2 dropout=0 dropout.tail=0 " USUAL "%s", of[i]);
+        kit_new_data(&k, "caser", settings, V, 2, 3, windows, len);
+        k.env.step = 1; /* half the weight of the KL term */
+        block_many(&b, 4, windows, len, &k.spec, k.mem);
+        b.user = who;
+        b.n_target = 2;
+        b.target = target;
+        b.weight = weight;
+        b.n_neg = k.spec.n_neg;
+        b.neg = neg;
+        check(&k, &b, settings);
+        kit_free(&k);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert4rec), cmocka_unit_test(test_gru4rec)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert4rec), cmocka_unit_test(test_gru4rec), cmocka_unit_test(test_caser)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,17 @@ static void grad_concat(void **state)
     CHECK({"concat", 3, {{"a", 2, {4, 5}, 0, 0}, {"b", 2, {4, 16}, 0, 0}, {"c", 2, {4, 1}, 0, 0}}, b_concat, &three, 0});
 }
 
+BUILD(b_fold)
+{
+    UNUSED();
+    return op_fold(t, in[0], 3);
+}
+static void grad_fold(void **state)
+{
+    (void)state;
+    CHECK({"fold", 1, {{"x", 2, {4, 15}, 0, 0}}, b_fold, NULL, 0});
+}
+
 /* ---- products ---- */
 
 struct transposes {

@@ -174,6 +174,18 @@ static void twins(uint64_t seed)
     figure("gap closed with three targets", planted_gap(&p, trivial(&p)), false, 0.9);
     figure("squared vertical weight on the last row", planted_row_share(&p, 0), true, 0.15);
     planted_free(&p);
+    train(&p, "twins", seed, "tail=transformer", 5);
+    figure("gap closed, tail=transformer", planted_gap(&p, trivial(&p)), true, 0.9);
+    planted_free(&p);
+    train(&p, "twins", seed, "tail=vae", 5);
+    figure("gap closed, tail=vae: what noise costs", planted_gap(&p, trivial(&p)), false, 0.9);
+    planted_free(&p);
+    train(&p, "twins", seed, "tail=vae beta_cap=0.02", 15);
+    figure("gap closed, tail=vae beta_cap=0.02", planted_gap(&p, trivial(&p)), true, 0.85);
+    planted_free(&p);
+    train(&p, "twins", seed, "tail=both beta_cap=0.02", 15);
+    figure("gap closed, tail=both beta_cap=0.02", planted_gap(&p, trivial(&p)), true, 0.85);
+    planted_free(&p);
     train(&p, "twins", seed, "prefixes=0", 5);
     figure("gap closed, full windows only", planted_gap(&p, trivial(&p)), true, 0.9);
     planted_free(&p);

@@ -120,6 +120,11 @@ mutant "caser 10 always for each target"      models/caser.c 's/\(hp_enum\(hp, "
 mutant "caser 12 deviation 1 over sqrt(d)"    models/caser.c 's/INIT_NORMAL, 1 \/ \(float\)d,/INIT_NORMAL, 1 \/ sqrtf((float)d),/' $mistakes
 mutant "caser 14 the user's vector is lost"   models/caser.c 's/op_concat\(t, \(struct tensor \*\[\]\)\{z, u\}, 2\)/op_concat(t, (struct tensor *[]){z, z}, 2)/' $golden
 mutant "caser 15 no L2 on the filters"        models/caser.c 's/INIT_UNIFORM, reach, 0\)\}/INIT_UNIFORM, reach, PARAM_NO_DECAY)}/' $mistakes
+mutant "caser tail without types"             models/caser_tail.c 's/op_add\(t, x, op_rows\(t, m->type, type, rows, 0\)\)/x/' contract/test_caser_tails
+mutant "caser tail: all of beta at once"      models/caser_tail.c 's/\(double\)step < m->beta_steps \?/false ?/' contract/test_caser_tails
+mutant "caser tail: unscaled summary"         models/caser_tail.c 's/norm\(t, \&m->ln2, y\)/y/' contract/test_caser_tails
+mutant "caser: votes without weights"         models/caser.c 's/vote \* sqrt\(length\)/vote + 0 * sqrt(length)/' contract/test_caser_tails
+mutant "caser: kept items move when one goes" engine/train/explore.c 's/if \(w->spec.kind == BATCH_WINDOWS\) \{/if (false) {/' contract/test_caser_tails
 mutant "caser 15 L2 decoupled"                engine/tensor/optim.c 's/^    adam_corrected\(x, g, aux, n, s, s->decay\);/    shrink(x, n, s->lr, s->decay), adam_corrected(x, g, aux, n, s, 0);/' $mistakes
 
 echo

@@ -15,15 +15,15 @@ static const struct optim_step BASE = {
 static void test_table(void **state)
 {
     (void)state;
-    static const char *const names[] = {"adam", "adamw", "bertadam", "adagrad", "sgd"};
-    for (int i = 0; i < 5; i++) {
+    static const char *const names[] = {"adam", "adamw", "bertadam", "adagrad", "sgd", "lazyadam"};
+    for (int i = 0; i < 6; i++) {
         assert_string_equal(optim_defs[i]->name, names[i]);
         assert_ptr_equal(optim_find(names[i]), optim_defs[i]);
         assert_non_null(optim_defs[i]->doc);
         for (int k = 0; k < optim_defs[i]->n_aux; k++)
             assert_non_null(optim_defs[i]->aux_name[k]);
     }
-    assert_null(optim_defs[5]);
+    assert_null(optim_defs[6]);
     assert_null(optim_find("rmsprop"));
 }
 
@@ -86,7 +86,7 @@ static void test_adamw(void **state)
     for (int t = 1; t <= 5; t++) {
         real g[5];
         s.t = t;
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i < 6; i++) {
             double gd = sin(3.0 * i + t);
             g[i] = (real)gd;
             gd *= 0.5;

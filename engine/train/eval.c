@@ -422,17 +422,93 @@ static bool target_seen(const struct dataset *ds, const struct eval_case *c)
     return false;
 }
 
+/* ---- Lists: a user's cases share the prefix and stand together ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static int32_t distinct(int32_t *item, int32_t n)
+{
+    int32_t k = 0;
+    qsort(item, (size_t)n, sizeof *item, by_number);
+    for (int32_t i = 0; i < n; i++)
+        if (i == 0 || item[i] != item[i - 1])
+            item[k++] = item[i];
+    return k;
+}
+
+/* The list of the user whose cases are from..to-1: an item that is held out twice counts once, one that was seen before is not listed. */
+static struct rank_list list_of(const struct split *sp, const struct eval_spec *s, const struct eval_case *c, const struct rank_obs *obs,
+                                int64_t from, int64_t to, double *rank, int32_t *item)
+{
+    struct rank_list l = {.rank = rank};
+    int32_t session = c[from].session, at = c[from].n_prefix;
+    int32_t end = s->on == PART_VALID && sp->kind == SPLIT_RATIO ? split_valid_len(sp, session) : dataset_len(sp->ds, session);
+    for (int64_t i = from; i < to; i++) {
+        bool out = s->exclude_seen && target_seen(sp->ds, &c[i]);
+        for (int64_t k = from; k < i && !out; k++)
+            out = c[k].target == c[i].target;
+        if (!out)
+            rank[l.n++] = obs[i].rank;
+    }
+    qsort(rank, (size_t)l.n, sizeof *rank, by_rank);
+    memcpy(item, sp->ds->item + sp->ds->off[session] + at, (size_t)(end - at) * sizeof *item);
+    l.n_target = distinct(item, end - at);
+    return l;
+}
+
+static enum status add_lists(struct metric_acc *acc, const struct metric_def *def, int32_t k, const struct split *sp, const struct eval_spec *s,
+                             const struct eval_case *c, const struct rank_obs *obs, int64_t n, struct err *err)
+{
+    int32_t longest = 1;
+    for (int64_t i = 0; i < n; i++)
+        longest = dataset_len(sp->ds, c[i].session) > longest ? dataset_len(sp->ds, c[i].session) : longest;
+    double *rank = malloc((size_t)longest * sizeof *rank);
+    int32_t *item = malloc((size_t)longest * sizeof *item);
+    enum status st = rank && item ? ST_OK : err_nomem(err, (size_t)longest * sizeof *rank, "evaluation");
+    for (int64_t from = 0, to; st == ST_OK && from < n; from = to) {
+        for (to = from; to < n && c[to].session == c[from].session; to++)
+            ;
+        struct rank_list l = list_of(sp, s, c, obs, from, to, rank, item);
+        def->add_list(acc, &l, k);
+    }
+    free(rank);
+    free(item);
+    return st;
+}
+
+static bool asks_lists(enum protocol p)
+{
+    const struct protocol_metric *m = protocol_def(p)->metric;
+    return m->label && metric_find(m->metric)->add_list;
+}
+
 /* What the protocol reports. */
-static void report(struct eval_result *out, const struct rank_obs *obs, int64_t n)
+static enum status report(struct eval_result *out, const struct split *sp, const struct eval_spec *s, const struct eval_case *c,
+                          const struct rank_obs *obs, int64_t n, struct err *err)
 {
     for (const struct protocol_metric *m = protocol_def(out->protocol)->metric; m->label; m++) {
         const struct metric_def *def = metric_find(m->metric);
         struct metric_acc acc = {0};
-        for (int64_t i = 0; i < n; i++)
+        int32_t k = m->k ? m->k : out->k;
+        enum status st = def->add_list ? add_lists(&acc, def, k, sp, s, c, obs, n, err) : ST_OK;
+        if (st != ST_OK)
+            return st;
+        for (int64_t i = 0; i < n && def->add; i++)
             if (obs[i].rank > 0)
-                def->add(&acc, &obs[i], m->k ? m->k : out->k);
+                def->add(&acc, &obs[i], k);
         out->metric[out->n_metric++] = (struct metric_value){metric_mean(&acc), metric_se(&acc)};
     }
+    return ST_OK;
 }
 
 enum status eval_run(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel, struct eval_result *out, struct err *err)
@@ -441,6 +517,10 @@ enum status eval_run(const struct weights *w, const struct eval_spec *s, struct 
     clock_gettime(CLOCK_MONOTONIC, &t0);
     if (s->in_place && (w->model->flags & MODEL_BASELINE || w->spec.kind != BATCH_SESSIONS))
         return err_set(err, ST_UNSUPPORTED, "%s does not read whole sessions in place", w->model->title);
+    if (asks_lists(s->protocol) && (s->max_cases > 0 || s->flag >= 0)) {
+        err_set(err, ST_STATE, "protocol %s asks whole users, not some of their items", protocol_def(s->protocol)->name);
+        return err_hint(err, "bad-value", "Leave cases= and where= out"), ST_STATE;
+    }
     struct eval_case *c;
     int64_t n;
     enum status st = pick_cases(&c, &n, 0, eval_count(w->split, s), w->split, s, err);
@@ -466,7 +546,7 @@ enum status eval_run(const struct weights *w, const struct eval_spec *s, struct 
             al.n++;
             out->seen_target += target_seen(w->ds, &c[i]);
         }
-        report(out, obs, n);
+        st = report(out, w->split, s, c, obs, n, err);
         out->n = ak.n;
         out->hr1 = metric_mean(&a1);
         out->hr = metric_mean(&ak);

@@ -64,14 +64,45 @@ static void add_rank(struct metric_acc *a, const struct rank_obs *o, int32_t k)
     add(a, o->rank);
 }
 
-#define METRIC(name, title, higher, k, doc) static const struct metric_def def_##name = {#name, title, doc, higher, k, add_##name};
+static int32_t hits(const struct rank_list *l, int32_t k)
+{
+    int32_t n = 0;
+    while (n < l->n && l->rank[n] <= k)
+        n++;
+    return n;
+}
+
+static void list_prec(struct metric_acc *a, const struct rank_list *l, int32_t k)
+{
+    add(a, (double)hits(l, k) / k);
+}
+
+static void list_recall(struct metric_acc *a, const struct rank_list *l, int32_t k)
+{
+    add(a, (double)hits(l, k) / l->n_target);
+}
+
+static void list_map(struct metric_acc *a, const struct rank_list *l, int32_t k)
+{
+    double sum = 0;
+    (void)k;
+    for (int32_t i = 0; i < l->n; i++)
+        sum += (i + 1) / l->rank[i];
+    add(a, sum / l->n_target);
+}
+
+#define METRIC(name, title, higher, k, doc) static const struct metric_def def_##name = {#name, title, doc, higher, k, add_##name, NULL};
+#define LIST_METRIC(name, title, higher, k, doc) static const struct metric_def def_##name = {#name, title, doc, higher, k, NULL, list_##name};
 #include "engine/train/metrics.def"
 #undef METRIC
+#undef LIST_METRIC
 
 const struct metric_def *const metric_defs[] = {
 #define METRIC(name, title, higher, k, doc) &def_##name,
+#define LIST_METRIC METRIC
 #include "engine/train/metrics.def"
 #undef METRIC
+#undef LIST_METRIC
     NULL,
 };
 

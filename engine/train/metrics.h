@@ -1,4 +1,4 @@
-/* Ranking metrics as rows of metrics.def: HR@k, NDCG@k, MRR.  Source: sasrec.md section 9 and the papers named there. */
+/* Ranking metrics as rows of metrics.def: HR@k, NDCG@k, MRR; of lists: precision, recall (Tang & Wang 2018, eq. 13) and MAP (eq. 14, by the held-out items as in their code).  Source: sasrec.md section 9 and the papers named there. */
 #ifndef ENGINE_TRAIN_METRICS_H
 #define ENGINE_TRAIN_METRICS_H
 
@@ -15,10 +15,15 @@ struct metric_acc {
     double sum, sum2;
     int64_t n;
 };
+struct rank_list {       /* one user's list against all that is held out for him */
+    const double *rank;  /* (n) rising: places of the held-out items that can be listed */
+    int32_t n, n_target; /* n_target >= n: distinct held-out items, unknown and already seen ones too */
+};
 struct metric_def {
     const char *name, *title, *doc; /* "hr", "HR" */
     bool higher_better, has_k;
-    void (*add)(struct metric_acc *a, const struct rank_obs *o, int32_t k);
+    void (*add)(struct metric_acc *a, const struct rank_obs *o, int32_t k);       /* of a case; NULL: a metric of lists */
+    void (*add_list)(struct metric_acc *a, const struct rank_list *l, int32_t k); /* of a user; NULL: a metric of cases */
 };
 extern const struct metric_def *const metric_defs[]; /* NULL-terminated */
 const struct metric_def *metric_find(const char *name);

@@ -450,6 +450,84 @@ static void test_unseen(void **state)
     split_free(sp);
 }
 
+/* 18, 19: precision over N, recall over the distinct test items, AP over their number too, whether they could be listed or not. */
+static void test_metrics(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"prec", "prec", "recall", "prec", "recall", "map"};
+    static const int32_t k[] = {1, 5, 5, 10, 10, 0};
+    static const char *const path[] = {"prec@1",    "prec@5",
+                                       "recall@5",  "prec@10",
+                                       "recall@10", "ap (divided by number of test items)"};
+    double list[10], asked[4], rank[4];
+    int32_t n = 0;
+    assert_int_equal(
+        vectors_flat(file, "metrics/ranking_after_removing_training_items", list, 10), 10);
+    assert_int_equal(vectors_flat(file, "metrics/test_items", asked, 4), 4);
+    for (int r = 0; r < 10; r++)
+        for (int i = 0; i < 4; i++)
+            if (list[r] == asked[i])
+                rank[n++] = r + 1;
+    for (int i = 0; i < 6; i++) {
+        struct metric_acc a = {0};
+        char at[80];
+        snprintf(at, sizeof at, "metrics/%s", path[i]);
+        metric_find(name[i])->add_list(&a, &(struct rank_list){rank, n, 4}, k[i]);
+        assert_close1(path[i], metric_mean(&a), vectors_num(file, at), 1e-5, 1e-9);
+    }
+}
+
+/* 17, 18: by popularity, counted by hand.  Training: 1 2 3 4 5 6 7, 1 2 3 4 5 6 9, 1 8 3 9 1 1 2: item 1 five times, 3 and 2 three times, 4 5
+ * 6 9 twice, 7 8 once.  Test lists leave out what the first eight show. */
+static void test_lists(void **state)
+{
+    (void)state;
+    static const int64_t off[] = {0, 10, 20, 30};
+    static const int32_t item[] = {
+        1, 2, 3,  4, 5,
+        6, 7, 1,  9, 9, /* 9, twice: the first of 9, 8: rank 1 of one distinct item */
+        1, 2, 3,  4, 5,
+        6, 9, 9,  8, 1, /* 8 after 7: the list is 7 and 8 tied, rank 1.5; 1 is seen */
+        1, 8, 3,  9, 1,
+        1, 2, 10, 7, 10}; /* 4 5 6 before 7: rank 4; 10 is not in training */
+    static const double map = (1 + 1 / 1.5 / 2 + 0.25 / 2) / 3, prec5 = 0.2,
+                        recall1 = (1.0 + 0 + 0) / 3, recall5 = (1 + 0.5 + 0.5) / 3;
+    struct dataset ds = {.name = "hand",
+                         .n_items = 10,
+                         .n_sessions = 3,
+                         .n_events = 30,
+                         .off = off,
+                         .item = item,
+                         .by_user = true};
+    struct kit k; /* for its settings alone */
+    struct learner *l;
+    struct weights *w;
+    struct split *sp;
+    struct eval_spec s;
+    struct eval_result r;
+    struct err err = {0};
+    kit_new(&k, "pop", "", 10, 1);
+    assert_int_equal(split_new(&sp, &ds, SPLIT_RATIO, &err), ST_OK);
+    assert_int_equal(learner_new(&l, k.def, k.hp, sp, 1, &err), ST_OK);
+    assert_int_equal(weights_of(&w, l, &err), ST_OK);
+    eval_defaults(&s, sp);
+    s.on = PART_TEST;
+    assert_int_equal(protocol_use(&s, PROTO_LISTS, sp, &err), ST_OK);
+    if (eval_run(w, &s, NULL, NULL, &r, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(r.n_metric, 7);
+    assert_close1("MAP", r.metric[0].mean, map, 1e-9, 0);
+    assert_close1("precision@5", r.metric[2].mean, prec5, 1e-9, 0);
+    assert_close1("recall@1", r.metric[4].mean, recall1, 1e-9, 0);
+    assert_close1("recall@5", r.metric[5].mean, recall5, 1e-9, 0);
+    s.max_cases = 2; /* half a user's items are no list */
+    assert_int_equal(eval_run(w, &s, NULL, NULL, &r, &err), ST_STATE);
+    weights_unref(w);
+    learner_free(l);
+    split_free(sp);
+    kit_free(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_padding),      cmocka_unit_test(test_start),
         cmocka_unit_test(test_dropout),      cmocka_unit_test(test_l2),
         cmocka_unit_test(test_batch_of_one), cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_metrics),      cmocka_unit_test(test_lists),
     };
     const char *note;
     gemm_start(&note);

@@ -6,6 +6,7 @@
  *
  * Notation: I items, 0 fills a window on the left and reads a row of zeros; L rows of a window, T targets after it; nv
  * vertical filters, nh horizontal ones of each height 1..L; F = nv d + nh L features; y = x W + b with W (in,out). */
+#include "models/caser_fit.h"
 #include "models/caser_tail.h"
 #include "models/models.h"
 
@@ -17,7 +18,7 @@ enum branch { BRANCH_HV, BRANCH_H, BRANCH_V };
 enum output { OUTPUT_SEPARATE, OUTPUT_TIED };
 enum loss { LOSS_SOFTMAX, LOSS_BCE };
 enum norm { NORM_GROUP_MEAN, NORM_COUNT, NORM_INSTANCE_SUM };
-enum anon { ANON_MEAN, ANON_ZERO };
+enum anon { ANON_MEAN, ANON_ZERO, ANON_FIT };
 
 struct caser {
     enum branch branch;
@@ -107,7 +108,7 @@ static struct tensor *taste(const struct caser *m, struct tape *t, const struct 
     for (int32_t s = 0; b->user && s < b->n; s++)
         unknown |= b->user[s] == 0;
     struct tensor *known = b->user ? op_rows(t, m->user, b->user, b->n, 1) : tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
-    struct tensor *u = unknown && m->anon == ANON_MEAN ? op_add(t, known, usual_taste(m, t, b)) : known;
+    struct tensor *u = unknown && m->anon != ANON_ZERO ? op_add(t, known, usual_taste(m, t, b)) : known;
     return tape_probe(t, "user", u);
 }
 
@@ -190,12 +191,82 @@ static struct tensor *sequence_vector(const struct caser *m, struct tape *t, con
     return tape_probe(t, "z", z);
 }
 
+/* What is scored beside the user's vector, of windows of items. */
+static struct tensor *read_windows(const struct caser *m, struct tape *t, const int32_t *item, int32_t n)
+{
+    struct tensor *ms, *e = op_rows(t, m->item, item, n * m->rows, 0);
+    struct caser_features f = features(m, t, e);
+    struct tensor *z = sequence_vector(m, t, &f, NULL, n);
+    return has_latent(m) ? caser_latent(&m->latent, t, z, &ms) : z;
+}
+
+/* By how much each item's score changes with each number of P_u: a part of W', or of the projection. */
+static const real *taste_slopes(const struct caser *m, struct tape *t, size_t *ld)
+{
+    const struct param *table = m->head.table, *w = m->tie.f;
+    const real *x = tape_env(t)->x;
+    size_t d = (size_t)m->d;
+    *ld = w ? d : (size_t)table->ld;
+    if (!w)
+        return x + table->at + d;
+    real *c = tape_alloc(t, ((size_t)m->head.n_items + 1) * d * sizeof *c);
+    for (size_t j = 0; c && j <= (size_t)m->head.n_items; j++)
+        for (size_t i = 0; i < d; i++) {
+            double sum = 0;
+            for (size_t o = 0; o < d; o++)
+                sum += (double)x[w->at + (d + i) * (size_t)w->ld + o] * (double)x[table->at + j * (size_t)table->ld + o];
+            c[j * d + i] = (real)sum;
+        }
+    return c;
+}
+
+/* anon=fit: the usual taste in p (d) is brought nearer to a typed session, over all its windows; everything else is frozen. */
+static void fit(const struct caser *m, struct tape *t, const int32_t *item, int32_t len, real *p)
+{
+    int32_t L = m->rows, n = len - L < CASER_FIT_WINDOWS ? len - L : CASER_FIT_WINDOWS, n_items = m->head.n_items;
+    struct caser_fit f = {.n_window = n, .targets = m->batch.n_target, .negatives = m->batch.n_neg > 0 ? m->batch.n_neg : 3,
+                          .n_items = n_items, .d = m->d, .n_after = n, .item = item + len - n};
+    int32_t *window = tape_alloc(t, (size_t)n * (size_t)L * sizeof *window);
+    uint8_t *seen = tape_alloc(t, (size_t)n_items + 1);
+    if (tape_failed(t))
+        return;
+    memset(seen, 0, (size_t)n_items + 1);
+    for (int32_t i = 0; i < len; i++)
+        seen[item[i]] = 1;
+    for (int32_t w = 0; w < n; w++)
+        memcpy(window + (size_t)w * (size_t)L, item + len - n - L + w, (size_t)L * sizeof *window);
+    struct tensor *z = read_windows(m, t, window, n);
+    struct tensor *x = op_concat(t, (struct tensor *[]){z, tape_input(t, NULL, 2, (int32_t[]){n, m->d})}, 2);
+    struct tensor *base = op_head_scores(t, projected(m, t, x), &m->head);
+    f.seen = seen;
+    f.coef = taste_slopes(m, t, &f.ldc);
+    f.base = base->x;
+    f.ldb = (size_t)base->ld;
+    if (!tape_failed(t))
+        caser_fit(p, &f);
+}
+
+/* Beside the pass: nobody watches what it computes. */
+static void fit_unknown(const struct caser *m, struct tape *t, const struct block *b, struct tensor *user)
+{
+    int32_t watched = tape_watched(t);
+    if (m->anon != ANON_FIT || mixes(m) || !b->typed || tape_training(t) || tape_env(t)->g)
+        return;
+    tape_watch(t, -1);
+    for (int32_t s = 0; s < b->n && !tape_failed(t); s++)
+        if ((!b->user || !b->user[s]) && b->typed_len[s] > m->rows)
+            fit(m, t, b->typed[s], b->typed_len[s], user->x + (size_t)s * (size_t)user->ld);
+    tape_watch(t, watched);
+}
+
 /* *ms: the clouds of tail=vae and both. */
 static struct tensor *forward(const struct caser *m, struct tape *t, const struct block *b, struct tensor **ms)
 {
     struct tensor *e = tape_probe(t, "emb", op_rows(t, m->item, b->item, b->off[b->n], 0)); /* eq. 1 */
     struct caser_features f = features(m, t, e);
     struct tensor *user = m->known_users ? taste(m, t, b) : NULL;
+    if (user)
+        fit_unknown(m, t, b, user);
     struct tensor *x = sequence_vector(m, t, &f, user, b->n);
     if (has_latent(m))
         x = caser_latent(&m->latent, t, x, ms);
@@ -395,7 +466,7 @@ static const char *const acts[]     = {"iden", "relu", "tanh", "sigm", NULL};
 static const char *const pools[]    = {"max", "avg", NULL};
 static const char *const tails[]    = {"fc", "vae", "transformer", "both", NULL};
 static const char *const predicts[] = {"mean", "sample", NULL};
-static const char *const anons[]    = {"mean", "zero", NULL};
+static const char *const anons[]    = {"mean", "zero", "fit", NULL};
 
 /* The defaults are the preset `small`, measured on the generated worlds; `official` is the authors' code on MovieLens-1M. */
 static const struct hparam_def hparams[] = {
@@ -410,7 +481,7 @@ static const struct hparam_def hparams[] = {
     {"pool",          HP_ENUM,  false, 0, 0, 0,             pools,    "of a filter's places: the largest answer, or their mean", NULL},
     {"branch",        HP_ENUM,  false, BRANCH_HV, 0, 0,     branches, "horizontal and vertical filters, or one kind alone", NULL},
     {"user",          HP_BOOL,  false, 0, 0, 1,             NULL,     "a long-term vector a user beside z; 0: anyone's session", NULL},
-    {"anon",          HP_ENUM,  true,  ANON_MEAN, 0, 0,     anons,    "user=1: vector of someone unknown: mean of all users, or zero", NULL},
+    {"anon",          HP_ENUM,  true,  ANON_MEAN, 0, 0,     anons,    "user=1: vector of someone unknown: mean of all users, zero, or fitted from there to a typed session longer than L (tail=fc, vae)", NULL},
     {"dropout",       HP_FLOAT, true,  0.2, 0, 0.95,        NULL,     "share of the features left out in training", "drop"},
     {"tail",          HP_ENUM,  false, TAIL_FC, 0, 0,       tails,    "from features to z: fc = the paper's layer; transformer = attention over them; vae = a cloud in a latent space; both", NULL},
     {"heads.tail",    HP_INT,   false, 2, 1, 64,            NULL,     "tail=transformer, both: attention heads; d is a multiple", NULL},

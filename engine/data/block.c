@@ -64,6 +64,16 @@ static void build(struct block *out, int32_t n, const int32_t *const *item, cons
     }
     out->n_query = q;
     out->n_batch = n;
+    if (s->kind == BATCH_WINDOWS && n > 0) {
+        const int32_t **typed = arena_raw(mem, (size_t)n * sizeof *typed);
+        int32_t *typed_len = arena_raw(mem, (size_t)n * sizeof *typed_len);
+        if (!typed || !typed_len)
+            goto fail;
+        memcpy(typed, item, (size_t)n * sizeof *typed);
+        memcpy(typed_len, len, (size_t)n * sizeof *typed_len);
+        out->typed = typed;
+        out->typed_len = typed_len;
+    }
     if (s->kind == BATCH_PREFIXES && !graph_build(s, out, mem))
         goto fail;
     return;

@@ -27,6 +27,8 @@ struct block {               /* arrays live in the shard's arena; R = off[n] row
     int32_t n_batch;         /* sessions in the whole batch */
     const int32_t *user;     /* (n) 1-based; every session its own where the data have no users; 0: not */
                              /*   known; NULL: nobody is, a typed session */
+    const int32_t *const *typed; /* (n) WINDOWS, a prediction: the sessions in full, also what lies before the window; else NULL */
+    const int32_t *typed_len;
     const int32_t *lane;     /* (n) BATCH_PARALLEL: row of the carried state, or NULL.  With bptt > 1 a lane may stand twice, an */
                              /*   old session and its successor in this order: the later one's state is carried */
     const uint8_t *fresh;    /* (n) BATCH_PARALLEL: this session begins here, from a state of zero */

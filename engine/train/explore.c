@@ -216,25 +216,25 @@ static enum status score_all(struct explore *e, const struct weights *w, int32_t
     return ST_OK;
 }
 
-static enum status ask_occlude(struct explore *e, const struct weights *w, const volatile bool *cancel)
+/* A window's others keep their rows, and what lies before it is still read by who reads it (a fitted taste). */
+static enum status ask_occlude(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
-    int32_t n = a->n;
+    const bool blank = w->spec.kind == BATCH_WINDOWS;
+    int32_t n = a->n, wide = blank ? q->n : n;
     const int32_t **item = arena_raw(e->out, (size_t)n * sizeof *item);
-    int32_t *len = arena_raw(e->out, (size_t)n * sizeof *len), *all = arena_raw(e->out, (size_t)n * (size_t)n * sizeof *all);
+    int32_t *len = arena_raw(e->out, (size_t)n * sizeof *len), *all = arena_raw(e->out, (size_t)n * (size_t)wide * sizeof *all);
     if (!item || !len || !all)
-        return err_nomem(&a->err, (size_t)n * (size_t)n * sizeof *all, "variants");
+        return err_nomem(&a->err, (size_t)n * (size_t)wide * sizeof *all, "variants");
     for (int32_t i = 0; i < n; i++) {
-        int32_t *v = all + (size_t)i * (size_t)n;
-        memcpy(v, a->item, (size_t)n * sizeof *v);
+        int32_t *v = all + (size_t)i * (size_t)wide;
+        memcpy(v, blank ? q->item : a->item, (size_t)wide * sizeof *v);
         item[i] = v;
-        len[i] = n;
-        if (w->spec.kind == BATCH_WINDOWS) { /* the others keep their rows */
-            v[i] = 0;
-            continue;
-        }
-        memmove(v + i, v + i + 1, (size_t)(n - i - 1) * sizeof *v);
-        len[i] = n - 1;
+        len[i] = blank ? wide : n - 1;
+        if (blank)
+            v[a->first + i] = 0;
+        else
+            memmove(v + i, v + i + 1, (size_t)(n - i - 1) * sizeof *v);
     }
     return score_all(e, w, n, item, len, NULL, false, cancel);
 }
@@ -510,16 +510,17 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
         err_hint(&a->err, "empty-seq", "Try: predict 12 87 3");
         return a;
     }
-    const int32_t *one = a->item;
+    const bool whole = w->spec.kind == BATCH_WINDOWS; /* the block cuts */
+    const int32_t *one = whole ? q->item : a->item, one_len = whole ? q->n : a->n;
     switch (q->kind) {
     case ASK_SCORE:
     case ASK_PROBES:
-        score_all(e, w, 1, &one, &a->n, q->probes ? q->probes : q->kind == ASK_PROBES ? "*" : NULL, false, cancel);
+        score_all(e, w, 1, &one, &one_len, q->probes ? q->probes : q->kind == ASK_PROBES ? "*" : NULL, false, cancel);
         if (q->params && !a->err.code)
             copy_params(e, w, q->params);
         break;
     case ASK_OCCLUDE:
-        ask_occlude(e, w, cancel);
+        ask_occlude(e, w, q, cancel);
         break;
     case ASK_PREFIXES:
         ask_prefixes(e, w, cancel);

@@ -324,6 +324,55 @@ static void test_occlusion(void **state)
     kit_free(&k);
 }
 
+/* user=1, anon=fit: the vector of someone unknown is brought nearer to a typed session that is longer than the window; a shorter one keeps
+ * the mean of all, and whoever is known his own. */
+static void test_fit(void **state)
+{
+    (void)state;
+    static const char *const of[] = {"user=1 anon=fit", "user=1 anon=fit output=tied",
+                                     "user=1 anon=fit tail=vae"};
+    static const int32_t who[] = {2};
+    for (size_t i = 0; i < 3; i++) {
+        struct kit k;
+        struct block b;
+        real mean[D], fitted[D], again[D], scores[V + 1];
+        double better = 0;
+        make(&k, of[i]);
+        block_one(&b, s2, 3, &k.spec, k.mem);
+        kit_encode(&k, &b);
+        kit_copy(kit_probe(&k, "user"), mean, D);
+        for (size_t j = 0; j < D; j++)
+            assert_close1(
+                "mean of all", (double)mean[j],
+                (at(&k, "user.P", j) + at(&k, "user.P", D + j) + at(&k, "user.P", 2 * D + j)) /
+                    3,
+                1e-5, 1e-6);
+        block_one(&b, s0, 8, &k.spec, k.mem);
+        kit_copy(kit_scores(&k, &b), scores, V + 1);
+        kit_copy(kit_probe(&k, "user"), fitted, D);
+        kit_encode(&k, &b);
+        kit_copy(kit_probe(&k, "user"), again, D);
+        assert_memory_equal(fitted, again, sizeof fitted);
+        assert_memory_not_equal(fitted, mean, sizeof mean);
+        for (
+            int side = 0; side < 2;
+            side++) { /* scores of what follows in the session, beside all others: higher with the fitted one */
+            for (size_t j = 0; j < D; j++)
+                *kit_value(&k, "user.P", D + j) = side ? fitted[j] : mean[j];
+            for (int32_t t = L; t < 8; t++) {
+                block_one(&b, s0, t, &k.spec, k.mem);
+                b.user = who;
+                kit_copy(kit_scores(&k, &b), scores, V + 1);
+                better += (side ? 1 : -1) *
+                          ((double)scores[s0[t]] -
+                           (double)scores[8]); /* 8 is the one item it does not hold */
+            }
+        }
+        assert_true(better > 0.01);
+        kit_free(&k);
+    }
+}
+
 /* Dense Adam moves the row of an item that no window holds, the lazy one leaves it; both move the others. */
 static void test_lazy(void **state)
 {
@@ -378,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_both),        cmocka_unit_test(test_tied),
         cmocka_unit_test(test_views),       cmocka_unit_test(test_occlusion),
         cmocka_unit_test(test_lazy),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_fit),
     };
     const char *note;
     gemm_start(&note);

@@ -1,7 +1,7 @@
 /* The tab Evolution of PEN4Rec: the two stages of retrieval click by click, and the session's graph.  Inside one run the queries come from the
  * end of the session; what it knew at each click is the replay's business (view_ranks.c). */
 #include "app/ui/plot.h"
-#include "app/views/evolve.h"
+#include "app/views/lanes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,24 +10,9 @@
 /* ---- the lanes of one run ---------------------------------------------------------------------------- */
 
 enum { ASK_TRACKS, ASK_REPLAY };
-enum row { ROW_ALPHA, ROW_ATT, ROW_WRITE, ROW_SHARE, ROW_CHANGE, ROW_COS, ROWS };
-static const struct {
-    const char *name, *brief;
-} rows[ROWS] = {
-    [ROW_ALPHA] = {"stage 1 weight", "1 weight"},  [ROW_ATT] = {"stage 2 relevance", "2 relevance"}, [ROW_WRITE] = {"stage 2 gate", "2 gate"},
-    [ROW_SHARE] = {"memory share", "memory"},      [ROW_CHANGE] = {"|state change|", "|change|"},    [ROW_COS] = {"cos(t, t-1)", "cos"},
-};
 enum form { FORM_TRACK, FORM_TRACKS, FORM_REPLAY, FORM_UNITS, FORMS };
 static const char *const form_names[FORMS] = {"track", "tracks", "replay", "units"};
 
-struct lanes {
-    bool ready, has[ROWS];
-    int64_t step;
-    int32_t n, first, k, d, item[SEQ_MAX];
-    float *x, *units;         /* (ROWS, k, n); writes (k, n, d) */
-    double *beta, *left;      /* (k) share of the track in the preference; of its first state still there */
-    char error[256];
-};
 struct evolution_state {
     struct lanes lanes;
     struct replay replay;     /* while the pane `ranks` is not there */
@@ -35,102 +20,6 @@ struct evolution_state {
     enum form form;
     int track, top;
 };
-
-static float *row_of(const struct lanes *l, enum row r, int track)
-{
-    return l->x + ((size_t)r * (size_t)l->k + (size_t)track) * (size_t)l->n;
-}
-
-static void lanes_done(struct lanes *l)
-{
-    free(l->x);
-    free(l->units);
-    free(l->beta);
-    memset(l, 0, sizeof *l);
-}
-
-static bool fits(const struct probe_copy *p, int32_t rows_, int32_t d) { return p && p->nd == 2 && p->d[0] == rows_ && (d == 0 || p->d[1] == d); }
-
-static void take_track(struct lanes *l, int j, const float *write, const float *state)
-{
-    size_t n = (size_t)l->n, d = (size_t)l->d;
-    float *gate = row_of(l, ROW_WRITE, j), *share = row_of(l, ROW_SHARE, j), *change = row_of(l, ROW_CHANGE, j), *turn = row_of(l, ROW_COS, j);
-    write += (size_t)j * n * d;
-    state += (size_t)j * n * d;
-    l->left[j] = memory_shares(write, (int)n, (int)d, gate, share);
-    for (size_t t = 0; t < n; t++) {
-        double sum = 0;
-        for (size_t i = 0; i < d; i++) {
-            double step = (double)state[t * d + i] - (t > 0 ? (double)state[(t - 1) * d + i] : 0);
-            sum += step * step;
-        }
-        change[t] = (float)sqrt(sum);
-        turn[t] = t > 0 ? (float)cosine(state + t * d, state + (t - 1) * d, (int)d) : NAN;
-    }
-}
-
-static bool lanes_take(struct lanes *l, const struct answer *a)
-{
-    l->ready = false;
-    snprintf(l->error, sizeof l->error, "%s", a->err.code ? a->err.msg : "");
-    const struct probe_copy *alpha = answer_probe(a, "s1.alpha"), *att = answer_probe(a, "s2.att"), *write = answer_probe(a, "s2.write"),
-                            *state = answer_probe(a, "s2.state"), *beta = answer_probe(a, "fuse.beta");
-    if (a->err.code || a->n < 1 || a->n > SEQ_MAX || !att || !state || state->nd != 2 || state->d[0] < a->n || state->d[0] % a->n != 0)
-        return false;
-    int32_t k = state->d[0] / a->n, n = a->n, d = state->d[1];
-    if (!fits(att, k * n, 0) || !fits(write, k * n, d))
-        return false;
-    char error[sizeof l->error];
-    memcpy(error, l->error, sizeof error);
-    lanes_done(l);
-    l->x = calloc((size_t)ROWS * (size_t)k * (size_t)n, sizeof *l->x);
-    l->units = malloc((size_t)k * (size_t)n * (size_t)d * sizeof *l->units);
-    l->beta = calloc((size_t)k * 2, sizeof *l->beta);
-    if (!l->x || !l->units || !l->beta) {
-        lanes_done(l);
-        return false;
-    }
-    l->left = l->beta + k;
-    l->step = a->step;
-    l->n = n;
-    l->first = a->first;
-    l->k = k;
-    l->d = d;
-    memcpy(l->item, a->item, (size_t)n * sizeof *l->item);
-    memcpy(l->units, write->x, (size_t)k * (size_t)n * (size_t)d * sizeof *l->units);
-    for (int r = 0; r < ROWS; r++)
-        l->has[r] = r != ROW_ALPHA || fits(alpha, k * n, 0);
-    for (int j = 0; j < k; j++) {
-        l->beta[j] = fits(beta, k, 0) ? (double)beta->x[j] : k == 1 ? 1 : (double)NAN;
-        for (int32_t t = 0; t < n; t++) {
-            row_of(l, ROW_ATT, j)[t] = att->x[j * n + t];
-            if (l->has[ROW_ALPHA])
-                row_of(l, ROW_ALPHA, j)[t] = alpha->x[j * n + t];
-        }
-        take_track(l, j, write->x, state->x);
-    }
-    return l->ready = true;
-}
-
-/* The click whose item a track is keyed by: the last k distinct items, or the last k clicks; one track for the mean has none. */
-static int track_click(const struct app *a, const struct lanes *l, int track)
-{
-    const struct learner *m = slot_learner(a, a->slot);
-    char how[24] = "distinct";
-    if (m && m->hp && hp_has(m->hp, "recent"))
-        hparams_text(m->hp, "recent", how, sizeof how);
-    if (strcmp(how, "mean") == 0)
-        return -1;
-    int found = 0;
-    for (int t = l->n - 1; t >= 0; t--) {
-        bool seen = false;
-        for (int s = t + 1; s < l->n && strcmp(how, "distinct") == 0; s++)
-            seen = seen || l->item[s] == l->item[t];
-        if (!seen && found++ == track)
-            return t;
-    }
-    return -1;
-}
 
 static int track_now(const struct evolution_state *st)
 {
@@ -153,7 +42,7 @@ static bool evolution_ask(struct view *v, int which, struct view_ask *ask)
         return st->lanes.ready = false;
     if (which == ASK_TRACKS) {
         ask->q.kind = ASK_PROBES;
-        ask->q.probes = "s1.alpha,s2.att,s2.write,s2.state,fuse.beta";
+        ask->q.probes = LANE_PROBES;
         return true;
     }
     ask->q.kind = ASK_PREFIXES;
@@ -186,7 +75,7 @@ static void evolution_title(struct view *v)
     else
         snprintf(v->title, sizeof v->title, "track %d of %d: %s", j + 1, (int)l->k, name);
     const struct replay *r = replay_of(v);
-    if (v->h < ROWS + 2 && r->ready && r->turn > 0) /* no room for the sentence */
+    if (v->h < LANE_ROWS + 2 && r->ready && r->turn > 0) /* no room for the sentence */
         snprintf(v->note, sizeof v->note, "turn: click %d", (int)(r->first + r->turn + 1));
     else if (st->form == FORM_TRACK && isfinite(l->beta[j]))
         snprintf(v->note, sizeof v->note, "share %s", fmt_prob(b, l->beta[j]));
@@ -226,16 +115,16 @@ static int draw_track(const struct view *v, const struct canvas *c, int row, con
     const struct evolution_state *st = v->state;
     const struct lanes *l = &st->lanes;
     int j = track_now(st), from = row;
-    for (int r = 0; r < ROWS && row < c->rows; r++) {
+    for (int r = 0; r < LANE_ROWS && row < c->rows; r++) {
         if (!l->has[r])
             continue;
-        draw_values(c, row++, k, k->label > 16 ? rows[r].name : rows[r].brief, ROLE_DIM, row_of(l, (enum row)r, j), l->n, r != ROW_COS);
+        draw_values(c, row++, k, k->label > 16 ? lane_names[r].name : lane_names[r].brief, ROLE_DIM, lane_row(l, (enum lane_row)r, j), l->n, r != LANE_COS);
     }
     return row - from;
 }
 
 /* One row a track: its relevance; the item it is keyed by and its share of the preference as the label. */
-static int draw_tracks(const struct view *v, const struct canvas *c, int row, const struct click_cols *k, enum row what)
+static int draw_tracks(const struct view *v, const struct canvas *c, int row, const struct click_cols *k, enum lane_row what)
 {
     const struct evolution_state *st = v->state;
     const struct lanes *l = &st->lanes;
@@ -245,8 +134,8 @@ static int draw_tracks(const struct view *v, const struct canvas *c, int row, co
         int at = track_click(v->app, l, j);
         if (at >= 0)
             snprintf(name, sizeof name, "%d", (int)l->item[at]);
-        snprintf(label, sizeof label, "%s %s %s", what == ROW_ATT ? (k->label > 16 ? "relev." : "rel") : "gate", name, isfinite(l->beta[j]) ? fmt_prob(b, l->beta[j]) : "");
-        draw_values(c, row++, k, label, j == track_now(st) ? ROLE_STRONG : ROLE_DIM, row_of(l, what, j), l->n, true);
+        snprintf(label, sizeof label, "%s %s %s", what == LANE_ATT ? (k->label > 16 ? "relev." : "rel") : "gate", name, isfinite(l->beta[j]) ? fmt_prob(b, l->beta[j]) : "");
+        draw_values(c, row++, k, label, j == track_now(st) ? ROLE_STRONG : ROLE_DIM, lane_row(l, what, j), l->n, true);
     }
     return row - from;
 }
@@ -300,7 +189,7 @@ static void turn_lines(const struct view *v, int room, char line[3][200])
             snprintf(line[0], sizeof line[0], "turns at click %d, %s", click, name);
     }
     int j = track_now(st), best = -1;
-    const float *c = row_of(l, ROW_COS, j);
+    const float *c = lane_row(l, LANE_COS, j);
     for (int t = 1; t < l->n; t++)
         if (isfinite(c[t]) && (best < 0 || c[t] < c[best]))
             best = t;
@@ -392,14 +281,14 @@ static void evolution_draw(const struct view *v, struct canvas *c)
     truth_line(a, line[2], sizeof line[2]);
     for (int i = 0; i < 3; i++)
         keep += line[i][0] != '\0';
-    int extra = c->rows - 1 - ROWS;
+    int extra = c->rows - 1 - LANE_ROWS;
     keep = keep > extra ? (extra > 0 ? extra : 0) : keep;
     struct canvas top = canvas_sub(c, 0, 0, c->rows - keep, REST);
     /* The chosen style first, the others below as far as there is room. */
     bool done[FORMS] = {false};
     for (int i = 0; i < FORMS; i++) {
         enum form s = i == 0 ? st->form : (enum form)(i - 1);
-        int need = s == FORM_TRACK ? ROWS : s == FORM_TRACKS ? 2 * l->k : 4;
+        int need = s == FORM_TRACK ? LANE_ROWS : s == FORM_TRACKS ? 2 * l->k : 4;
         if (done[s] || s == FORM_UNITS || (i > 0 && row + 1 + need > top.rows))
             continue;
         done[s] = true;
@@ -409,8 +298,8 @@ static void evolution_draw(const struct view *v, struct canvas *c)
         else if (s == FORM_REPLAY)
             row += draw_replay(v, &top, row, &k);
         else {
-            row += draw_tracks(v, &top, row, &k, ROW_ATT);
-            row += draw_tracks(v, &top, row, &k, ROW_WRITE);
+            row += draw_tracks(v, &top, row, &k, LANE_ATT);
+            row += draw_tracks(v, &top, row, &k, LANE_WRITE);
         }
     }
     /* What matters most when room is short: the turn, then the truth, then the single change. */
@@ -471,14 +360,14 @@ static void evolution_close(struct view *v)
 static bool lane_value(const void *ctx, int row, int col, double *x)
 {
     const struct evolution_state *st = ctx;
-    *x = (double)row_of(&st->lanes, (enum row)row, track_now(st))[col];
+    *x = (double)lane_row(&st->lanes, (enum lane_row)row, track_now(st))[col];
     return st->lanes.has[row] && isfinite(*x);
 }
 
 static const char *lane_label(const void *ctx, int i)
 {
     (void)ctx;
-    return rows[i].name;
+    return lane_names[i].name;
 }
 
 static void evolution_plot(const struct view *v, struct plot *p)
@@ -490,7 +379,7 @@ static void evolution_plot(const struct view *v, struct plot *p)
     if (st->form == FORM_UNITS)
         describe_units(v, &panel->heat);
     else
-        panel->heat = (struct heatmap){.title = v->title, .rows = ROWS, .cols = st->lanes.n, .at = lane_value, .ctx = st, .row_label = lane_label,
+        panel->heat = (struct heatmap){.title = v->title, .rows = LANE_ROWS, .cols = st->lanes.n, .at = lane_value, .ctx = st, .row_label = lane_label,
                                        .col_label = click_label, .scale = HEAT_PER_ROW, .numbers = true};
 }
 

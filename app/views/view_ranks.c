@@ -141,21 +141,28 @@ static void draw_marks(const struct view *v, const struct canvas *c, int row, co
         canvas_right(c, row, truth - 1, k->width, ROLE_LEVEL, r->turn == at ? "both" : "true");
 }
 
-static int draw_legend(const struct view *v, const struct canvas *c, int row, const struct replay *r)
+/* Names of what is followed in lines of `cols`; c NULL: only counts the rows.  The ids are left out where they would cost a row. */
+static int legend(const struct view *v, const struct canvas *c, int row, int cols, const struct replay *r, bool ids)
 {
     int col = 1, from = row;
     char name[64];
-    for (int f = 0; f <= r->n_follow && row < c->rows; f++) {
-        if (f < r->n_follow)
+    for (int f = 0; f <= r->n_follow; f++) {
+        bool next = f == r->n_follow;
+        if (next)
+            snprintf(name, sizeof name, "%s", ids ? "the click that came next" : "came next");
+        else if (ids || !*item_name(v->app, r->follow[f]))
             app_item_text(v->app, r->follow[f], name, sizeof name);
         else
-            snprintf(name, sizeof name, "%s", c->cols >= 40 ? "the click that came next" : "next click");
-        if (col > 1 && col + 2 + text_width(name) > c->cols - 1) {
+            snprintf(name, sizeof name, "%s", item_name(v->app, r->follow[f]));
+        if (col > 1 && col + 2 + text_width(name) > cols - 1) {
             row++;
             col = 1;
         }
-        put_letter(c, row, col, f < r->n_follow ? theme_run(f) : ROLE_DIM, f < r->n_follow ? (char)('A' + f) : 'o');
-        col += 2 + canvas_text(c, row, col + 2, ROLE_DIM, name) + 3;
+        if (c && row < c->rows) {
+            put_letter(c, row, col, next ? ROLE_DIM : theme_run(f), next ? 'o' : (char)('A' + f));
+            canvas_text(c, row, col + 2, ROLE_DIM, name);
+        }
+        col += 2 + text_width(name) + 2;
     }
     return row - from + 1;
 }
@@ -176,24 +183,6 @@ static void draw_names(const struct view *v, const struct canvas *c, const struc
     }
 }
 
-static int legend_rows(const struct view *v, const struct replay *r, int cols)
-{
-    int col = 1, rows = 1;
-    char name[64];
-    for (int f = 0; f <= r->n_follow; f++) {
-        if (f < r->n_follow)
-            app_item_text(v->app, r->follow[f], name, sizeof name);
-        else
-            snprintf(name, sizeof name, "%s", cols >= 40 ? "the click that came next" : "next click");
-        if (col > 1 && col + 2 + text_width(name) > cols - 1) {
-            rows++;
-            col = 1;
-        }
-        col += 2 + text_width(name) + 3;
-    }
-    return rows;
-}
-
 static void ranks_draw(const struct view *v, struct canvas *c)
 {
     const struct ranks_state *st = v->state;
@@ -207,7 +196,8 @@ static void ranks_draw(const struct view *v, struct canvas *c)
     click_cols(&k, a, c->cols, r->n, a->cursor - r->first, evolve_label(a, c->cols));
     int drift = r->has_state && c->rows >= 9 ? 1 : 0, marks = r->turn >= 0 && c->rows >= 7 ? 1 : 0, line = c->rows >= 9 ? 1 : 0;
     bool beside = k.label > 16 && c->rows - 3 - drift - marks > r->n_follow; /* the names find room on the left */
-    int legend = beside ? 0 : c->rows >= 12 ? legend_rows(v, r, c->cols) : 1;
+    bool ids = c->rows >= 12 && legend(v, NULL, 0, c->cols, r, true) < 3;
+    int names = beside ? 0 : c->rows >= 12 ? legend(v, NULL, 0, c->cols, r, ids) : 1;
     char turn[200] = "";
     if (!shows_evolution(a) && r->turn > 0 && c->rows >= 14) {
         char name[64], b[FMT_NUM];
@@ -217,7 +207,7 @@ static void ranks_draw(const struct view *v, struct canvas *c)
         if (text_width(turn) > c->cols - 2)
             snprintf(turn, sizeof turn, "turns at click %d, %s", (int)(r->first + r->turn + 1), name);
     }
-    int rows = c->rows - 1 - line - drift - marks - legend - (turn[0] ? 1 : 0);
+    int rows = c->rows - 1 - line - drift - marks - names - (turn[0] ? 1 : 0);
     if (rows < 2)
         rows = 2;
     int32_t worst = worst_rank(r);
@@ -255,7 +245,7 @@ static void ranks_draw(const struct view *v, struct canvas *c)
     if (beside)
         draw_names(v, c, r, k.label - 7);
     else
-        draw_legend(v, c, y, r);
+        legend(v, c, y, c->cols, r, ids);
 }
 
 static bool ranks_command(struct view *v, const struct cmd_call *call)

@@ -4,7 +4,7 @@
 #include "app/cmd/command.h"
 #include "app/ui/screen.h"
 #include "app/ui_state.h"
-#include "app/views/evolve.h"
+#include "app/views/lanes.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -178,6 +178,52 @@ static void test_planted_switch(void **state)
     app_free(a);
 }
 
+/* Tracks: shares and weights sum to 1, memory and what is left do, relevance is what the probe says; a wrong answer shows nothing. */
+static void test_tracks(void **state)
+{
+    (void)state;
+    struct app *a = open_app();
+    struct err err = {0};
+    struct weights *w;
+    static struct lanes l;
+    run(a, "data plant drift sessions=400 seed=7");
+    run(a, "model new pen4rec d=8 k=3 seed=7");
+    run(a, "train steps=5");
+    const int32_t item[6] = {4, 9, 4, 7, 9, 9};
+    struct question q = {.kind = ASK_PROBES, .n = 6, .item = item, .probes = LANE_PROBES};
+    assert_int_equal(app_weights_at(a, 0, STEP_LIVE, &w, &err), ST_OK);
+    const struct answer *r = explore_ask(a->explore, w, &q, NULL);
+    assert_true(lanes_take(&l, r));
+    assert_int_equal(l.k, 3); /* 9, 7, 4 */
+    assert_int_equal(l.n, 6);
+    static const int keys[3] = {5, 3, 2};
+    double all = 0;
+    for (int j = 0; j < 3; j++) {
+        double weight = 0, relevance = 0, memory = l.left[j];
+        assert_int_equal(track_click(a, &l, j), keys[j]);
+        for (int t = 0; t < 6; t++) {
+            weight += (double)lane_row(&l, LANE_ALPHA, j)[t];
+            relevance += (double)lane_row(&l, LANE_ATT, j)[t];
+            memory += (double)lane_row(&l, LANE_SHARE, j)[t];
+            near("relevance", (double)lane_row(&l, LANE_ATT, j)[t], (double)answer_probe(r, "s2.att")->x[j * 6 + t], 0);
+            /* what is written is relevance times a gate below 1 */
+            assert_true(lane_row(&l, LANE_WRITE, j)[t] <= lane_row(&l, LANE_ATT, j)[t]);
+        }
+        near("weights", weight, 1, 1e-5);
+        near("relevances", relevance, 1, 1e-5);
+        near("memory and the rest", memory, 1, 1e-5);
+        assert_true(isnan(lane_row(&l, LANE_COS, j)[0]));
+        all += l.beta[j];
+    }
+    near("shares of the tracks", all, 1, 1e-5);
+    q.probes = "s2.att";
+    assert_false(lanes_take(&l, explore_ask(a->explore, w, &q, NULL)));
+    assert_false(l.ready);
+    lanes_done(&l);
+    weights_unref(w);
+    app_free(a);
+}
+
 static bool visible(struct app *a, const char *name)
 {
     return ui_view(a, name)->visible;
@@ -246,7 +292,7 @@ int main(void)
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_replayed_vectors),
         cmocka_unit_test(test_planted_switch),
-        cmocka_unit_test(test_panes),
+        cmocka_unit_test(test_tracks), cmocka_unit_test(test_panes),
     };
     return cmocka_run_group_tests_name("evolve", tests, NULL, NULL);
 }

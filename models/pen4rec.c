@@ -33,7 +33,8 @@ struct pen4rec {
     float dropout;
     const struct param *item, *place;
     struct {
-        const struct param *w_in, *b_in, *w_out, *b_out, *c_in, *c_out, *w_ih, *b_ih, *w_hh, *b_hh;
+        const struct param *w_in, *b_in, *w_out, *b_out, *c_in, *c_out, *w_ih, *b_ih, *w_hh,
+            *b_hh;
     } gnn;
     struct {
         const struct param *wx, *wr, *b, *w, *wq, *bq;
@@ -57,12 +58,13 @@ struct tracks {
     int32_t *row, *of_row;  /* (P) the click a row reads; the track it belongs to */
     int32_t *query, *last;  /* (N) its query; the query's last click */
     int32_t *session, *end; /* (N) the block's session; the track's last row */
-    int32_t *recent_off;    /* (N+1) a track's recent clicks: one, or up to k with recent=mean */
-    int32_t *recent;        /* the clicks */
-    float *share;           /* 1 over the number of its recent clicks */
+    int32_t *recent_off; /* (N+1) a track's recent clicks: one, or up to k with recent=mean */
+    int32_t *recent;     /* the clicks */
+    float *share;        /* 1 over the number of its recent clicks */
 };
 
-static struct tensor *linear(struct tape *t, struct tensor *x, const struct param *w, const struct param *b)
+static struct tensor *linear(struct tape *t, struct tensor *x, const struct param *w,
+                             const struct param *b)
 {
     return op_linear(t, x, tape_param(t, w), b ? tape_param(t, b) : NULL, ACT_NONE, 0);
 }
@@ -83,7 +85,8 @@ static struct tensor *column(struct tape *t, int32_t n, const float *x, real all
 /* ---- The tracks (spec: recent set [R]) ---- */
 
 /* Recent clicks of from..last into out, newest first; at most k.  Distinct, because equal items would give equal tracks. */
-static int32_t recent_clicks(const int32_t *item, int32_t from, int32_t last, int32_t k, bool distinct, int32_t *out)
+static int32_t recent_clicks(const int32_t *item, int32_t from, int32_t last, int32_t k,
+                             bool distinct, int32_t *out)
 {
     int32_t n = 0;
     for (int32_t r = last; r >= from && n < k; r--) {
@@ -101,11 +104,13 @@ static int32_t *ints(struct tape *t, int64_t n)
     return tape_alloc(t, ((size_t)n + 1) * sizeof(int32_t));
 }
 
-static bool plan(const struct pen4rec *m, struct tape *t, const struct block *b, struct tracks *w)
+static bool plan(const struct pen4rec *m, struct tape *t, const struct block *b,
+                 struct tracks *w)
 {
     int64_t tracks = 0, rows = 0, q_rows = 0;
     int32_t k = m->read == READ_SRGNN ? 1 : m->k;
-    bool distinct = m->recent != RECENT_ANY && m->read != READ_SRGNN, mean = m->recent == RECENT_MEAN && m->read != READ_SRGNN;
+    bool distinct = m->recent != RECENT_ANY && m->read != READ_SRGNN,
+         mean = m->recent == RECENT_MEAN && m->read != READ_SRGNN;
     for (int32_t q = 0; q < b->n_query; q++) {
         int32_t len = b->query[q] - b->off[b->query_session[q]] + 1, most = len < k ? len : k;
         tracks += most;
@@ -164,25 +169,31 @@ static void graph_probes(struct tape *t, const struct block *b)
     if (s < 0 || s >= b->n)
         return;
     int32_t m = b->node_off[s + 1] - b->node_off[s];
-    struct tensor *in = tape_input(t, NULL, 2, (int32_t[]){m, m}), *out = tape_input(t, NULL, 2, (int32_t[]){m, m});
+    struct tensor *in = tape_input(t, NULL, 2, (int32_t[]){m, m}),
+                  *out = tape_input(t, NULL, 2, (int32_t[]){m, m});
     if (m == 0 || tape_failed(t))
         return;
     for (int32_t i = 0; i < m; i++)
         for (int32_t j = 0; j < m; j++) {
-            in->x[(size_t)i * (size_t)in->ld + (size_t)j] = (real)b->adj_in[b->adj_off[s] + i * m + j];
-            out->x[(size_t)i * (size_t)out->ld + (size_t)j] = (real)b->adj_out[b->adj_off[s] + i * m + j];
+            in->x[(size_t)i * (size_t)in->ld + (size_t)j] =
+                (real)b->adj_in[b->adj_off[s] + i * m + j];
+            out->x[(size_t)i * (size_t)out->ld + (size_t)j] =
+                (real)b->adj_out[b->adj_off[s] + i * m + j];
         }
     tape_probe(t, "graph.in", in);
     tape_probe(t, "graph.out", out);
 }
 
 /* SR-GNN eq. 1 to 5 as its code has them: messages along the edges both ways, then a gated update.  H' = (1 - z) c + z H. [I] */
-static struct tensor *hop(const struct pen4rec *m, struct tape *t, const struct block *b, int step, struct tensor *h)
+static struct tensor *hop(const struct pen4rec *m, struct tape *t, const struct block *b,
+                          int step, struct tensor *h)
 {
     int32_t d = m->d;
     tape_push(t, "gnn%d", step);
-    struct tensor *in = op_graph(t, b->adj_in, b->adj_off, linear(t, h, m->gnn.w_in, m->gnn.b_in), b->node_off, b->n);
-    struct tensor *out = op_graph(t, b->adj_out, b->adj_off, linear(t, h, m->gnn.w_out, m->gnn.b_out), b->node_off, b->n);
+    struct tensor *in = op_graph(t, b->adj_in, b->adj_off,
+                                 linear(t, h, m->gnn.w_in, m->gnn.b_in), b->node_off, b->n);
+    struct tensor *out = op_graph(t, b->adj_out, b->adj_off,
+                                  linear(t, h, m->gnn.w_out, m->gnn.b_out), b->node_off, b->n);
     in = tape_probe(t, "msg_in", op_add(t, in, tape_param(t, m->gnn.c_in)));
     out = tape_probe(t, "msg_out", op_add(t, out, tape_param(t, m->gnn.c_out)));
     struct gru_cell c = {.h = d, .reset_after = true, .update_keeps = true};
@@ -212,11 +223,14 @@ static struct tensor *clicks(const struct pen4rec *m, struct tape *t, const stru
 
 /* Stage 1: c_j = sum_t alpha_jt x_t, alpha by SR-GNN's soft attention with each recent click for the last one [I]; normalised, so
  * that a person can read it [R].  Returns c (N,d). */
-static struct tensor *retrieve(const struct pen4rec *m, struct tape *t, const struct tracks *w, struct tensor *x, struct tensor *r)
+static struct tensor *retrieve(const struct pen4rec *m, struct tape *t, const struct tracks *w,
+                               struct tensor *x, struct tensor *r)
 {
     int32_t rows = w->off[w->n];
     struct tensor *a = op_pick(t, linear(t, x, m->s1.wx, m->s1.b), w->row, rows);
-    struct tensor *e = op_act(t, op_add(t, a, op_pick(t, linear(t, r, m->s1.wr, NULL), w->of_row, rows)), ACT_SIGMOID);
+    struct tensor *e =
+        op_act(t, op_add(t, a, op_pick(t, linear(t, r, m->s1.wr, NULL), w->of_row, rows)),
+               ACT_SIGMOID);
     struct tensor *alpha = linear(t, e, m->s1.w, NULL);
     if (m->norm1 && m->read == READ_PEN)
         alpha = op_seg_softmax(t, alpha, w->off, w->n);
@@ -244,11 +258,13 @@ static struct tensor *maxnorm(struct tape *t, const struct tracks *w, struct ten
 }
 
 /* a_jt = softmax_t((x_t Ws) . q_j): DIEN's attention, the query from stage 1.  (P,1) */
-static struct tensor *relevance(const struct pen4rec *m, struct tape *t, const struct tracks *w, struct tensor *x, struct tensor *q)
+static struct tensor *relevance(const struct pen4rec *m, struct tape *t, const struct tracks *w,
+                                struct tensor *x, struct tensor *q)
 {
     int32_t rows = w->off[w->n];
     struct tensor *xs = op_pick(t, linear(t, x, m->s2.ws, NULL), w->row, rows);
-    struct tensor *e = op_matmul(t, op_mul(t, xs, op_pick(t, q, w->of_row, rows)), column(t, m->d, NULL, 1), false, false);
+    struct tensor *e = op_matmul(t, op_mul(t, xs, op_pick(t, q, w->of_row, rows)),
+                                 column(t, m->d, NULL, 1), false, false);
     switch (m->att) {
     case ATT_SIGMOID:
         e = op_act(t, e, ACT_SIGMOID);
@@ -265,19 +281,21 @@ static struct tensor *relevance(const struct pen4rec *m, struct tape *t, const s
 
 /* Stage 2: the preference after each click (P,d), by DIEN's eq. 5 and 6: u' = a u, h' = (1 - u') h + u' c; what a click with
  * a = 0 says changes nothing. [I] */
-static struct tensor *evolve(const struct pen4rec *m, struct tape *t, const struct tracks *w, struct tensor *x, struct tensor *a)
+static struct tensor *evolve(const struct pen4rec *m, struct tape *t, const struct tracks *w,
+                             struct tensor *x, struct tensor *a)
 {
     struct gru_cell c = {.h = m->d};
     for (int g = 0; g < GRU_GATES; g++) {
         c.x[g] = (struct cols){linear(t, x, m->s2.wx[g], m->s2.b[g]), 0};
         c.w[g] = (struct cols){tape_param(t, m->s2.wh[g]), 0};
     }
-    return tape_probe(t, "state", op_augru(t, &c, a, m->form, w->row, w->session, w->off, w->n));
+    return tape_probe(t, "state",
+                      op_augru(t, &c, a, m->form, w->row, w->session, w->off, w->n));
 }
 
 /* p = sum_j beta_j h_j at the last click. [R] */
-static struct tensor *fuse(const struct pen4rec *m, struct tape *t, const struct block *b, const struct tracks *w,
-                           struct tensor *h, struct tensor *last)
+static struct tensor *fuse(const struct pen4rec *m, struct tape *t, const struct block *b,
+                           const struct tracks *w, struct tensor *h, struct tensor *last)
 {
     if (m->fusion == FUSION_FIRST)
         return op_pick(t, h, w->query_off, b->n_query);
@@ -285,24 +303,28 @@ static struct tensor *fuse(const struct pen4rec *m, struct tape *t, const struct
         struct tensor *share = column(t, w->n, NULL, 1);
         for (int32_t j = 0; j < w->n && !tape_failed(t); j++) {
             int32_t q = w->query[j];
-            share->x[(size_t)j * (size_t)share->ld] = 1 / (real)(w->query_off[q + 1] - w->query_off[q]);
+            share->x[(size_t)j * (size_t)share->ld] =
+                1 / (real)(w->query_off[q + 1] - w->query_off[q]);
         }
         return op_seg_sum(t, tape_probe(t, "beta", share), h, w->query_off, b->n_query);
     }
-    struct tensor *e = op_add(t, linear(t, h, m->fu.wh, m->fu.b), op_pick(t, linear(t, last, m->fu.wx, NULL), w->query, w->n));
+    struct tensor *e = op_add(t, linear(t, h, m->fu.wh, m->fu.b),
+                              op_pick(t, linear(t, last, m->fu.wx, NULL), w->query, w->n));
     e = linear(t, op_act(t, e, ACT_TANH), m->fu.w, NULL);
     struct tensor *beta = tape_probe(t, "beta", op_seg_softmax(t, e, w->query_off, b->n_query));
     return op_seg_sum(t, beta, h, w->query_off, b->n_query);
 }
 
 /* s = [p, x_n] W + b: SR-GNN's eq. 7. [I] */
-static struct tensor *session(const struct pen4rec *m, struct tape *t, struct tensor *p, struct tensor *last)
+static struct tensor *session(const struct pen4rec *m, struct tape *t, struct tensor *p,
+                              struct tensor *last)
 {
     return m->hybrid ? linear(t, beside(t, p, last), m->out_w, m->out_b) : p;
 }
 
 /* What each track would recommend after each click, beside the pass and without a gradient. [R] */
-static void lens(const struct pen4rec *m, struct tape *t, const struct tracks *w, struct tensor *x, struct tensor *state)
+static void lens(const struct pen4rec *m, struct tape *t, const struct tracks *w,
+                 struct tensor *x, struct tensor *state)
 {
     if (tape_watched(t) < 0 || tape_training(t) || tape_env(t)->g)
         return;
@@ -319,7 +341,8 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
     struct tracks w;
     if (!plan(m, t, b, &w))
         return tape_bad(t);
-    struct tensor *x = clicks(m, t, b), *last = op_pick(t, x, b->query, b->n_query), *p, *r, *q, *state;
+    struct tensor *x = clicks(m, t, b), *last = op_pick(t, x, b->query, b->n_query), *p, *r, *q,
+                  *state;
 
     tape_push(t, "s1");
     int32_t n_recent = w.recent_off[w.n];
@@ -352,7 +375,8 @@ struct maker {
 };
 
 /* Every tensor, biases too, begins evenly within +-1/sqrt(d): SR-GNN's code (its paper says a normal of width .1). */
-static const struct param *matrix(const struct maker *k, const char *name, int32_t in, int32_t out)
+static const struct param *matrix(const struct maker *k, const char *name, int32_t in,
+                                  int32_t out)
 {
     return params_add(k->ps, name, 2, (int32_t[]){in, out}, INIT_UNIFORM, k->scale, 0);
 }
@@ -407,9 +431,11 @@ static void tune(void *self, const struct hparams *hp)
     m->dropout = hp_float(hp, "dropout");
 }
 
-static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+static enum status init(void *self, struct params *ps, const struct model_env *env,
+                        struct err *err)
 {
-    static const enum augru_form forms[] = {[STAGE2_AUGRU] = AUGRU_PAPER, [STAGE2_AGRU] = AUGRU_AGRU, [STAGE2_GRU] = AUGRU_GRU};
+    static const enum augru_form forms[] = {
+        [STAGE2_AUGRU] = AUGRU_PAPER, [STAGE2_AGRU] = AUGRU_AGRU, [STAGE2_GRU] = AUGRU_GRU};
     struct pen4rec *m = self;
     const struct hparams *hp = env->hp;
     int32_t n_items = env->ds->n_items, d = hp_int(hp, "d"), maxlen = hp_int(hp, "maxlen");
@@ -418,7 +444,8 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
     m->read = (enum head_kind)hp_enum(hp, "head");
     m->recent = (enum recent)hp_enum(hp, "recent");
     m->att = (enum att)hp_enum(hp, "att");
-    m->form = stage2 == STAGE2_AUGRU && hp_enum(hp, "augru.form") == 1 ? AUGRU_DIEN : forms[stage2];
+    m->form =
+        stage2 == STAGE2_AUGRU && hp_enum(hp, "augru.form") == 1 ? AUGRU_DIEN : forms[stage2];
     m->fusion = (enum fusion)hp_enum(hp, "fusion");
     m->d = d;
     m->k = hp_int(hp, "k");
@@ -428,7 +455,8 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
     m->hybrid = hp_bool(hp, "hybrid");
 
     struct maker k = {.ps = ps, .scale = 1 / sqrtf((float)d)};
-    m->item = params_add(ps, "item.E", 2, (int32_t[]){n_items + 1, d}, INIT_UNIFORM, k.scale, PARAM_ROWS | PARAM_ZERO_ROW0);
+    m->item = params_add(ps, "item.E", 2, (int32_t[]){n_items + 1, d}, INIT_UNIFORM, k.scale,
+                         PARAM_ROWS | PARAM_ZERO_ROW0);
     if (hp_enum(hp, "pos") == 1)
         m->place = matrix(&k, "pos.P", maxlen, d);
     if (m->steps)
@@ -445,7 +473,8 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
         m->out_w = matrix(&k, "out.W", 2 * d, d);
         m->out_b = vector(&k, "out.b", d);
     }
-    m->head = (struct head){.loss = HEAD_XENT, .cols = COLS_ALL, .table = m->item, .n_items = n_items};
+    m->head = (struct head){
+        .loss = HEAD_XENT, .cols = COLS_ALL, .table = m->item, .n_items = n_items};
     m->batch = (struct batch_spec){
         .kind = BATCH_PREFIXES,
         .pos = POS_FROM_END,
@@ -471,7 +500,8 @@ static const struct head *head(const void *self)
 static uint32_t traits(const void *self)
 {
     const struct pen4rec *m = self;
-    return (uint32_t)MODEL_SOFTMAX | (m->read == READ_PEN ? (uint32_t)(MODEL_EVOLUTION | MODEL_GATES) : 0);
+    return (uint32_t)MODEL_SOFTMAX |
+           (m->read == READ_PEN ? (uint32_t)(MODEL_EVOLUTION | MODEL_GATES) : 0);
 }
 
 // clang-format off
@@ -507,17 +537,19 @@ static const struct hparam_def hparams[] = {
     {.name = NULL},
 };
 
-#define ALIKE "opt=adam beta1=0.9 beta2=0.999 eps=1e-8 wd=1e-5 clip=0 warmup=0 decay_steps=0 maxlen=50 k=3 recent=distinct gnn.steps=1 " \
-              "edge=binary pos=none stage1=1 stage1.norm=softmax stage2=augru augru.form=paper fusion=attn hybrid=1 dropout=0 "
+#define ALIKE "opt=adam beta1=0.9 beta2=0.999 eps=1e-8 wd=1e-5 clip=0 warmup=0 decay_steps=0 lr_gamma=0.1 maxlen=50 k=3 recent=distinct " \
+              "gnn.steps=1 edge=binary pos=none stage1=1 stage1.norm=softmax stage2=augru augru.form=paper fusion=attn hybrid=1 dropout=0 "
 static const struct preset_def presets[] = {
-    {"small",   "generated worlds: about eight epochs",
-     ALIKE "head=pen att=softmax d=32 batch=128 lr=0.002"},
+    {"small",   "the generated world drift: eight epochs",
+     ALIKE "head=pen att=softmax d=32 batch=128 lr=0.002 lr_step=6"},
     {"maxnorm", "as small; relevance divided by its maximum: predicts better after a switch, tells old from new less well",
-     ALIKE "head=pen att=maxnorm d=32 batch=128 lr=0.002"},
-    {"srgnn",   "SR-GNN's read-out and sizes: the model to compare with",
-     ALIKE "head=srgnn att=softmax d=100 batch=100 lr=0.001"},
-    {"session", "sizes of SR-GNN's code, a higher rate: shop sessions",
-     ALIKE "head=pen att=softmax d=100 batch=100 lr=0.003"},
+     ALIKE "head=pen att=maxnorm d=32 batch=128 lr=0.002 lr_step=6"},
+    {"order",   "worlds in which the order of clicks tells, chain and twins: five epochs",
+     ALIKE "head=pen att=softmax d=32 batch=128 lr=0.003 lr_step=4"},
+    {"session", "sizes of SR-GNN's code, a higher rate: shop sessions, five epochs",
+     ALIKE "head=pen att=softmax d=100 batch=100 lr=0.003 lr_step=4"},
+    {"srgnn",   "SR-GNN's read-out with its code's sizes and schedule: the model to compare with",
+     ALIKE "head=srgnn att=softmax d=100 batch=100 lr=0.001 lr_step=3"},
     {.name = NULL},
 };
 
@@ -551,10 +583,14 @@ static const struct probe_def probes[] = {
 const struct model_def model_pen4rec = {
     .name = "pen4rec",
     .title = "PEN4Rec (reconstruction)",
-    .paper = "Hu et al. 2021, PEN4Rec: Preference Evolution Networks for Session-based Recommendation, arXiv 2106.09306",
-    .doc = "A session becomes a small graph of its items; then it is read again for each of the latest items, and a preference "
-           "evolves click by click, irrelevant clicks changing little. The authors' program is not public: this is a "
-           "reconstruction from the abstract and the work it builds on (SR-GNN, DIEN). head=srgnn is the model to compare with.",
+    .paper = "Hu et al. 2021, PEN4Rec: Preference Evolution Networks for Session-based "
+             "Recommendation, arXiv 2106.09306",
+    .doc = "A session becomes a small graph of its items; then it is read again for each of "
+           "the latest items, and a preference "
+           "evolves click by click, irrelevant clicks changing little. The authors' program is "
+           "not public: this is a "
+           "reconstruction from the abstract and the work it builds on (SR-GNN, DIEN). "
+           "head=srgnn is the model to compare with.",
     .flags = MODEL_EVOLUTION | MODEL_GATES | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

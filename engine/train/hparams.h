@@ -50,6 +50,8 @@ bool hp_has(const struct hparams *hp, const char *name);
     {"momentum", HP_FLOAT, true, 0, 0, 0.9999, NULL, "momentum (sgd, adagrad)", NULL},                                  \
     {"warmup", HP_INT, true, 0, 0, 1e9, NULL, "steps of linear warm-up", NULL},                                         \
     {"decay_steps", HP_INT, true, 0, 0, 1e9, NULL, "linear decay to 0 at this step; 0 = none", NULL},                   \
+    {"lr_step", HP_INT, true, 0, 0, 1e9, NULL, "epochs after which the rate is multiplied by lr_gamma, again and again; 0 = never", NULL}, \
+    {"lr_gamma", HP_FLOAT, true, 0.1, 0, 1, NULL, "factor of lr_step", NULL},                                           \
     {"batch", HP_INT, true, batch_, 1, 65536, NULL, "sessions (or windows, lanes) a batch", NULL},                      \
     {"wd", HP_FLOAT, true, wd_, 0, 10, NULL, "weight decay", NULL},                                                     \
     {"clip", HP_FLOAT, true, clip_, 0, 1e6, NULL, "clip the global gradient norm here; 0 = off", NULL}

@@ -9,8 +9,10 @@
 
 double learner_lr(const struct learner *l)
 {
-    double lr = hp_num(l->hp, "lr"), s = (double)l->step;
+    double lr = hp_num(l->hp, "lr"), s = (double)l->step, epochs = hp_num(l->hp, "lr_step");
     double warmup = hp_num(l->hp, "warmup"), end = hp_num(l->hp, "decay_steps");
+    if (epochs > 0) /* epochs 0..n-1 at lr, the next n at gamma lr, ... */
+        lr *= pow(hp_num(l->hp, "lr_gamma"), floor(s / (epochs * (double)learner_steps_per_epoch(l))));
     if (s < warmup) /* BERT's schedule: 0 at step 0, and the decay counts from step 0 too */
         return lr * s / warmup;
     return end > 0 ? lr * (s < end ? 1 - s / end : 0) : lr;

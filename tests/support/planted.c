@@ -27,11 +27,23 @@ static struct learner *born(const struct model_def *m, const struct hparams *hp,
     return l;
 }
 
+/* "preset=NAME a=1 b=2": the preset first. */
 static struct hparams *settings_of(const struct model_def *m, const char *settings)
 {
     struct hparams *hp;
     struct err err;
-    if (hparams_new(&hp, m->hparams, m->name, &err) || hparams_set_all(hp, settings, &err))
+    if (hparams_new(&hp, m->hparams, m->name, &err))
+        fail_msg("%s", err.msg);
+    if (strncmp(settings, "preset=", 7) == 0) {
+        const struct preset_def *q = m->presets;
+        size_t len = strcspn(settings += 7, " ");
+        while (q->name && (strlen(q->name) != len || strncmp(q->name, settings, len) != 0))
+            q++;
+        if (!q->name || hparams_set_all(hp, q->settings, &err))
+            fail_msg("%s: preset %s: %s", m->name, settings, q->name ? err.msg : "there is none");
+        settings += len;
+    }
+    if (hparams_set_all(hp, settings, &err))
         fail_msg("%s", err.msg);
     return hp;
 }
@@ -134,6 +146,12 @@ struct ceiling planted_ceiling(struct planted *p, int flag)
 double planted_gap(struct planted *p, double trivial)
 {
     return (planted_eval(p, -1, false).hr - trivial) / (planted_ceiling(p, -1).oracle_hr10 - trivial);
+}
+
+double planted_gap_of(struct planted *p, int flag)
+{
+    double trivial = fmax(planted_baseline(p, "pop", flag).hr, planted_baseline(p, "markov", flag).hr);
+    return (planted_eval(p, flag, false).hr - trivial) / (planted_ceiling(p, flag).oracle_hr10 - trivial);
 }
 
 double planted_excess(struct planted *p, unsigned flags, bool in_place, double *se)

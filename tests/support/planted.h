@@ -15,7 +15,7 @@ struct planted {
     struct explore *ask;
     double seconds, loss; /* of training; of the last step */
 };
-/* sessions 0: the world's own number.  steps: updates. */
+/* sessions 0: the world's own number.  settings: "preset=NAME a=1 b=2", each part may be left out.  steps: updates. */
 void planted_train(struct planted *p, const char *world, uint64_t seed, int32_t sessions, const char *model,
                    const char *settings, int64_t steps);
 void planted_more(struct planted *p, int64_t steps);
@@ -27,6 +27,8 @@ struct eval_result planted_baseline(struct planted *p, const char *model, int fl
 struct ceiling planted_ceiling(struct planted *p, int flag);
 /* (model - trivial) / (oracle - trivial) on HR@10, all but the first items. */
 double planted_gap(struct planted *p, double trivial);
+/* The same on the events with one flag (-1: as above), trivial the better of popularity and Markov-1 on them. */
+double planted_gap_of(struct planted *p, int flag);
 /* Mean of -ln q(target) + ln p(target) over test events with one of the flags (bits 1 << flag): q the model's odds, p the exact
  * ones.  Its expectation is never negative; a mean some standard errors below zero is a leak. */
 double planted_excess(struct planted *p, unsigned flags, bool in_place, double *se);

@@ -118,8 +118,11 @@ mutant "caser 9 negatives from the history"   models/caser.c 's/m->batch.neg_rej
 mutant "caser 9 the same in every epoch"      engine/data/batch.c 's/rng_key\(b->seed, plan->step, rng_site\("batch.neg"\)/rng_key(b->seed, 0 * plan->step, rng_site("batch.neg")/' $mistakes
 mutant "caser 10 always for each target"      models/caser.c 's/\(hp_enum\(hp, "neg_per"\) == 1 \? T : 1\)/T/' $mistakes
 mutant "caser 12 deviation 1 over sqrt(d)"    models/caser.c 's/INIT_NORMAL, 1 \/ \(float\)d,/INIT_NORMAL, 1 \/ sqrtf((float)d),/' $mistakes
-mutant "caser 14 the user's vector is lost"   models/caser.c 's/op_concat\(t, \(struct tensor \*\[\]\)\{z, u\}, 2\)/op_concat(t, (struct tensor *[]){z, z}, 2)/' $golden
-mutant "caser 15 no L2 on the filters"        models/caser.c 's/INIT_UNIFORM, reach, 0\)\}/INIT_UNIFORM, reach, PARAM_NO_DECAY)}/' $mistakes
+mutant "caser 14 the user's vector is lost"   models/caser.c 's/op_concat\(t, \(struct tensor \*\[\]\)\{x, user\}, 2\)/op_concat(t, (struct tensor *[]){x, x}, 2)/' $golden
+mutant "caser 15 no L2 on the filters"        models/caser_tail.c 's/INIT_UNIFORM, reach, 0\)\}/INIT_UNIFORM, reach, PARAM_NO_DECAY)}/' $mistakes
+mutant "caser 19 AP divided by the hits"      engine/train/metrics.c 's/add\(a, sum \/ l->n_target\);/add(a, l->n ? sum \/ l->n : 0);/' $mistakes
+mutant "caser 18 seen items count as hits"    engine/train/eval.c 's/bool out = s->exclude_seen \&\& target_seen/bool out = false \&\& target_seen/' $mistakes
+mutant "caser: the taste is fitted away"      models/caser_fit.c 's/target \? -1 \/ \(1 \+ exp\(y\)\) : 1/target ? 1 \/ (1 + exp(y)) : -1/' contract/test_caser_tails
 mutant "caser tail without types"             models/caser_tail.c 's/op_add\(t, x, op_rows\(t, m->type, type, rows, 0\)\)/x/' contract/test_caser_tails
 mutant "caser tail: all of beta at once"      models/caser_tail.c 's/\(double\)step < m->beta_steps \?/false ?/' contract/test_caser_tails
 mutant "caser tail: unscaled summary"         models/caser_tail.c 's/norm\(t, \&m->ln2, y\)/y/' contract/test_caser_tails

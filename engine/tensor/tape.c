@@ -49,7 +49,8 @@ struct grad_buf {
 enum { GRAD_HEAD = 64 };
 _Static_assert(sizeof(struct grad_buf) <= GRAD_HEAD, "header of a gradient buffer");
 
-/* Lists that grow by malloc and are kept from block to block: a steady step finds them large enough. */
+/* Lists that grow by malloc and are kept from block to block.  They begin large enough for any model here: a worker that gets its
+ * first task late allocates nothing then. */
 #define LIST(type)                                                                             \
     struct {                                                                                   \
         type *v;                                                                               \
@@ -79,7 +80,7 @@ static bool list_grow(struct tape *t, void *list_v, int32_t n, int32_t *cap, siz
 {
     if (n < *cap)
         return true;
-    int32_t more = *cap ? 2 * *cap : 64;
+    int32_t more = *cap ? 2 * *cap : 512;
     void *p;
     memcpy(&p, list_v, sizeof p); /* a pointer to any type */
     p = realloc(p, (size_t)more * size);
@@ -112,6 +113,10 @@ enum status tape_new(struct tape **out, size_t reserve, struct err *err)
         .x = t->bad_x, .g = t->bad_g, .nd = 1, .d = {1}, .ld = TENSOR_ROW, .node = -1};
     t->watched = -1;
     t->scope[0] = (struct scope){.name = "", .site = rng_site("")};
+    if (!GROW(t, t->op) || !GROW(t, t->param) || !GROW(t, t->key) || !GROW(t, t->probe) || !GROW(t, t->term) || !GROW(t, t->carry)) {
+        tape_free(t);
+        return err_nomem(err, 512 * sizeof *t->op.v, "tape");
+    }
     *out = t;
     return ST_OK;
 }

@@ -14,15 +14,15 @@ picture() {
     shift 4
     script="data plant $world; $before"
     for tab; do script="$script; tab $tab; export screen to $dir/$model-$tab.svg"; done
-    "$SEQLAB" --seed 1 --screen "$size" -e "$script" >/dev/null || { echo "$model: failed" >&2; exit 1; }
+    "$SEQLAB" --seed 1 --screen "$size" -e "$script" >/dev/null 2>"$SEQLAB_HOME/err" || { cat "$SEQLAB_HOME/err" >&2; exit 1; }
     echo "$model: $*"
 }
 
-picture sasrec twins 100x30 'model new sasrec; train steps=800; seq from s:7210 upto=11; pin; whatif -2=45; set truth on' train predict attention latent evolution
-picture bert4rec gap 100x30 'model new bert4rec; train steps=1500; seq from s:7210 upto=11' train predict attention latent evolution
-picture gru4rec opener 100x30 'model new gru4rec; train steps=1500; seq from s:7210 upto=11' train predict gates latent evolution
-picture caser pairs 100x30 'model new caser; train epochs=6; seq from s:7210 upto=11' train predict filters latent evolution
-picture svae tastes 100x30 'model new svae; train epochs=8; seq from s:7210 upto=11' train predict latent evolution
-picture pen4rec drift 100x30 'model new pen4rec; train epochs=3; seq from s:7210 upto=11' train predict gates evolution latent
-picture two bazaar 120x36 'model new sasrec; train steps=600; model new gru4rec slot=B; train steps=600; model use A; seq from s:7210 upto=9' compare data lessons
+picture sasrec twins 100x30 'model new sasrec; train steps=800; seq from s:3210; pin; whatif -2=45; set truth on' train predict attention latent evolution
+picture bert4rec gap 100x30 'model new bert4rec; train steps=1500; seq from s:3210' train predict attention latent evolution
+picture gru4rec opener 100x30 'model new gru4rec; train steps=1500; seq from s:3210' train predict gates latent evolution
+picture caser pairs 100x30 'model new caser; train epochs=6; seq from s:3210' train predict filters latent evolution
+picture svae tastes 100x30 'model new svae; train epochs=8; seq from s:3210' train predict latent evolution
+picture pen4rec drift 100x30 'model new pen4rec; train epochs=3; seq from s:3210' train predict gates evolution latent
+picture two bazaar 120x36 'model new sasrec; train steps=600; model new gru4rec slot=B; train steps=600; model use A; seq from s:3210' compare data lessons
 picture stepping bazaar 120x36 'model new sasrec; train steps=200; watch item.E[45]; watch loss; step 17 op' train

@@ -86,7 +86,7 @@ static void test_adamw(void **state)
     for (int t = 1; t <= 5; t++) {
         real g[5];
         s.t = t;
-        for (int i = 0; i < 6; i++) {
+        for (int i = 0; i < 5; i++) {
             double gd = sin(3.0 * i + t);
             g[i] = (real)gd;
             gd *= 0.5;

@@ -42,73 +42,6 @@ static void log_loss(struct planted *p)
 
 /* ---- chain ---- */
 
-/* A session of one item: where its four successors stand among the answers. */
-static void one_item(struct planted *p)
-{
-    int32_t v = p->ds->n_items, item[10];
-    int first = 0, in_four = 0, in_ten = 0;
-    double *odds = calloc((size_t)v + 1, sizeof *odds);
-    float *as_score = calloc((size_t)v + 1, sizeof *as_score), s[10];
-    struct arena *mem;
-    assert_true(odds && as_score);
-    assert_int_equal(arena_new(&mem, 0, NULL), ST_OK);
-    for (int32_t i = 1; i <= v; i++) {
-        int32_t next[4];
-        world_odds(p->ds->world, &i, 1, odds, mem);
-        for (int32_t j = 1; j <= v; j++)
-            as_score[j] = (float)odds[j];
-        top_items(as_score, v, 4, NULL, 0, next, s);
-        const struct answer *a = explore_ask(
-            p->ask, p->w, &(struct question){.kind = ASK_SCORE, .n = 1, .item = &i}, NULL);
-        if (a->err.code)
-            fail_msg("%s", a->err.msg);
-        top_items(a->score, v, 10, NULL, 0, item, s);
-        for (int r = 0; r < 10; r++) {
-            first += r == 0 && item[r] == next[0];
-            in_four += r < 4 && item[r] == next[0];
-            for (int k = 0; k < 4; k++)
-                in_ten += item[r] == next[k];
-        }
-        arena_reset(mem);
-    }
-    figure("one item: first successor among four answers", (double)in_four / v, true, 0.98);
-    figure("one item: first successor first", (double)first / v, true, 0.75);
-    figure("one item: all four successors in ten answers", (double)in_ten / (4 * v), true, 0.9);
-    arena_free(mem);
-    free(odds);
-    free(as_score);
-}
-
-/* Asked about sessions of another table: half of the rules are others there. */
-static void other_table(struct planted *p, uint64_t seed)
-{
-    struct planted q;
-    int64_t hits = 0, n = 0;
-    planted_train(&q, "chain", seed, 0, "caser", "", 0);
-    planted_more(&q, 0);
-    for (int64_t c = 0; c < q.sp->n_test; c++) {
-        const struct eval_case *k = &q.sp->test[c];
-        int32_t item[10];
-        float s[10];
-        if (k->flag == WF_START)
-            continue;
-        struct question ask = {
-            .kind = ASK_SCORE, .n = k->n_prefix, .item = q.ds->item + q.ds->off[k->session]};
-        const struct answer *a = explore_ask(p->ask, p->w, &ask, NULL);
-        if (a->err.code)
-            fail_msg("%s", a->err.msg);
-        top_items(a->score, a->n_items, 10, NULL, 0, item, s);
-        for (int r = 0; r < 10; r++)
-            hits += item[r] == k->target;
-        n++;
-    }
-    double pop = planted_baseline(&q, "pop", -1).hr;
-    figure("gap closed on another table's sessions",
-           ((double)hits / (double)n - pop) / (planted_ceiling(&q, -1).oracle_hr10 - pop),
-           false, 0.55);
-    planted_free(&q);
-}
-
 /* The items of all training sessions dealt out anew: nothing is left to learn but popularity. */
 static void dealt(uint64_t seed)
 {
@@ -149,8 +82,13 @@ static void chain(uint64_t seed)
            planted_gap(&p, planted_baseline(&p, "pop", -1).hr), true, 0.95);
     log_loss(&p);
     figure("squared vertical weight on the last row", planted_row_share(&p, 0), true, 0.9);
-    one_item(&p);
-    other_table(&p, seed + 10);
+    double share[3], gap;
+    planted_successors(&p, share);
+    figure("one item: first successor among four answers", share[1], true, 0.98);
+    figure("one item: first successor first", share[0], true, 0.75);
+    figure("one item: all four successors in ten answers", share[2], true, 0.9);
+    planted_elsewhere(&p, seed + 10, &gap);
+    figure("gap closed on another table's sessions", gap, false, 0.55);
     planted_free(&p);
     dealt(seed);
 }

@@ -88,54 +88,20 @@ static void twins(uint64_t seed)
     planted_free(&p);
 }
 
-/* After a single click: is the first answer the likeliest successor, is that among the first four, are all four among the first ten? */
-static void one_click(struct planted *p, double *first, double *among, double *all)
-{
-    int32_t v = p->ds->n_items, top[10];
-    float score[10], *want = calloc((size_t)v + 1, sizeof *want);
-    double *odds = calloc((size_t)v + 1, sizeof *odds);
-    struct arena *mem;
-    assert_true(want && odds);
-    assert_int_equal(arena_new(&mem, 0, NULL), ST_OK);
-    *first = *among = *all = 0;
-    for (int32_t i = 1; i <= v; i++) {
-        int32_t rule[4];
-        struct question q = {.kind = ASK_SCORE, .n = 1, .item = &i};
-        const struct answer *a = explore_ask(p->ask, p->w, &q, NULL);
-        if (a->err.code)
-            fail_msg("%s", a->err.msg);
-        assert_int_equal(top_items(a->score, v, 10, NULL, 0, top, score), 10);
-        world_odds(p->ds->world, &i, 1, odds, mem);
-        arena_reset(mem);
-        for (int32_t j = 0; j <= v; j++)
-            want[j] = (float)odds[j];
-        assert_int_equal(top_items(want, v, 4, NULL, 0, rule, score), 4);
-        *first += (double)(top[0] == rule[0]) / v;
-        for (int k = 0; k < 10; k++) {
-            *among += (double)(k < 4 && top[k] == rule[0]) / v;
-            for (int r = 0; r < 4; r++)
-                *all += (double)(top[k] == rule[r]) / (4 * v);
-        }
-    }
-    arena_free(mem);
-    free(odds);
-    free(want);
-}
-
 static void chain(uint64_t seed)
 {
     struct planted p;
-    double first, among, all;
+    double share[3];
     train(&p, "chain", seed, "preset=order", 5);
     double over = planted_eval(&p, -1, false).logloss - planted_ceiling(&p, -1).oracle_logloss;
     figure("gap closed, HR@10, from popularity",
            planted_gap(&p, planted_baseline(&p, "pop", -1).hr), true, 0.9);
     figure("log loss above the floor", over, false, 0.35);
     figure("the same: no leak", over, true, 0);
-    one_click(&p, &first, &among, &all);
-    figure("after one click: likeliest successor among four", among, true, 0.98);
-    figure("after one click: likeliest successor first", first, true, 0.75);
-    figure("after one click: all successors among ten", all, true, 0.9);
+    planted_successors(&p, share);
+    figure("after one click: likeliest successor among four", share[1], true, 0.98);
+    figure("after one click: likeliest successor first", share[0], true, 0.75);
+    figure("after one click: all successors among ten", share[2], true, 0.9);
     planted_free(&p);
 }
 

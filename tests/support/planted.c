@@ -225,15 +225,85 @@ double planted_bce(struct planted *p, double *floor)
     return sum / n;
 }
 
-int32_t planted_answer(struct planted *p, const int32_t *item, int32_t n)
+void planted_only_after(struct planted *p, int32_t clicks)
+{
+    int64_t n = 0;
+    for (int64_t c = 0; c < p->sp->n_test; c++)
+        if (p->sp->test[c].n_prefix >= clicks)
+            p->sp->test[n++] = p->sp->test[c];
+    assert_true(n > 0);
+    p->sp->n_test = n;
+}
+
+/* The best k items after a sequence. */
+static void answers(struct planted *p, const int32_t *item, int32_t n, int32_t k, int32_t *best)
 {
     struct question q = {.kind = ASK_SCORE, .n = n, .item = item};
     const struct answer *a = explore_ask(p->ask, p->w, &q, NULL);
-    int32_t best;
-    float score;
+    float score[16];
+    assert_true(k <= 16);
     if (a->err.code)
         fail_msg("%s", a->err.msg);
-    assert_int_equal(top_items(a->score, a->n_items, 1, NULL, 0, &best, &score), 1);
+    assert_int_equal(top_items(a->score, a->n_items, k, NULL, 0, best, score), k);
+}
+
+double planted_elsewhere(struct planted *p, uint64_t seed, double *gap)
+{
+    const struct world_def *world = world_of(p->ds->world);
+    struct planted q;
+    double hits = 0, n = 0;
+    planted_train(&q, world->name, seed, 0, "pop", "", 0);
+    for (int64_t c = 0; c < q.sp->n_test; c++) {
+        const struct eval_case *k = &q.sp->test[c];
+        int32_t item[10];
+        if (k->flag == WF_START)
+            continue;
+        answers(p, q.ds->item + q.ds->off[k->session], k->n_prefix, 10, item);
+        for (int r = 0; r < 10; r++)
+            hits += item[r] == k->target;
+        n++;
+    }
+    double pop = planted_baseline(&q, "pop", -1).hr;
+    *gap = (hits / n - pop) / (planted_ceiling(&q, -1).oracle_hr10 - pop);
+    planted_free(&q);
+    return hits / n;
+}
+
+void planted_successors(struct planted *p, double share[3])
+{
+    int32_t v = p->ds->n_items, first = 0, in_four = 0, in_ten = 0;
+    double *odds = calloc((size_t)v + 1, sizeof *odds);
+    float *as_score = calloc((size_t)v + 1, sizeof *as_score), s[4];
+    struct arena *mem;
+    assert_true(odds && as_score);
+    assert_int_equal(arena_new(&mem, 0, NULL), ST_OK);
+    for (int32_t i = 1; i <= v; i++) {
+        int32_t next[4], item[10];
+        world_odds(p->ds->world, &i, 1, odds, mem);
+        for (int32_t j = 1; j <= v; j++)
+            as_score[j] = (float)odds[j];
+        top_items(as_score, v, 4, NULL, 0, next, s);
+        answers(p, &i, 1, 10, item);
+        for (int r = 0; r < 10; r++) {
+            first += r == 0 && item[r] == next[0];
+            in_four += r < 4 && item[r] == next[0];
+            for (int k = 0; k < 4; k++)
+                in_ten += item[r] == next[k];
+        }
+        arena_reset(mem);
+    }
+    share[0] = (double)first / v;
+    share[1] = (double)in_four / v;
+    share[2] = (double)in_ten / (4 * v);
+    arena_free(mem);
+    free(odds);
+    free(as_score);
+}
+
+int32_t planted_answer(struct planted *p, const int32_t *item, int32_t n)
+{
+    int32_t best;
+    answers(p, item, n, 1, &best);
     return best;
 }
 

@@ -29,6 +29,13 @@ struct ceiling planted_ceiling(struct planted *p, int flag);
 double planted_gap(struct planted *p, double trivial);
 /* The same on the events with one flag (-1: as above), trivial the better of popularity and Markov-1 on them. */
 double planted_gap_of(struct planted *p, int flag);
+/* From now on only test events with at least so many clicks before them are asked. */
+void planted_only_after(struct planted *p, int32_t clicks);
+/* The same model asked about the test events of another table's sessions: HR@10, and the gap closed from popularity there. */
+double planted_elsewhere(struct planted *p, uint64_t seed, double *gap);
+/* chain: after a session of one item, for every item: share[0] of first successors that come first, share[1] that are among four
+ * answers, share[2] of all four successors among ten. */
+void planted_successors(struct planted *p, double share[3]);
 /* Mean of -ln q(target) + ln p(target) over test events with one of the flags (bits 1 << flag): q the model's odds, p the exact
  * ones.  Its expectation is never negative; a mean some standard errors below zero is a leak. */
 double planted_excess(struct planted *p, unsigned flags, bool in_place, double *se);

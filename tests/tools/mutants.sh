@@ -130,6 +130,22 @@ mutant "caser: votes without weights"         models/caser.c 's/vote \* sqrt\(le
 mutant "caser: kept items move when one goes" engine/train/explore.c 's/blank = w->spec.kind == BATCH_WINDOWS;/blank = false;/' contract/test_caser_tails
 mutant "caser 15 L2 decoupled"                engine/tensor/optim.c 's/^    adam_corrected\(x, g, aux, n, s, s->decay\);/    shrink(x, n, s->lr, s->decay), adam_corrected(x, g, aux, n, s, 0);/' $mistakes
 
+# SVAE
+mistakes=contract/test_svae_mistakes
+golden=golden/test_svae_golden
+mutant "svae 3 targets past the end"          engine/data/batch_sessions.c 's/left < n_target \? left : n_target, row, width\)/n_target, row, width)/' $mistakes
+mutant "svae 4 repeats count twice"           engine/data/batch.c 's/^        if \(!had\)/        if (true)/' $mistakes
+mutant "svae 5 a mean over time"              engine/data/batch_sessions.c 's/\(double\)plan->n_session \* at_first\)\);/(double)plan->n_session * at_first * rows));/' $mistakes
+mutant "svae 6 divided by k"                  engine/data/batch_sessions.c 's/at_first = set_size\(target, width\);/at_first = width;/' $mistakes
+mutant "svae 7 sigma is exp(s) everywhere"    engine/tensor/ops_latent.c 's/exp\(form == LATENT_HALF \? s \/ 2 : s\)/exp(s)/' $mistakes
+mutant "svae 8 half the KL"                   engine/tensor/ops_latent.c 's/return 0.5 \* \(e \+ mu \* mu - 1 - s\);/return 0.25 * (e + mu * mu - 1 - s);/' $golden
+mutant "svae 9 answers are drawn"             models/svae.c 's/tape_training\(t\) \|\| m->predict == PREDICT_SAMPLE/true/' $golden
+mutant "svae 10 the run's counter"            models/svae.c 's/m->beta_restart \? b->epoch_step : b->step/b->step/' $mistakes
+mutant "svae 10 at once at the cap"           models/svae.c 's/x < m->beta_cap \? x : m->beta_cap;/x > 0 ? m->beta_cap : 0;/' $mistakes
+mutant "svae 11 reset before the product"     models/svae.c 's/.reset_after = true/.reset_after = false/' $golden
+mutant "svae 12 the state goes on"            models/svae.c 's/NULL, b->off, b->n\)\);/NULL, (int32_t[]){0, b->off[b->n]}, 1));/' $mistakes
+mutant "svae 16 rounded up"                   engine/data/split.c 's/\(int64_t\)n \* share \/ 100\)/((int64_t)n * share + 99) \/ 100)/' $mistakes
+
 echo
 echo "$caught caught, $survived survived"
 [ "$survived" -eq 0 ]

@@ -118,12 +118,17 @@ static void row_label(const struct eval_result *r, int i, char label[METRIC_LABE
 
 static void table_text(const struct eval_table *t, struct cmd_out *out)
 {
-    int rows = t->r->n_metric + t->r->has_logloss;
+    int rows = t->r->n_metric + t->r->has_logloss, wide = 9;
+    for (int i = 0; i < rows; i++) {
+        char label[METRIC_LABEL], key[METRIC_LABEL];
+        row_label(t->r, i, label, key);
+        wide = (int)strlen(label) > wide ? (int)strlen(label) : wide;
+    }
     for (int i = t->n > 2 ? -1 : 0; i < rows; i++) {
         char line[256], label[METRIC_LABEL] = "", key[METRIC_LABEL], num[FMT_NUM];
         if (i >= 0)
             row_label(t->r, i, label, key);
-        size_t n = (size_t)snprintf(line, sizeof line, "%-9s", label);
+        size_t n = (size_t)snprintf(line, sizeof line, "%-*s", wide, label);
         for (int c = 0; c < t->n && n < sizeof line; c++)
             n += (size_t)snprintf(line + n, sizeof line - n,
                                   c == 1 ? (i < 0 ? "   %-9s" : " +-%-9s") : " %-9s",

@@ -52,18 +52,32 @@ static int32_t percent(int32_t n, int share)
     return (int32_t)((int64_t)n * share / 100);
 }
 
+/* Where the first 80 % of a session's items that occur in training end; 0: there are too few of them. */
+static int32_t fold_in(const struct split *sp, int32_t s)
+{
+    const int32_t *item = sp->ds->item + sp->ds->off[s];
+    int32_t n = dataset_len(sp->ds, s), known = 0, at = 0;
+    for (int32_t i = 0; i < n; i++)
+        known += sp->train_pop[item[i]] > 0;
+    if (known < ENOUGH_HELD_OUT)
+        return 0;
+    for (int32_t left = percent(known, 80); left > 0; at++)
+        left -= sp->train_pop[item[at]] > 0;
+    return at;
+}
+
 /* Cases of a session for one part. */
 static int64_t session_cases(struct split *sp, int32_t s, enum split_part part,
                              struct eval_case *out)
 {
-    int32_t n = dataset_len(sp->ds, s), seventy = percent(n, 70), eighty = percent(n, 80);
+    int32_t n = dataset_len(sp->ds, s), seventy = percent(n, 70), eighty = percent(n, 80),
+            given;
     switch (sp->kind) {
     case SPLIT_SESSIONS:
         return sp->part[s] == part ? put_cases(sp, s, 1, n, -1, out) : 0;
     case SPLIT_USERS:
-        return sp->part[s] == part && n >= ENOUGH_HELD_OUT
-                   ? put_cases(sp, s, eighty, n, eighty, out)
-                   : 0;
+        given = sp->part[s] == part ? fold_in(sp, s) : 0;
+        return given ? put_cases(sp, s, given, n, given, out) : 0;
     case SPLIT_RATIO:
         if (n < ENOUGH)
             return 0;

@@ -13,7 +13,7 @@
 /* Two more for comparing with published numbers.  SPLIT_RATIO (Caser): of each user the first 70 % train, the next 10 % are validation,
  * the last 20 % test; all of them are asked from where training (for test: validation) ends.  SPLIT_USERS (SVAE): a tenth of the users
  * is test, a tenth validation, chosen by a fixed shuffle; the first 80 % of a held-out user's items are given, the rest is asked;
- * held-out users under 5 items are not asked. */
+ * what never occurs in training is not counted, and held-out users under 5 items are not asked. */
 enum split_kind { SPLIT_LEAVE_ONE_OUT, SPLIT_SESSIONS, SPLIT_RATIO, SPLIT_USERS };
 enum split_part { PART_TRAIN, PART_VALID, PART_TEST };
 

@@ -40,6 +40,13 @@ int64_t eval_count(const struct split *sp, const struct eval_spec *s)
     return s->max_cases > 0 && k > s->max_cases ? s->max_cases : k;
 }
 
+static struct eval_case given(const struct eval_case *c, const struct eval_spec *s)
+{
+    struct eval_case g = *c;
+    g.n_prefix -= protocol_def(s->protocol)->unread;
+    return g;
+}
+
 /* The asked cases number from..to-1 in order, copied; evenly spread where there are too many.  Returns how many there are. */
 static int64_t copy_cases(struct eval_case *out, int64_t from, int64_t to, const struct split *sp, const struct eval_spec *s)
 {
@@ -52,7 +59,7 @@ static int64_t copy_cases(struct eval_case *out, int64_t from, int64_t to, const
         if (wanted(&c[i], s)) {
             if (seen * take / all >= k) { /* case number `seen` is the k-th of the even spread */
                 if (k >= from)
-                    out[k - from] = c[i];
+                    out[k - from] = given(&c[i], s);
                 k++;
             }
             seen++;
@@ -178,16 +185,18 @@ static void rank_case(const struct job *j, const real *score, int64_t number, ui
 {
     const struct eval_case *c = &j->c[number];
     int32_t v = j->w->ds->n_items;
+    const int64_t *known = j->candidates == CANDIDATES_TRAINED ? j->w->split->train_pop : NULL;
     struct rank_obs *o = &j->obs[number];
     *o = (struct rank_obs){.rank = 1, .n_cand = 1, .target = c->target, .session = c->session};
-    if (j->candidates != CANDIDATES_ALL) {
+    if (j->candidates >= CANDIDATES_UNI100) {
         rank_sampled(j, score, c, j->first + number, seen, o);
-    } else if (j->s->exclude_seen) {
-        mark(j, seen, c->session, c->n_prefix, 1);
+    } else if (j->s->exclude_seen || known) {
+        int32_t n_seen = j->s->exclude_seen ? c->n_prefix : 0;
+        mark(j, seen, c->session, n_seen, 1);
         for (int32_t i = 1; i <= v; i++)
-            if (i != c->target && !seen[i])
+            if (i != c->target && !seen[i] && (!known || known[i] > 0))
                 against(o, score[c->target], score[i]);
-        mark(j, seen, c->session, c->n_prefix, 0);
+        mark(j, seen, c->session, n_seen, 0);
     } else {
         real t = score[c->target];
         int32_t above = 0, ties = -1; /* the target ties with itself */
@@ -446,12 +455,14 @@ static int32_t distinct(int32_t *item, int32_t n)
     return k;
 }
 
-/* The list of the user whose cases are from..to-1: an item that is held out twice counts once, one that was seen before is not listed. */
+/* The list of the user whose cases are from..to-1: an item that is held out twice counts once, one that was seen before is not listed;
+ * where only trained items are candidates the others are as if they were not there. */
 static struct rank_list list_of(const struct split *sp, const struct eval_spec *s, const struct eval_case *c, const struct rank_obs *obs,
                                 int64_t from, int64_t to, double *rank, int32_t *item)
 {
     struct rank_list l = {.rank = rank};
-    int32_t session = c[from].session, at = c[from].n_prefix;
+    const struct protocol_def *p = protocol_def(s->protocol);
+    int32_t session = c[from].session, at = c[from].n_prefix + p->unread, n = 0;
     int32_t end = s->on == PART_VALID && sp->kind == SPLIT_RATIO ? split_valid_len(sp, session) : dataset_len(sp->ds, session);
     for (int64_t i = from; i < to; i++) {
         bool out = s->exclude_seen && target_seen(sp->ds, &c[i]);
@@ -461,8 +472,10 @@ static struct rank_list list_of(const struct split *sp, const struct eval_spec *
             rank[l.n++] = obs[i].rank;
     }
     qsort(rank, (size_t)l.n, sizeof *rank, by_rank);
-    memcpy(item, sp->ds->item + sp->ds->off[session] + at, (size_t)(end - at) * sizeof *item);
-    l.n_target = distinct(item, end - at);
+    for (const int32_t *x = sp->ds->item + sp->ds->off[session]; at < end; at++)
+        if (p->candidates != CANDIDATES_TRAINED || sp->train_pop[x[at]] > 0)
+            item[n++] = x[at];
+    l.n_target = distinct(item, n);
     return l;
 }
 

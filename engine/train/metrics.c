@@ -82,6 +82,17 @@ static void list_recall(struct metric_acc *a, const struct rank_list *l, int32_t
     add(a, (double)hits(l, k) / l->n_target);
 }
 
+/* The best possible: the held-out items on the first places, as many as k has. */
+static void list_ndcg_list(struct metric_acc *a, const struct rank_list *l, int32_t k)
+{
+    double sum = 0, best = 0;
+    for (int32_t i = 0, n = hits(l, k); i < n; i++)
+        sum += gain_ndcg(l->rank[i]);
+    for (int32_t i = 1; i <= k && i <= l->n_target; i++)
+        best += gain_ndcg(i);
+    add(a, sum / best);
+}
+
 static void list_map(struct metric_acc *a, const struct rank_list *l, int32_t k)
 {
     double sum = 0;

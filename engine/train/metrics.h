@@ -1,4 +1,4 @@
-/* Ranking metrics as rows of metrics.def: HR@k, NDCG@k, MRR; of lists: precision, recall (Tang & Wang 2018, eq. 13) and MAP (eq. 14, by the held-out items as in their code).  Source: sasrec.md section 9 and the papers named there. */
+/* Ranking metrics as rows of metrics.def: HR@k, NDCG@k, MRR; of lists: NDCG (Liang et al. 2018), precision, recall (Tang & Wang 2018, eq. 13) and MAP (eq. 14, by the held-out items as in their code).  Source: sasrec.md section 9 and the papers named there. */
 #ifndef ENGINE_TRAIN_METRICS_H
 #define ENGINE_TRAIN_METRICS_H
 

@@ -7,15 +7,15 @@
 #include <string.h>
 
 #define PROTOCOL_ROW(label, metric, k) {label, metric, k},
-#define PROTOCOL(id, name, split, candidates, ties, exclude, metrics, title, doc)              \
-    [PROTO_##id] = {name, title, doc, split, candidates, ties, exclude, {metrics}},
+#define PROTOCOL(id, name, split, candidates, ties, exclude, unread, metrics, title, doc)              \
+    [PROTO_##id] = {name, title, doc, split, candidates, ties, exclude, unread, {metrics}},
 static const struct protocol_def defs[] = {
 #include "engine/train/protocols.def"
 };
 #undef PROTOCOL
 
 const char *const protocol_names[] = {
-#define PROTOCOL(id, name, split, candidates, ties, exclude, metrics, title, doc) name,
+#define PROTOCOL(id, name, split, candidates, ties, exclude, unread, metrics, title, doc) name,
 #include "engine/train/protocols.def"
     NULL,
 };

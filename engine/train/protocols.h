@@ -6,11 +6,11 @@
 #include "engine/train/metrics.h"
 
 enum protocol {
-#define PROTOCOL(id, name, split, candidates, ties, exclude, metrics, title, doc) PROTO_##id,
+#define PROTOCOL(id, name, split, candidates, ties, exclude, unread, metrics, title, doc) PROTO_##id,
 #include "engine/train/protocols.def"
 #undef PROTOCOL
 };
-enum candidates { CANDIDATES_ALL, CANDIDATES_UNI100, CANDIDATES_POP100 };
+enum candidates { CANDIDATES_ALL, CANDIDATES_TRAINED, CANDIDATES_UNI100, CANDIDATES_POP100 }; /* TRAINED: items that occur in training */
 enum { PROTOCOL_METRICS = 8, METRIC_LABEL = 24 };
 struct protocol_metric {
     const char *label, *metric; /* "Recall@", a row of metrics.def; NULL: no more */
@@ -22,6 +22,7 @@ struct protocol_def {
     enum candidates candidates;
     enum ties ties;
     int exclude;                /* seen items leave the candidates; -1: as the data have it */
+    int32_t unread;             /* so many items at the end of what is given are neither read nor left out */
     struct protocol_metric metric[PROTOCOL_METRICS + 1];
 };
 extern const char *const protocol_names[]; /* in the order of enum protocol; NULL-terminated */

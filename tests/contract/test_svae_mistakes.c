@@ -4,6 +4,7 @@
 #include "tests/support/kit.h"
 #include "engine/base/rng.h"
 #include "engine/tensor/gemm.h"
+#include "engine/train/eval.h"
 #include "engine/train/learner.h"
 
 #include <math.h>
@@ -370,6 +371,89 @@ static void test_fold_in(void **state)
     split_free(sp);
 }
 
+/* 17: the ideal over min(k, held out), log2; recall by all that is held out. */
+static void test_list_metrics(void **state)
+{
+    (void)state;
+    static const double place[] = {2, 5}; /* of two held-out items; a third is no candidate */
+    static const struct {
+        const char *name;
+        int32_t k;
+        double want;
+    } of[] = {
+        {"ndcg_list", 2, 0.386853},
+        {"ndcg_list", 5, 0.477624},
+        {"recall",    2, 0.333333},
+        {"recall",    5, 0.666667},
+        {"prec",      2, 0.5     },
+        {"prec",      5, 0.4     }
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct metric_acc acc = {0};
+        metric_find(of[i].name)->add_list(&acc, &(struct rank_list){place, 2, 3}, of[i].k);
+        assert_close1(of[i].name, metric_mean(&acc), of[i].want, 1e-5, 0);
+    }
+}
+
+/* 14, 15, 18: what was given is not recommended, not even at a score of exactly 0; items that only the held-out know are no candidates;
+ * by the code's form the last item given is neither read nor hidden, and only where that form is asked for. */
+static void test_held_out_users(void **state)
+{
+    (void)state;
+    enum { USERS = 20, LEN = 10 };
+    static const double score[V] = {0,  0,  0, 0, 0, 0, 0, 0,
+                                    -1, -2, 9, 9, 9, 9}; /* 1..8 are given, 9 and 10 held out */
+    int64_t off[USERS + 1] = {0};
+    int32_t item[USERS * LEN];
+    struct split *sp;
+    struct kit k;
+    struct learner *l;
+    struct weights *w;
+    struct err err = {0};
+    for (int i = 0; i < USERS * LEN; i++) {
+        off[i / LEN + 1] = i + 1;
+        item[i] = 1 + i % LEN;
+    }
+    struct dataset ds = {.name = "hand",
+                         .n_items = V,
+                         .n_sessions = USERS,
+                         .n_events = (int64_t)USERS * LEN,
+                         .off = off,
+                         .item = item,
+                         .by_user = true};
+    assert_int_equal(split_new(&sp, &ds, SPLIT_USERS, NULL), ST_OK);
+    make(&k, "");
+    if (learner_new(&l, k.def, k.hp, sp, 1, &err))
+        fail_msg("%s", err.msg);
+    const struct param *table = params_find(l->ps, "out.W"),
+                       *bias = params_find(l->ps, "out.b");
+    for (size_t i = 0; i < param_rows(table) * (size_t)table->ld; i++)
+        l->x[table->at + i] = 0;
+    for (size_t i = 0; i < V; i++)
+        l->x[bias->at + i] = (real)score[i];
+    assert_int_equal(weights_of(&w, l, &err), ST_OK);
+    for (int code = 0; code < 2; code++) {
+        struct eval_spec s;
+        struct eval_result r;
+        struct eval_case c;
+        eval_defaults(&s, sp);
+        s.on = PART_TEST;
+        assert_int_equal(protocol_use(&s, code ? PROTO_STRONG_CODE : PROTO_STRONG, sp, &err),
+                         ST_OK);
+        assert_true(eval_case_at(sp, &s, 0, &c));
+        assert_int_equal(c.n_prefix, code ? 7 : 8);
+        assert_int_equal(eval_run(w, &s, NULL, NULL, &r, &err), ST_OK);
+        assert_close1("NDCG@10", r.metric[0].mean,
+                      code ? (1 / log2(3) + 0.5) / (1 + 1 / log2(3)) : 1, 1e-6, 0);
+        assert_close1("Recall@10", r.metric[1].mean, 1, 1e-9, 0);
+        assert_close1("Prec@10", r.metric[2].mean, 0.2, 1e-9, 0);
+    }
+    weights_unref(w);
+    learner_free(l);
+    kit_free(&k);
+    split_free(sp);
+}
+
 /* Settings that do not go together are refused with what would. */
 static void test_refusals(void **state)
 {
@@ -396,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_copying),      cmocka_unit_test(test_variance),
         cmocka_unit_test(test_first_update), cmocka_unit_test(test_official),
         cmocka_unit_test(test_fold_in),      cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_list_metrics), cmocka_unit_test(test_held_out_users),
     };
     const char *note;
     gemm_start(&note);

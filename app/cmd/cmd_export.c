@@ -327,7 +327,8 @@ static enum status write_picture(struct app *a, const struct cmd_call *call,
                                  struct err *err)
 {
     static const char *const endings[] = {"txt", "svg", "html", "png", NULL};
-    enum { TXT, SVG, HTML, PNG } form = TXT;
+    enum { TXT, SVG, HTML, PNG };
+    int form = TXT;
     struct grid g = {0};
     struct durable *d = NULL;
     for (int i = 0; endings[i]; i++)

@@ -13,7 +13,7 @@
 // clang-format off
 static const struct palette palettes[] = {
     {"viridis",   "blue to yellow, the default", 8,
-     {17, 53, 24, 30, 36, 41, 149, 220}, {220, 149, 41, 36, 30, 24, 53, 17}, false},
+     {17, 53, 24, 30, 36, 41, 149, 220}, {230, 186, 78, 36, 30, 24, 53, 17}, false},
     {"cividis",   "the same to all kinds of colour vision", 8,
      {235, 237, 240, 242, 245, 144, 185, 227}, {227, 185, 144, 245, 242, 240, 237, 235}, false},
     {"magma",     "black over purple to white, the most levels", 12,

@@ -88,7 +88,7 @@ static bool cell_ask(struct view *v, int which, struct view_ask *ask)
 
 static double probability(const float *s, int32_t n, int32_t item)
 {
-    double m = -INFINITY, sum = 0;
+    double m = (double)-INFINITY, sum = 0;
     for (int32_t i = 1; i <= n; i++)
         m = (double)s[i] > m ? (double)s[i] : m;
     for (int32_t i = 1; i <= n; i++)

@@ -97,6 +97,8 @@ static void check_row(void **state)
 
 static void check_presets(void **state)
 {
+    if (getenv("VALGRIND")) /* the sizes of the papers: hours */
+        skip();
     const struct model_def *m = *state;
     for (const struct preset_def *p = m->presets; p && p->name; p++) {
         struct hparams *hp;

@@ -9,9 +9,9 @@
 static double excess(double got, double want, double rtol, double atol)
 {
     if (isnan(got) || isnan(want))
-        return isnan(got) && isnan(want) ? 0 : INFINITY;
+        return isnan(got) && isnan(want) ? 0 : (double)INFINITY;
     if (isinf(got) || isinf(want))
-        return got == want ? 0 : INFINITY; /* NOLINT: exact on purpose */
+        return got == want ? 0 : (double)INFINITY; /* NOLINT: exact on purpose */
     return fabs(got - want) / (atol + rtol * fabs(want) + 1e-300);
 }
 

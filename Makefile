@@ -103,7 +103,7 @@ run: $(PROGRAM) ## open the explorer on the world `bazaar`, SASRec already train
 test: all test-bins test-grad-double ## the whole quick suite; closes with `N passed, N failed`
 	@MODE=$(MODE) tests/tools/run_tests.sh $(TEST_BIN) $(wildcard $(patsubst %.c,build/double/%,$(wildcard tests/grad/test_*.c)))
 test-bins: $(TEST_BIN)
-test-grad-double: ## build the gradient checks in double precision
+test-grad-double: deps ## build the gradient checks in double precision
 	@+if [ "$(MODE)" = release ]; then $(MAKE) --no-print-directory MODE=double $(patsubst %.c,build/double/%,$(wildcard tests/grad/test_*.c)); fi
 test-one: $(PROGRAM) $(B)/tests/$(T) ## one test binary: make test-one T=unit/test_arena
 	@MODE=$(MODE) tests/tools/run_tests.sh $(B)/tests/$(T)

@@ -73,6 +73,11 @@ void gru_thirds(struct cols out[GRU_GATES], struct tensor *x, int32_t h, int32_t
  * Probes for the watched session: "reset", "update", "cand" (T,H); of all rows when every session has one. */
 struct tensor *op_gru(struct tape *t, const struct gru_cell *c, struct tensor *h0, const int32_t *off, int32_t n);
 
+/* i, f, o = sigmoid(x_. + h W_.), g = tanh(x_g + h W_g), c' = f c + i g, h' = o tanh(c') -> (R,H), from zero in every session (ops_lstm.c).
+ * x (R,4H): projected inputs, biases included; w (H,4H); columns: i, f, g, o.  Hochreiter & Schmidhuber 1997 with the forget gate of Gers
+ * et al. 2000.  Probes for the watched session: "input", "forget", "cand", "output" (T,H). */
+struct tensor *op_lstm(struct tape *t, struct tensor *x, struct tensor *w, const int32_t *off, int32_t n);
+
 enum augru_form {
     AUGRU_PAPER, /* h' = (1 - a u) h + a u cand: a = 0 leaves h as it is.  Zhou et al. 2019 (DIEN), eq. 5 and 6 */
     AUGRU_DIEN,  /* the released code: u keeps, h' = (1 - a) u h + (1 - (1 - a) u) cand */

@@ -43,7 +43,7 @@ struct step_info {
     double loss, grad_norm, lr;    /* loss: weighted sum of terms over the batch */
     int n_term;
     const char *term_name[STEP_TERMS]; /* "rec", "kl"; static or run lifetime */
-    double term[STEP_TERMS];
+    double term[STEP_TERMS], bare[STEP_TERMS]; /* weighted; before weighting */
     int32_t n_session, n_row, n_query;
 };
 

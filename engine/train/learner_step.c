@@ -56,9 +56,10 @@ static void collect_terms(struct shard_result *r, const struct tape *t)
             continue;
         if (k == r->n_term) {
             r->term_name[r->n_term++] = name;
-            r->term[k] = 0;
+            r->term[k] = r->bare[k] = 0;
         }
         r->term[k] += value * weight;
+        r->bare[k] += value;
     }
 }
 
@@ -282,6 +283,7 @@ static void sum_terms(const struct learner_work *w, struct step_info *out)
             if (k == out->n_term)
                 out->term_name[out->n_term++] = r->term_name[i];
             out->term[k] += r->term[i];
+            out->bare[k] += r->bare[i];
         }
     }
 }

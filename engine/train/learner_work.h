@@ -71,7 +71,7 @@ struct setting_change {
 struct shard_result {
     enum status status;
     struct err err;
-    double loss, term[STEP_TERMS];
+    double loss, term[STEP_TERMS], bare[STEP_TERMS];
     const char *term_name[STEP_TERMS];
     int n_term;
 };

@@ -27,12 +27,20 @@ enum model_flag {
     MODEL_LATENT     = 1u << 5,
     MODEL_EVOLUTION  = 1u << 6,
 };
+/* A term of the loss whose mean over an epoch, before weighting, should not fall below a value: the trainer then says so, once until it
+ * is above twice that again. */
+struct term_alarm {
+    const char *term;               /* "kl" */
+    double below;
+    const char *text;               /* what it means and what helps */
+};
 struct model_def {
     const char *name, *title, *paper, *doc; /* "sasrec", "SASRec", "Kang & McAuley 2018, arXiv 1808.09781" */
     uint32_t flags;
     const struct hparam_def *hparams;       /* ends with name == NULL */
     const struct preset_def *presets;       /* ends with name == NULL; may be NULL */
     const struct probe_def *probes;         /* ends with name == NULL; may be NULL */
+    const struct term_alarm *alarm;         /* NULL: none */
     size_t self_size;                       /* plain data: settings, param handles, head; copied by memcpy, constant during a step */
     enum status (*init)(void *self, struct params *ps, const struct model_env *env, struct err *err);
     void (*tune)(void *self, const struct hparams *hp);          /* live settings, between batches; may be NULL */

@@ -173,8 +173,30 @@ static void validate(struct trainer *t)
 
 /* ---- Steps ---- */
 
+/* The model's alarm: once an epoch. */
+static void watch_term(struct trainer *t, const struct step_info *i)
+{
+    const struct term_alarm *a = t->l->model->alarm;
+    if (!a || t->per_epoch <= 0)
+        return;
+    if (i->step % t->per_epoch == 1 || t->per_epoch == 1)
+        t->alarm_sum = 0, t->alarm_n = 0;
+    for (int k = 0; k < i->n_term; k++)
+        if (strcmp(i->term_name[k], a->term) == 0) {
+            t->alarm_sum += i->bare[k];
+            t->alarm_n++;
+        }
+    if (i->step % t->per_epoch != 0 || t->alarm_n == 0)
+        return;
+    double mean = t->alarm_sum / (double)t->alarm_n;
+    if (mean < a->below && !t->alarmed)
+        trainer_say(t, true, "%s %.2g over the last epoch: %s", a->term, mean, a->text);
+    t->alarmed = mean < a->below || (t->alarmed && mean < 2 * a->below);
+}
+
 void trainer_finished_step(struct trainer *t, const struct step_info *i)
 {
+    watch_term(t, i);
     push(t, S_LOSS, i->loss);
     push(t, S_LR, i->lr);
     push(t, S_GNORM, i->grad_norm);

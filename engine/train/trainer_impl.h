@@ -36,6 +36,9 @@ struct trainer {
     int64_t n_ack, steps_left, ops_left, every, valid_step, best_step, per_epoch;
     int64_t shown_ns, weights_ns, rate_ns, rate_steps, rate_items;
     double best;
+    double alarm_sum;                /* of this epoch, for the model's alarm */
+    int64_t alarm_n;
+    bool alarmed;
     int rate;
     bool walk_ops, op_open, said_full, weights_stale;
     int32_t op_count, n_op, rewalk;  /* rewalk: go back to this op of the batch by walking it anew; -1 = no */

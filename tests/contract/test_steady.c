@@ -69,6 +69,8 @@ static const struct {
     {"caser",    "d=50 batch=64 loss=bce T=2 user=1 prefixes=0",                 LARGE},
     {"svae",     "E=32 H=32 HID=32 batch=16",                                    144  },
     {"svae",     "E=64 H=32 HID=64 K=8 batch=4",                                 LARGE},
+    {"svae",     "E=32 H=32 HID=32 batch=16 rnn=lstm rnn_place=prior",           144  },
+    {"svae",     "E=32 H=32 HID=32 batch=16 rnn=transformer rnn_place=latent",   144  },
     {"pen4rec",  "d=32 batch=64",                                                144  },
     {"pen4rec",  "d=64 batch=32",                                                LARGE},
 };

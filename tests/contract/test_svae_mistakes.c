@@ -5,7 +5,8 @@
 #include "engine/base/rng.h"
 #include "engine/tensor/gemm.h"
 #include "engine/train/eval.h"
-#include "engine/train/learner.h"
+#include "engine/train/trainer.h"
+#include "engine/data/world.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -164,8 +165,9 @@ static void test_ramp(void **state)
 
 /* ---- States and draws ---- */
 
-static const char *const fronts[] = {"rnn_place=encoder", "rnn_place=decoder",
-                                     "rnn_place=latent", "rnn_place=prior", "rnn_place=none"};
+static const char *const fronts[] = {
+    "rnn_place=encoder", "rnn_place=decoder", "rnn_place=latent", "rnn_place=prior",
+    "rnn_place=none",    "rnn=lstm",          "rnn=transformer"};
 
 /* 2, 12: what is answered after a prefix depends neither on what comes later nor on who stands beside it in the block. */
 static void test_alone(void **state)
@@ -271,6 +273,92 @@ static void test_variance(void **state)
         assert_close1("variance of the draws", sum2 / draws - mean * mean, sd * sd, 0.06, 0);
         kit_free(&k);
     }
+}
+
+/* rnn=lstm: the state after three items, by the equations. */
+static void test_lstm(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct block b;
+    const int32_t n = 3, *item = s0;
+    double h[4] = {0}, c[4] = {0};
+    real got[3 * 4];
+    make(&k, "rnn=lstm");
+    kit_block(&k, &b, 1, &item, &n, NULL, 0, NULL);
+    kit_encode(&k, &b);
+    kit_copy(kit_probe(&k, "lstm1.state"), got, 12);
+    for (int t = 0; t < n; t++) {
+        double z[16], before[4];
+        for (size_t j = 0; j < 16; j++) {
+            z[j] =
+                (double)*kit_value(&k, "lstm1.bx", j) + (double)*kit_value(&k, "lstm1.bh", j);
+            for (size_t e = 0; e < 3; e++)
+                z[j] += (double)*kit_value(&k, "item.E", (size_t)(s0[t] - 1) * 3 + e) *
+                        (double)*kit_value(&k, "lstm1.Wx", e * 16 + j);
+            for (size_t e = 0; e < 4; e++)
+                z[j] += h[e] * (double)*kit_value(&k, "lstm1.Wh", e * 16 + j);
+        }
+        memcpy(before, c, sizeof before);
+        for (int j = 0; j < 4; j++) { /* input, forget, candidate, output */
+            c[j] = before[j] / (1 + exp(-z[4 + j])) + tanh(z[8 + j]) / (1 + exp(-z[j]));
+            h[j] = tanh(c[j]) / (1 + exp(-z[12 + j]));
+        }
+        assert_close("lstm1.state", got + t * 4, h, 4, 1e-5, 1e-6);
+    }
+    kit_free(&k);
+}
+
+/* predict=avg: the mean of the odds at the points whose lists are shown; the same twice, and near the middle's where the cloud is small. */
+static void test_average(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct block b;
+    real s[V + 1], again[V + 1], middle[V + 1], list[8 * 10], rank[V * 2];
+    double sum = 0, odds[V];
+    make(&k, "predict=avg draws=8");
+    block_one(&b, s0, 5, &k.spec, k.mem);
+    k.watch = 0;
+    kit_copy(kit_scores(&k, &b), s, V + 1);
+    kit_copy(kit_probe(&k, "redraw.list"), list, 80);
+    kit_copy(kit_probe(&k, "redraw.rank"), rank, V * 2);
+    kit_copy(kit_scores(&k, &b), again, V + 1);
+    assert_memory_equal(s + 1, again + 1, V * sizeof *s);
+    for (int v = 0; v < V; v++)
+        sum += exp((double)s[v + 1]);
+    assert_close1("odds", sum, 1, 1e-5, 0);
+    for (int v = 0; v < V;
+         v++) { /* mean rank of an item that is in all lists, from the lists */
+        double place = 0, in = 0;
+        for (int d = 0; d < 8; d++)
+            for (int i = 0; i < 10; i++)
+                if (list[d * 10 + i] == v + 1) {
+                    place += i + 1;
+                    in++;
+                }
+        if (in == 8)
+            assert_close1("mean rank", (double)rank[v * 2], place / 8, 1e-5, 0);
+        else
+            assert_true(rank[v * 2 + 1] > 0 || in == 0);
+    }
+    for (size_t i = 0; i < K; i++) { /* next to no spread */
+        *kit_value(&k, "latent.b", K + i) = -40;
+        for (size_t e = 0; e < 3; e++)
+            *kit_value(&k, "latent.W", e * 2 * K + K + i) = 0;
+    }
+    kit_copy(kit_scores(&k, &b), s, V + 1);
+    sum = 0;
+    kit_free(&k);
+    make(&k, "predict=mean");
+    block_one(&b, s0, 5, &k.spec, k.mem);
+    kit_copy(kit_scores(&k, &b), middle, V + 1);
+    for (int v = 0; v < V; v++)
+        sum += exp((double)middle[v + 1]);
+    for (int v = 0; v < V; v++)
+        odds[v] = (double)middle[v + 1] - log(sum);
+    assert_close("the middle", s + 1, odds, V, 2e-2, 2e-2);
+    kit_free(&k);
 }
 
 /* ---- The optimiser ---- */
@@ -454,12 +542,52 @@ static void test_held_out_users(void **state)
     split_free(sp);
 }
 
+/* 20, 21: what a run is judged by is the validation part; a collapse is said, once, at the end of an epoch; a run that keeps its latents alive says nothing. */
+static void test_collapse_is_said(void **state)
+{
+    (void)state;
+    static const char *const of[] = {
+        "E=8 H=8 HID=8 K=4 batch=16 beta_cap=10 beta_steps=1 time_norm=mean",
+        "E=8 H=8 HID=8 K=4 batch=16"};
+    for (int i = 0; i < 2; i++) {
+        struct world_opts o = {.items = 144, .sessions = 200, .noise = -1, .seed = 1};
+        struct dataset *ds;
+        struct split *sp;
+        struct kit k;
+        struct learner *l;
+        struct trainer *t;
+        struct pool *pool;
+        struct train_event e;
+        struct err err = {0};
+        int said = 0;
+        assert_int_equal(world_generate(&ds, "tastes", &o, &err), ST_OK);
+        assert_int_equal(split_new(&sp, ds, SPLIT_SESSIONS, &err), ST_OK);
+        make(&k, "");
+        assert_int_equal(hparams_set_all(k.hp, of[i], &err), ST_OK);
+        if (learner_new(&l, k.def, k.hp, sp, 1, &err) || pool_new(&pool, 1, &err) ||
+            trainer_start(&t, l, pool, NULL, &err))
+            fail_msg("%s", err.msg);
+        assert_true(trainer_post(t, &(struct train_cmd){.kind = TC_RUN, .n = 300}));
+        assert_true(trainer_wait(t, 60000));
+        assert_true(trainer_snapshot(t)->has_eval &&
+                    trainer_snapshot(t)->eval.on == PART_VALID); /* 21 */
+        while (trainer_event(t, &e))
+            said += strncmp(e.text, "kl ", 3) == 0 && strstr(e.text, "collapse");
+        learner_free(trainer_join(t));
+        assert_int_equal(said, i == 0);
+        pool_free(pool);
+        kit_free(&k);
+        split_free(sp);
+        dataset_free(ds);
+    }
+}
+
 /* Settings that do not go together are refused with what would. */
 static void test_refusals(void **state)
 {
     (void)state;
     static const char *const bad[] = {"output=tied E=4", "kl_exact=1",
-                                      "rnn_place=prior sigma=exp_s"};
+                                      "rnn_place=prior sigma=exp_s", "rnn=transformer tf.heads=3"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct kit k;
         struct learner *l;
@@ -475,12 +603,21 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_targets),      cmocka_unit_test(test_divisor),
-        cmocka_unit_test(test_ramp),         cmocka_unit_test(test_alone),
-        cmocka_unit_test(test_copying),      cmocka_unit_test(test_variance),
-        cmocka_unit_test(test_first_update), cmocka_unit_test(test_official),
-        cmocka_unit_test(test_fold_in),      cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_list_metrics), cmocka_unit_test(test_held_out_users),
+        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_divisor),
+        cmocka_unit_test(test_ramp),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_copying),
+        cmocka_unit_test(test_variance),
+        cmocka_unit_test(test_first_update),
+        cmocka_unit_test(test_official),
+        cmocka_unit_test(test_fold_in),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_list_metrics),
+        cmocka_unit_test(test_held_out_users),
+        cmocka_unit_test(test_lstm),
+        cmocka_unit_test(test_average),
+        cmocka_unit_test(test_collapse_is_said),
     };
     const char *note;
     gemm_start(&note);

@@ -191,7 +191,7 @@ static void test_beta(void **state)
 static void test_no_future(void **state)
 {
     (void)state;
-    static const char *const place[] = {"encoder", "decoder", "latent", "prior", "none"};
+    static const char *const place[] = {"encoder", "decoder", "latent", "prior", "none", "encoder+latent", "encoder rnn=lstm", "decoder rnn=lstm", "encoder rnn=transformer", "prior rnn=transformer"};
     static const int32_t other[] = {3, 6, 5, 4}, *const changed = other;
     for (size_t p = 0; p < sizeof place / sizeof *place; p++) {
         char settings[128];

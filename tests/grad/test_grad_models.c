@@ -1,4 +1,4 @@
-/* Gradients of BERT4Rec, GRU4Rec and Caser as wholes against central differences along random directions of each parameter, in their main
+/* Gradients of BERT4Rec, GRU4Rec, Caser and SVAE as wholes against central differences along random directions of each parameter, in their main
  * switches, with dropout on (its masks are a function of seed and step).  The double build is the exact check; in single precision
  * the tolerance is that of the differences. */
 #include "tests/support/cloze.h"
@@ -11,14 +11,14 @@
 #include <cmocka.h>
 
 #ifdef SEQLAB_DOUBLE
-static const double step = 1e-5, rtol = 1e-6, atol = 1e-9;
+static const double step = 1e-5, rtol = 1e-6, atol = 1e-9, fine = 1e-6, fine_atol = 1e-9;
 #else
-static const double step = 1e-2, rtol = 5e-2, atol = 2e-3;
+static const double step = 1e-2, rtol = 5e-2, atol = 2e-3, fine = 1e-3, fine_atol = 1e-3;
 #endif
 enum { V = 12, MASK = V + 1, MOST = 4096 };
 
 /* Along a direction of unit length in one parameter, then in all at once. */
-static void check(struct kit *k, const struct block *b, const char *settings)
+static void check_within(struct kit *k, const struct block *b, const char *settings, double rel, double abs)
 {
     static real keep[MOST], way[MOST];
     size_t n = params_size(k->ps);
@@ -50,9 +50,14 @@ static void check(struct kit *k, const struct block *b, const char *settings)
         }
         memcpy(k->x, keep, n * sizeof *keep);
         double d = (loss[0] - loss[1]) / (2 * step), g = slope / sqrt(norm);
-        if (fabs(d - g) > atol + rtol * fmax(fabs(d), fabs(g)))
+        if (fabs(d - g) > abs + rel * fmax(fabs(d), fabs(g)))
             fail_msg("%s: %s: backward %.8g, differences %.8g", settings, i < params_n(k->ps) ? params_at(k->ps, i)->name : "all", g, d);
     }
+}
+
+static void check(struct kit *k, const struct block *b, const char *settings)
+{
+    check_within(k, b, settings, rtol, atol);
 }
 
 static void test_bert4rec(void **state)
@@ -157,8 +162,35 @@ static void test_caser(void **state)
     }
 }
 
+/* Smooth throughout: held to the tolerance of single ops.  Two histories, sets of two targets, draws as seed and step have them. */
+static void test_svae(void **state)
+{
+    (void)state;
+    static const char *const of[] = {"", "sigma=exp_s", "sigma=exp_s kl_exact=1", "head=plain", "output=tied", "target=next", "rnn_place=decoder", "rnn_place=latent",
+                                     "rnn_place=encoder+latent", "rnn_place=prior", "rnn_place=none", "rnn=lstm", "rnn=lstm rnn_place=decoder", "rnn=transformer",
+                                     "rnn=transformer rnn_place=latent", "rnn=lstm rnn_place=prior"};
+    static const int32_t one[] = {3, 7, 1, 9}, two[] = {2, 2}, *const both[] = {one, two}, len[] = {4, 2};
+    static const int32_t target[] = {7, 1, 1, 9, 9, 4, 4, 0, 2, 5, 5, 0};
+    static const float weight[] = {0.5f, 0.5f, 0.5f, 0.25f, 0.5f, 0.25f};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char settings[200];
+        struct kit k;
+        struct block b;
+        snprintf(settings, sizeof settings, "E=4 H=4 HID=4 K=2 K2=3 k=2 maxlen=6 beta_steps=1 beta_cap=0.7 %s", of[i]);
+        kit_new(&k, "svae", settings, V, 1);
+        kit_block(&k, &b, 2, both, len, one, 0, NULL);
+        b.n_target = 2;
+        b.target = target;
+        b.weight = weight;
+        b.n_batch = 2;
+        b.step = b.epoch_step = 10;
+        check_within(&k, &b, settings, fine, fine_atol);
+        kit_free(&k);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert4rec), cmocka_unit_test(test_gru4rec), cmocka_unit_test(test_caser)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert4rec), cmocka_unit_test(test_gru4rec), cmocka_unit_test(test_caser), cmocka_unit_test(test_svae)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

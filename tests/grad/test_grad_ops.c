@@ -389,6 +389,18 @@ static void grad_gru(void **state)
     }
 }
 
+BUILD(b_lstm)
+{
+    UNUSED();
+    return op_lstm(t, in[0], in[1], OFF, N);
+}
+static void grad_lstm(void **state)
+{
+    (void)state;
+    CHECK({"lstm", 2, {{"x", 2, {R, 20}, 0, 0}, {"w", 2, {5, 20}, 0, 0.4f}}, b_lstm, NULL, 0},
+          {"lstm_16", 2, {{"x", 2, {R, 64}, 0, 0}, {"w", 2, {16, 64}, 0, 0.3f}}, b_lstm, NULL, 0});
+}
+
 BUILD(b_augru)
 {
     UNUSED();

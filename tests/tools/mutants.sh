@@ -142,8 +142,13 @@ mutant "svae 8 half the KL"                   engine/tensor/ops_latent.c 's/retu
 mutant "svae 9 answers are drawn"             models/svae.c 's/tape_training\(t\) \|\| m->predict == PREDICT_SAMPLE/true/' $golden
 mutant "svae 10 the run's counter"            models/svae.c 's/m->beta_restart \? b->epoch_step : b->step/b->step/' $mistakes
 mutant "svae 10 at once at the cap"           models/svae.c 's/x < m->beta_cap \? x : m->beta_cap;/x > 0 ? m->beta_cap : 0;/' $mistakes
-mutant "svae 11 reset before the product"     models/svae.c 's/.reset_after = true/.reset_after = false/' $golden
-mutant "svae 12 the state goes on"            models/svae.c 's/NULL, b->off, b->n\)\);/NULL, (int32_t[]){0, b->off[b->n]}, 1));/' $mistakes
+mutant "svae 11 reset before the product"     models/svae_front.c 's/.reset_after = true/.reset_after = false/' $golden
+mutant "svae 12 the state goes on"            models/svae_front.c 's/op_gru\(t, \&c, NULL, b->off, b->n\);/op_gru(t, \&c, NULL, (int32_t[]){0, b->off[b->n]}, 1);/' $mistakes
+mutant "svae 14 the last item given is read"  engine/train/eval.c 's/g.n_prefix -= protocol_def\(s->protocol\)->unread;/(void)s;/' $mistakes
+mutant "svae 15 unknown items are candidates" engine/train/eval.c 's/CANDIDATES_TRAINED \? j->w->split->train_pop : NULL;/CANDIDATES_TRAINED ? NULL : NULL;/' $mistakes
+mutant "svae 17 the ideal over k"             engine/train/metrics.c 's/i <= k \&\& i <= l->n_target/i <= k/' $mistakes
+mutant "svae 20 collapse is not said"         models/svae.c 's/^    .alarm = \&collapse,//' $mistakes
+mutant "svae lstm: the cell is not kept"      engine/tensor/ops_lstm.c 's/K->mul\(g->gate\[FORGET\] \+ at, c - ld, tmp, ld\);/K->mul(g->gate[IN] + at, c - ld, tmp, ld);/' $mistakes
 mutant "svae 16 rounded up"                   engine/data/split.c 's/\(int64_t\)n \* share \/ 100\)/((int64_t)n * share + 99) \/ 100)/' $mistakes
 
 echo

@@ -411,9 +411,7 @@ static const struct probe_def probes[] = {
 
 /* Each dimension's part is at least 0: below this in sum none of them is above .01. */
 static const struct term_alarm collapse = {
-    "kl", 0.01,
-    "the latents tell nothing (posterior collapse); a lower beta_cap, more beta_steps or "
-    "time_norm=sum helps"};
+    "kl", 0.01, "posterior collapse. Lower beta_cap or raise beta_steps"};
 
 const struct model_def model_svae = {
     .name = "svae",

@@ -190,7 +190,7 @@ static void watch_term(struct trainer *t, const struct step_info *i)
         return;
     double mean = t->alarm_sum / (double)t->alarm_n;
     if (mean < a->below && !t->alarmed)
-        trainer_say(t, true, "%s %.2g over the last epoch: %s", a->term, mean, a->text);
+        trainer_say(t, true, "%s %.2g in an epoch: %s", a->term, mean, a->text);
     t->alarmed = mean < a->below || (t->alarmed && mean < 2 * a->below);
 }
 

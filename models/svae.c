@@ -352,7 +352,7 @@ static const struct hparam_def hparams[] = {
     {"head",         HP_ENUM,  false, 0, 0, 0,              heads,   "plain: no draw and no KL, an autoencoder; shows what the spread brings", NULL},
     {"output",       HP_ENUM,  false, OUTPUT_SEPARATE, 0, 0, outputs,"item vectors of the scores: their own, or the input's (HID = E)", NULL},
     {"predict",      HP_ENUM,  true,  PREDICT_MEAN, 0, 0,   answers, "an answer from the middle of the cloud, from a point drawn (the code, even when it measures), or the mean of the odds at several points", NULL},
-    {"draws",        HP_INT,   true,  16, 1, 1000,          NULL,    "predict=avg: points drawn; as many are compared for whoever looks (redraw.list, redraw.rank)", NULL},
+    {"draws",        HP_INT,   true,  16, 1, 100,           NULL,    "predict=avg: points drawn; as many are compared for whoever looks (redraw.list, redraw.rank)", NULL},
     {.name = NULL},
 };
 

@@ -356,8 +356,8 @@ int64_t app_step(struct app *a, int slot)
 
 bool app_running(struct app *a, int slot)
 {
-    const struct snapshot *s = app_snapshot(a, slot);
-    return s && (s->state == TS_RUN || s->state == TS_EVAL || s->state == TS_STEP);
+    struct trainer *t = a->slots[slot].trainer;
+    return t && trainer_busy(t);
 }
 
 int app_running_slot(struct app *a)

@@ -617,13 +617,18 @@ int trainer_wake_fd(const struct trainer *t)
     return t->out_fd;
 }
 
+bool trainer_busy(struct trainer *t)
+{
+    const struct snapshot *s = trainer_snapshot(t);
+    return s->n_ack < t->n_posted || s->state == TS_RUN || s->state == TS_EVAL || s->state == TS_STEP;
+}
+
 bool trainer_wait(struct trainer *t, int timeout_ms)
 {
     int64_t until = trainer_now_ns() + (int64_t)timeout_ms * 1000000;
     for (;;) {
         const struct snapshot *s = trainer_snapshot(t);
-        bool busy = s->state == TS_RUN || s->state == TS_EVAL || s->state == TS_STEP;
-        if (s->n_ack >= t->n_posted && (!busy || s->op > 0))
+        if (!trainer_busy(t) || (s->n_ack >= t->n_posted && s->op > 0))
             return true;
         int64_t left = (until - trainer_now_ns()) / 1000000;
         if (timeout_ms >= 0 && left <= 0)

@@ -55,6 +55,8 @@ void trainer_set_history(struct trainer *t, struct history *h);
 /* The latest published parameters, a new reference; never NULL.  TC_PUBLISH asks for newer ones; while paused they are current. */
 struct weights *trainer_weights(struct trainer *t);
 int trainer_wake_fd(const struct trainer *t);                                /* readable when a new snapshot, event or weights exist */
+/* It runs, or will: a command is posted that it has not taken yet.  Only when false may another thread use the pool.  Screen thread. */
+bool trainer_busy(struct trainer *t);
 /* Plain and headless: wait (without the screen's loop) until all posted commands are done and the state is not RUN/EVAL/STEP, or until
  * `until` says so; timeout_ms < 0: none.  false = timed out. */
 bool trainer_wait(struct trainer *t, int timeout_ms);

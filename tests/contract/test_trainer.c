@@ -245,6 +245,19 @@ static void test_break_on_tensor(void **state)
     ends_as(t, want);
 }
 
+/* A command that is on its way counts: nobody else may take the pool in between. */
+static void test_busy_from_the_post(void **state)
+{
+    (void)state;
+    struct trainer *t = start();
+    assert_false(trainer_busy(t));
+    post(t, TC_STEP, 1, "");
+    assert_true(trainer_busy(t));
+    assert_true(trainer_wait(t, wait_ms()));
+    assert_false(trainer_busy(t));
+    learner_free(trainer_join(t));
+}
+
 static void test_breakpoints(void **state)
 {
     (void)state;
@@ -420,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_ops_change_nothing),
         cmocka_unit_test(test_breakpoints),
         cmocka_unit_test(test_ops_back),
+        cmocka_unit_test(test_busy_from_the_post),
         cmocka_unit_test(test_break_on_tensor),
         cmocka_unit_test(test_history_and_questions),
         cmocka_unit_test(test_asking),

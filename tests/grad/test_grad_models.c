@@ -1,4 +1,4 @@
-/* Gradients of BERT4Rec, GRU4Rec, Caser and SVAE as wholes against central differences along random directions of each parameter, in their main
+/* Gradients of BERT4Rec, GRU4Rec, Caser, SVAE and PEN4Rec as wholes against central differences along random directions of each parameter, in their main
  * switches, with dropout on (its masks are a function of seed and step).  The double build is the exact check; in single precision
  * the tolerance is that of the differences. */
 #include "tests/support/cloze.h"
@@ -189,8 +189,49 @@ static void test_svae(void **state)
     }
 }
 
+/* Prefixes of one and several clicks side by side, one with an item twice in a row and one that comes back to an item. */
+static void test_pen4rec(void **state)
+{
+    (void)state;
+    static const char *const of[] = {"",
+                                     "head=srgnn",
+                                     "head=srgnn hybrid=0 gnn.steps=2",
+                                     "gnn.steps=3 edge=count",
+                                     "gnn.steps=0",
+                                     "pos=reverse",
+                                     "recent=mean",
+                                     "recent=any",
+                                     "stage1=0",
+                                     "stage1.norm=none",
+                                     "stage2=agru",
+                                     "stage2=gru",
+                                     "augru.form=dien_code",
+                                     "att=sigmoid",
+                                     "att=maxnorm",
+                                     "fusion=mean",
+                                     "fusion=first",
+                                     "hybrid=0",
+                                     "dropout=0.3"};
+    static const int32_t p1[] = {3, 5, 3, 2, 5, 3}, p2[] = {4}, p3[] = {1, 1, 2}, p4[] = {7, 8, 9, 10, 7}, *const prefix[] = {p1, p2, p3, p4}, len[] = {6, 1, 3, 5};
+    static const int32_t target[] = {1, 6, 2, 12};
+    static const float weight[] = {0.25f, 0.25f, 0.25f, 0.25f};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char settings[160];
+        struct kit k;
+        struct block b;
+        snprintf(settings, sizeof settings, "d=4 k=3 maxlen=8 %s", of[i]);
+        kit_new(&k, "pen4rec", settings, V, 1);
+        block_many(&b, 4, prefix, len, &k.spec, k.mem);
+        b.n_target = 1;
+        b.target = target;
+        b.weight = weight;
+        check_within(&k, &b, settings, fine, fine_atol);
+        kit_free(&k);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert4rec), cmocka_unit_test(test_gru4rec), cmocka_unit_test(test_caser), cmocka_unit_test(test_svae)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert4rec), cmocka_unit_test(test_gru4rec), cmocka_unit_test(test_caser), cmocka_unit_test(test_svae), cmocka_unit_test(test_pen4rec)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

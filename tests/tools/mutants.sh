@@ -151,6 +151,21 @@ mutant "svae 20 collapse is not said"         models/svae.c 's/^    .alarm = \&c
 mutant "svae lstm: the cell is not kept"      engine/tensor/ops_lstm.c 's/K->mul\(g->gate\[FORGET\] \+ at, c - ld, tmp, ld\);/K->mul(g->gate[IN] + at, c - ld, tmp, ld);/' $mistakes
 mutant "svae 16 rounded up"                   engine/data/split.c 's/\(int64_t\)n \* share \/ 100\)/((int64_t)n * share + 99) \/ 100)/' $mistakes
 
+# PEN4Rec
+mistakes=contract/test_pen4rec_mistakes
+golden=golden/test_pen4rec_golden
+mutant "pen 1 off by one: the target"         engine/data/batch_prefixes.c 's/a->target\[i\] = item\[p\[i\].len\];/a->target[i] = item[p[i].len - 1];/' $mistakes
+mutant "pen 2 in and out exchanged"           models/pen4rec.c 's/op_graph\(t, b->adj_in,/op_graph(t, b->adj_out,/' $golden
+mutant "pen 4 a repeated edge counts twice"   engine/data/batch_prefixes.c 's/s->edge_count \? \*edge \+ 1 : 1;/*edge + 1;/' $mistakes
+mutant "pen 5 z takes the new state"          models/pen4rec.c 's/\.update_keeps = true/.update_keeps = false/' $golden
+mutant "pen 6 DIEN's code"                    models/pen4rec.c 's/hp_enum\(hp, "augru.form"\) == 1/true/' $mistakes
+mutant "pen 6 reset after the product"        models/pen4rec.c 's/struct gru_cell c = \{\.h = m->d\};/struct gru_cell c = {.h = m->d, .reset_after = true};/' $mistakes
+mutant "pen 7 relevance over all tracks"      models/pen4rec.c 's/e = op_seg_softmax\(t, e, w->off, w->n\);/e = op_seg_softmax(t, e, (int32_t[]){0, w->off[w->n]}, 1);/' $mistakes
+mutant "pen 8 equal items, equal tracks"      models/pen4rec.c 's/distinct = m->recent != RECENT_ANY \&\&/distinct = m->recent == RECENT_MEAN \&\&/' $mistakes
+mutant "pen 14 the rate falls an epoch early" engine/train/learner_step.c 's/floor\(s \/ \(epochs/floor((s + (double)learner_steps_per_epoch(l)) \/ (epochs/' $mistakes
+mutant "pen 15 L2 decoupled"                  engine/tensor/optim.c 's/^    adam_corrected\(x, g, aux, n, s, s->decay\);/    shrink(x, n, s->lr, s->decay), adam_corrected(x, g, aux, n, s, 0);/' $mistakes
+mutant "pen 17 ties as the best place"        engine/train/protocols.def '/"prefixes"/s/TIES_HALF/TIES_STANDARD/' $mistakes
+
 echo
 echo "$caught caught, $survived survived"
 [ "$survived" -eq 0 ]

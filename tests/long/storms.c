@@ -1,6 +1,6 @@
 /* The terminal program under abuse: for each of six models, while it trains, random keys through every tab, then sizes, stops, and one of the
  * ways out.  Prints what it did; a death, a hang, text left in the command line or a terminal not given back ends it with status 1.
- *   storm PROGRAM [keys [resizes [stops [seed]]]]      totals over the models; default 1000000 10000 200 1 */
+ *   storms PROGRAM [keys [resizes [stops [seed]]]]      totals over the models; default 1000000 10000 200 1 */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "tests/support/storm.h"
 
@@ -41,7 +41,7 @@ static bool weather(struct storm *s, int m, long keys, int resizes, int stops, d
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: storm PROGRAM [keys [resizes [stops [seed]]]]\n");
+        fprintf(stderr, "usage: storms PROGRAM [keys [resizes [stops [seed]]]]\n");
         return 2;
     }
     long keys = number(argc, argv, 2, 1000000), resizes = number(argc, argv, 3, 10000), stops = number(argc, argv, 4, 200), seed = number(argc, argv, 5, 1);

@@ -178,7 +178,7 @@ static void test_svae(void **state)
         struct block b;
         snprintf(settings, sizeof settings, "E=4 H=4 HID=4 K=2 K2=3 k=2 maxlen=6 beta_steps=1 beta_cap=0.7 %s", of[i]);
         kit_new(&k, "svae", settings, V, 1);
-        kit_block(&k, &b, 2, both, len, one, 0, NULL);
+        kit_block(&k, &b, 2, both, len, target, 0, NULL);
         b.n_target = 2;
         b.target = target;
         b.weight = weight;

@@ -1,6 +1,6 @@
 /* The terminal program under abuse: for each of six models, while it trains, random keys through every tab, then sizes, stops, and one of the
  * ways out.  Prints what it did; a death, a hang, text left in the command line or a terminal not given back ends it with status 1.
- *   storms PROGRAM [keys [resizes [stops [seed]]]]      totals over the models; default 1000000 10000 200 1 */
+ *   storms PROGRAM [keys [resizes [stops [seed [model]]]]]      totals over the models; default 1000000 10000 200 1 and all six */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "tests/support/storm.h"
 
@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 static const char *const models[] = {"gru4rec hidden=16", "caser d=16 nh=4", "svae", "sasrec d=16 layers=2 heads=2", "bert4rec d=16 layers=1 heads=2", "pen4rec d=16"};
@@ -41,7 +42,7 @@ static bool weather(struct storm *s, int m, long keys, int resizes, int stops, d
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: storms PROGRAM [keys [resizes [stops [seed]]]]\n");
+        fprintf(stderr, "usage: storms PROGRAM [keys [resizes [stops [seed [model]]]]]\n");
         return 2;
     }
     long keys = number(argc, argv, 2, 1000000), resizes = number(argc, argv, 3, 10000), stops = number(argc, argv, 4, 200), seed = number(argc, argv, 5, 1);
@@ -49,6 +50,8 @@ int main(int argc, char **argv)
     int bad = 0;
     for (int m = 0; program && m < MODELS; m++) {
         static struct storm s;
+        if (argc > 6 && strncmp(models[m], argv[6], strlen(argv[6])) != 0)
+            continue;
         char start[512];
         double repaint_s = 0, began = vt_now();
         long growth_kb = 0;

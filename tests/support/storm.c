@@ -94,7 +94,7 @@ bool storm_open(struct storm *s)
         return failed(s, "the program does not start");
     if (!vt_wait(s->vt, "RUN", WAIT_MS)) {
         char *text = vt_text(s->vt);
-        failed(s, "no training after the start:\n%.3000s", text);
+        failed(s, "no training after the start:\n%.400s", text);
         free(text);
         return false;
     }
@@ -128,7 +128,9 @@ void storm_free(struct storm *s)
 {
     vt_free(s->vt);
     s->vt = NULL;
-    if (s->home.path[0])
+    if (s->failure[0])
+        fprintf(stderr, "its folder stays: %s\n", s->home.path);
+    else if (s->home.path[0])
         nftw(s->home.path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -412,24 +414,42 @@ bool storm_stops(struct storm *s, int n)
     return true;
 }
 
+/* Until the program has taken every byte that was sent; a stop among them is ended. */
+static bool drain(struct storm *s)
+{
+    double end = vt_now() + HANG_S;
+    int fd = open(ptsname(vt_fd(s->vt)), O_RDONLY | O_NOCTTY | O_NONBLOCK), left = 1;
+    for (int quiet = 0; quiet < 3 && vt_now() < end;) {
+        vt_pump(s->vt, 20);
+        wake(s);
+        if (ioctl(fd, FIONREAD, &left) != 0)
+            break;
+        int status;
+        if (vt_wait_exit(s->vt, 0, &status))
+            break;
+        quiet = left ? 0 : quiet + 1;
+    }
+    close(fd);
+    return lives(s) && (vt_now() < end || failed(s, "took no key for %d s", HANG_S));
+}
+
 bool storm_calm(struct storm *s, double *repaint_s)
 {
     static const char *const out[] = {"\033[201~\007", "\033", "n\003", "\003", "\033", "\033"};
-    char word[32], want[40];
+    char word[40], want[40];
     for (size_t i = 0; i < sizeof out / sizeof *out; i++) {
-        if (!lives(s))
+        if (!drain(s))
             return false;
-        for (int k = 0; k < 4 && i == 0; k++) { /* what was sent is taken first, a stop among it too */
-            vt_pump(s->vt, 50);
-            wake(s);
-        }
         if (!push(s, (const unsigned char *)out[i], strlen(out[i])))
             return false;
         vt_pump(s->vt, i == 0 ? 250 : 60); /* an open sequence runs out of time; a lone Esc is told from Alt */
     }
-    /* A word that never stood there: what answers it is a new picture, not an old one. */
-    snprintf(word, sizeof word, ":echo calm%u\r", below(s, 1000000));
-    snprintf(want, sizeof want, "%.*s", (int)strlen(word) - 7, word + 6);
+    /* The answer has one space, the line typed two: it is a new picture that is seen, not the command line. */
+    int word_id = (int)below(s, 1000000);
+    snprintf(word, sizeof word, ":echo calm  %d\r", word_id);
+    snprintf(want, sizeof want, "calm %d", word_id);
+    if (!drain(s))
+        return false;
     double from = vt_now();
     vt_resize(s->vt, COLS, ROWS);
     if (!push(s, (const unsigned char *)word, strlen(word)))
@@ -439,13 +459,13 @@ bool storm_calm(struct storm *s, double *repaint_s)
         wake(s);
     if (!seen) {
         char *text = vt_text(s->vt);
-        failed(s, "a command typed is not answered:\n%.2000s", strlen(text) > 1500 ? text + strlen(text) - 1500 : text);
+        failed(s, "a command typed is not answered:\n%.400s", text);
         free(text);
         return false;
     }
     *repaint_s = vt_now() - from;
     vt_pump(s->vt, 50);
-    if (!vt_sees(s->vt, "1:Train"))
+    if (!vt_wait(s->vt, "1:Train", WAIT_MS))
         return failed(s, "the screen does not come back");
     if (strcmp(vt_row(s->vt, ROWS - 1), ":") != 0)
         return failed(s, "stray text in the command line: %.200s", vt_row(s->vt, ROWS - 1));

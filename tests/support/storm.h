@@ -19,7 +19,7 @@ struct storm {
     uint64_t rng;
     long keys, resizes, stops, restarts; /* bytes sent, new sizes, stops, programs that were left by a key */
     double slowest_s;         /* longest time a key waited to be taken */
-    char failure[4096];        /* "" so far */
+    char failure[512];        /* "" so far */
     unsigned char recent[STORM_RECENT];
     long n_recent, stop_key;  /* bytes so far; as it was when Ctrl-Z was sent last */
 };

@@ -649,7 +649,11 @@ void screen_event(struct screen *s, const struct term_event *ev)
         case PROMPT_ASK:
             preview(s);
             break;
-        case PROMPT_NOT_MINE:
+        case PROMPT_NOT_MINE: /* what the terminal itself is asked for works in the middle of a line too */
+            if (strcmp(ev->name, "C-z") == 0)
+                term_suspend(s->term);
+            else if (strcmp(ev->name, "C-l") == 0)
+                term_repaint(s->term);
             break;
         }
         if (prompt_bell(s->prompt))

@@ -18,7 +18,14 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { COLS = 100, ROWS = 30, CTRL_Z = 26, HANG_S = 60, WAIT_MS = 60000 };
+enum {
+    COLS = 100,
+    ROWS = 30,
+    CTRL_Z = 26,
+    STOP_BYTES = 6000 /* that may be on their way */,
+    HANG_S = 60,
+    WAIT_MS = 60000
+};
 
 static bool failed(struct storm *s, const char *fmt, ...)
 {
@@ -34,7 +41,10 @@ static uint32_t next(struct storm *s)
     s->rng = s->rng * 6364136223846793005u + 1442695040888963407u;
     return (uint32_t)(s->rng >> 33);
 }
-static uint32_t below(struct storm *s, uint32_t n) { return next(s) % n; }
+static uint32_t below(struct storm *s, uint32_t n)
+{
+    return next(s) % n;
+}
 
 static char state_of(pid_t pid)
 {
@@ -81,7 +91,8 @@ void storm_print_recent(const struct storm *s)
 
 bool storm_open(struct storm *s)
 {
-    static const char *const env[] = {"TERM=xterm-256color", "LC_ALL=C.UTF-8", "NO_COLOR=", "INPUTRC=/dev/null", NULL};
+    static const char *const env[] = {"TERM=xterm-256color", "LC_ALL=C.UTF-8",
+                                      "NO_COLOR=", "INPUTRC=/dev/null", NULL};
     char *const argv[] = {(char *)(uintptr_t)s->program, NULL};
     char before[1024], path[1024];
     if (!getcwd(before, sizeof before) || chdir(s->home.path) != 0)
@@ -106,7 +117,7 @@ bool storm_start(struct storm *s, const char *program, const char *start, uint64
     memset(s, 0, sizeof *s);
     s->program = program;
     s->rng = seed;
-    s->stop_key = -2 * STORM_RECENT;
+    s->stop_key = -STOP_BYTES;
     snprintf(s->start, sizeof s->start, "%s", start);
     tmp_dir_make(&s->home);
     char path[1024];
@@ -137,9 +148,10 @@ void storm_free(struct storm *s)
 /* Whether the program left as a key told it to.  While it is stopped the line is the shell's, and Ctrl-C and Ctrl-\ are signals. */
 static bool left_by_key(const struct storm *s, int status)
 {
-    bool was_stopped = s->n_recent - s->stop_key < 2 * STORM_RECENT;
+    bool was_stopped = s->n_recent - s->stop_key < STOP_BYTES;
     if (WIFEXITED(status))
-        return WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 4 /* a run diverged */ || (was_stopped && WEXITSTATUS(status) == 130);
+        return WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 4 /* a run diverged */ ||
+               (was_stopped && WEXITSTATUS(status) == 130);
     return was_stopped && WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT;
 }
 
@@ -151,7 +163,8 @@ static bool lives(struct storm *s)
         return true;
     if (!left_by_key(s, status)) {
         char *text = vt_text(s->vt);
-        failed(s, "died with status %#x after %ld bytes:\n%.300s", (unsigned)status, s->keys, text);
+        failed(s, "died with status %#x after %ld bytes:\n%.300s", (unsigned)status, s->keys,
+               text);
         free(text);
         return false;
     }
@@ -217,20 +230,137 @@ static const char *const key_names[] = {
 static const struct {
     const char *name, *bytes;
 } named[] = {
-    {"Space", " "},        {"Tab", "\t"},         {"S-Tab", "\033[Z"},   {"Enter", "\r"},        {"Esc", "\033"},       {"Backspace", "\177"},
-    {"Up", "\033OA"},      {"Down", "\033OB"},    {"Right", "\033OC"},   {"Left", "\033OD"},     {"Home", "\033OH"},    {"End", "\033OF"},
-    {"PgUp", "\033[5~"},   {"PgDn", "\033[6~"},   {"F1", "\033OP"},      {"F2", "\033OQ"},       {"F3", "\033OR"},      {"S-F3", "\033[1;2R"},
-    {"F5", "\033[15~"},    {"F6", "\033[17~"},    {"F7", "\033[18~"},    {"S-F7", "\033[18;2~"}, {"F8", "\033[19~"},    {"S-F8", "\033[19;2~"},
-    {"F9", "\033[20~"},    {"F10", "\033[21~"},
+    {"Space",     " "         },
+    {"Tab",       "\t"        },
+    {"S-Tab",     "\033[Z"    },
+    {"Enter",     "\r"        },
+    {"Esc",       "\033"      },
+    {"Backspace", "\177"      },
+    {"Up",        "\033OA"    },
+    {"Down",      "\033OB"    },
+    {"Right",     "\033OC"    },
+    {"Left",      "\033OD"    },
+    {"Home",      "\033OH"    },
+    {"End",       "\033OF"    },
+    {"PgUp",      "\033[5~"   },
+    {"PgDn",      "\033[6~"   },
+    {"F1",        "\033OP"    },
+    {"F2",        "\033OQ"    },
+    {"F3",        "\033OR"    },
+    {"S-F3",      "\033[1;2R" },
+    {"F5",        "\033[15~"  },
+    {"F6",        "\033[17~"  },
+    {"F7",        "\033[18~"  },
+    {"S-F7",      "\033[18;2~"},
+    {"F8",        "\033[19~"  },
+    {"S-F8",      "\033[19;2~"},
+    {"F9",        "\033[20~"  },
+    {"F10",       "\033[21~"  },
 };
-static const char *const words[] = {"1",  "2", "7", "31", "999", "-1", "0", "12 87 3", "s:3", "s:99999", "live", "first", "best", "@12", "A", "B", "F", "G",
-    "sasrec", "gru4rec", "caser", "svae", "bert4rec", "pen4rec", "pop", "markov", "twins", "drift", "all", "toggle", "next", "off", "on=test", "on=seq", "k=5",
-    "x.svg", "to x.csv", "to x.html", "view to x.png", "screen to x.txt", "x.st", "x.rec", "x.cast", "lr 0.01", "lr", "theme light", "glyphs ascii", "glyphs",
-    "palette next", "fps 60", "k 20", "mouse toggle", "loss<3", "steps=5", "grad.norm>1", "step=9", "sessions=120", "seed=3", "row=2", "head=1", "layer=2",
-    "diff=pin", "item.emb", "*", "cursor", "unit=3", "2=5", "\"a b", "$pin", "$", ";", "; seq 3 4 5", "#", "!", "\xc3\xa9", "\xff"};
-static const char *const pieces[] = {"\033", "\033[", "\033O", "\033[1;", "\033[<0;5", "\033[<", "\033]0;x", "\033P", "\033[12;34Z", "\033[M", "\033[200~",
-    "\033[201~", "\033[[", "\033[?25h", "\033[999999999999m", "\xff", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xf0\x9f\x98\x80", "\xc0\x80", "\xed\xa0\x80",
-    "\xf4\x90\x80\x80", "\xe2\x80\xae", "\xcc\x81", "\xe6\x97\xa5", "\x9b", "\x80"};
+static const char *const words[] = {"1",
+                                    "2",
+                                    "7",
+                                    "31",
+                                    "999",
+                                    "-1",
+                                    "0",
+                                    "12 87 3",
+                                    "s:3",
+                                    "s:99999",
+                                    "live",
+                                    "first",
+                                    "best",
+                                    "@12",
+                                    "A",
+                                    "B",
+                                    "F",
+                                    "G",
+                                    "sasrec",
+                                    "gru4rec",
+                                    "caser",
+                                    "svae",
+                                    "bert4rec",
+                                    "pen4rec",
+                                    "pop",
+                                    "markov",
+                                    "twins",
+                                    "drift",
+                                    "all",
+                                    "toggle",
+                                    "next",
+                                    "off",
+                                    "on=test",
+                                    "on=seq",
+                                    "k=5",
+                                    "x.svg",
+                                    "to x.csv",
+                                    "to x.html",
+                                    "view to x.png",
+                                    "screen to x.txt",
+                                    "x.st",
+                                    "x.rec",
+                                    "x.cast",
+                                    "lr 0.01",
+                                    "lr",
+                                    "theme light",
+                                    "glyphs ascii",
+                                    "glyphs",
+                                    "palette next",
+                                    "fps 60",
+                                    "k 20",
+                                    "mouse toggle",
+                                    "loss<3",
+                                    "steps=5",
+                                    "grad.norm>1",
+                                    "step=9",
+                                    "sessions=120",
+                                    "seed=3",
+                                    "row=2",
+                                    "head=1",
+                                    "layer=2",
+                                    "diff=pin",
+                                    "item.emb",
+                                    "*",
+                                    "cursor",
+                                    "unit=3",
+                                    "2=5",
+                                    "\"a b",
+                                    "$pin",
+                                    "$",
+                                    ";",
+                                    "; seq 3 4 5",
+                                    "#",
+                                    "!",
+                                    "\xc3\xa9",
+                                    "\xff"};
+static const char *const pieces[] = {"\033",
+                                     "\033[",
+                                     "\033O",
+                                     "\033[1;",
+                                     "\033[<0;5",
+                                     "\033[<",
+                                     "\033]0;x",
+                                     "\033P",
+                                     "\033[12;34Z",
+                                     "\033[M",
+                                     "\033[200~",
+                                     "\033[201~",
+                                     "\033[[",
+                                     "\033[?25h",
+                                     "\033[999999999999m",
+                                     "\xff",
+                                     "\xc3",
+                                     "\xe2\x82",
+                                     "\xf0\x9f\x98",
+                                     "\xf0\x9f\x98\x80",
+                                     "\xc0\x80",
+                                     "\xed\xa0\x80",
+                                     "\xf4\x90\x80\x80",
+                                     "\xe2\x80\xae",
+                                     "\xcc\x81",
+                                     "\xe6\x97\xa5",
+                                     "\x9b",
+                                     "\x80"};
 #define PICK(s, list) ((list)[below(s, sizeof(list) / sizeof *(list))])
 
 static size_t key_bytes(struct storm *s, unsigned char *out)
@@ -255,12 +385,15 @@ static size_t command_bytes(struct storm *s, unsigned char *out)
         n_defs++;
     /* Leaving costs a start, and a key bound anew could be the one that brings the storm to an end. */
     const char *verb = cmd_defs[below(s, (uint32_t)n_defs)].name;
-    if ((strcmp(verb, "quit") == 0 && below(s, 20)) || strcmp(verb, "bind") == 0 || strcmp(verb, "alias") == 0)
+    if ((strcmp(verb, "quit") == 0 && below(s, 20)) || strcmp(verb, "bind") == 0 ||
+        strcmp(verb, "alias") == 0)
         verb = "train";
     size_t n = (size_t)sprintf((char *)out, ":%s", verb);
     for (uint32_t k = below(s, 4); k > 0; k--)
         n += (size_t)sprintf((char *)out + n, " %s", PICK(s, words));
-    static const char *const ends[] = {"\r", "\r", "\r", "\r", "\r", "\t", "\t\t", "\033", "\003", "\022", "\001", "\027", "\033b\033d"};
+    static const char *const ends[] = {"\r",   "\r",   "\r",        "\r",   "\r",
+                                       "\t",   "\t\t", "\033",      "\003", "\022",
+                                       "\001", "\027", "\033b\033d"};
     return n + (size_t)sprintf((char *)out + n, "%s", PICK(s, ends));
 }
 
@@ -270,7 +403,8 @@ static size_t mouse_bytes(struct storm *s, unsigned char *out)
     int b = PICK(s, buttons), x = 1 + (int)below(s, 210), y = 1 + (int)below(s, 60);
     size_t n = (size_t)sprintf((char *)out, "\033[<%d;%d;%dM", b, x, y);
     if (below(s, 4))
-        n += (size_t)sprintf((char *)out + n, "\033[<%d;%d;%dm", b, below(s, 3) ? x : 1 + (int)below(s, 210), y);
+        n += (size_t)sprintf((char *)out + n, "\033[<%d;%d;%dm", b,
+                             below(s, 3) ? x : 1 + (int)below(s, 210), y);
     return n;
 }
 
@@ -279,7 +413,8 @@ static size_t paste_bytes(struct storm *s, unsigned char *out)
     size_t n = (size_t)sprintf((char *)out, "%s\033[200~", below(s, 2) ? ":" : "");
     for (uint32_t k = below(s, 5); k > 0; k--)
         n += (size_t)sprintf((char *)out + n, "%s%s", PICK(s, words), below(s, 2) ? "\r" : " ");
-    n += (size_t)sprintf((char *)out + n, "%s", below(s, 8) ? "\033[201~" : ""); /* the end mark may be lost */
+    n += (size_t)sprintf((char *)out + n, "%s",
+                         below(s, 8) ? "\033[201~" : ""); /* the end mark may be lost */
     return n + (size_t)sprintf((char *)out + n, "%s", below(s, 2) ? "n" : "y");
 }
 
@@ -292,7 +427,20 @@ static void set_size(struct storm *s, int cols, int rows)
 
 static void random_size(struct storm *s)
 {
-    static const int sizes[][2] = {{80, 24}, {100, 30}, {200, 50}, {80, 24}, {100, 30}, {160, 45}, {0, 0}, {1, 1}, {500, 200}, {79, 24}, {500, 1}, {1, 200}};
+    static const int sizes[][2] = {
+        {80,  24 },
+        {100, 30 },
+        {200, 50 },
+        {80,  24 },
+        {100, 30 },
+        {160, 45 },
+        {0,   0  },
+        {1,   1  },
+        {500, 200},
+        {79,  24 },
+        {500, 1  },
+        {1,   200}
+    };
     const int *z = PICK(s, sizes);
     if (below(s, 3))
         set_size(s, z[0], z[1]);
@@ -328,8 +476,10 @@ bool storm_keys(struct storm *s, long bytes)
         }
         if (n && !push(s, b, n))
             return false;
-        if (below(s, 16) == 0)
+        if (below(s, 16) == 0) {
             vt_pump(s->vt, 0);
+            wake(s);
+        }
     }
     return true;
 }
@@ -365,10 +515,13 @@ static bool given_back(struct storm *s, bool ended)
         vt_pump(s->vt, 10);
     }
     if (alt || paste || mouse || !visible)
-        return failed(s, "%s: alternate screen %d, paste %d, mouse %d, cursor %d", ended ? "left behind" : "stopped", alt, paste, mouse, visible);
-    if (tcgetattr(vt_fd(s->vt), &now) != 0 || now.c_lflag != fresh.c_lflag || now.c_iflag != fresh.c_iflag || now.c_oflag != fresh.c_oflag ||
+        return failed(s, "%s: alternate screen %d, paste %d, mouse %d, cursor %d",
+                      ended ? "left behind" : "stopped", alt, paste, mouse, visible);
+    if (tcgetattr(vt_fd(s->vt), &now) != 0 || now.c_lflag != fresh.c_lflag ||
+        now.c_iflag != fresh.c_iflag || now.c_oflag != fresh.c_oflag ||
         now.c_cflag != fresh.c_cflag)
-        return failed(s, "%s: the line's settings are not what they were", ended ? "left behind" : "stopped");
+        return failed(s, "%s: the line's settings are not what they were",
+                      ended ? "left behind" : "stopped");
     return true;
 }
 
@@ -392,7 +545,8 @@ bool storm_stops(struct storm *s, int n)
         int mouse;
         if (i % 2)
             kill(vt_pid(s->vt), SIGTSTP);
-        else if (write(vt_fd(s->vt), "\032", 1) != 1)
+        else if (write(vt_fd(s->vt), i % 4 ? ":seq\032" : "\032", i % 4 ? 5 : 1) <
+                 1) /* also in the middle of a line */
             return failed(s, "takes no Ctrl-Z");
         if (!wait_state(s, true) || !given_back(s, false))
             return false;
@@ -442,7 +596,10 @@ bool storm_calm(struct storm *s, double *repaint_s)
             return false;
         if (!push(s, (const unsigned char *)out[i], strlen(out[i])))
             return false;
-        vt_pump(s->vt, i == 0 ? 250 : 60); /* an open sequence runs out of time; a lone Esc is told from Alt */
+        vt_pump(s->vt,
+                i == 0
+                    ? 250
+                    : 60); /* an open sequence runs out of time; a lone Esc is told from Alt */
     }
     /* The answer has one space, the line typed two: it is a new picture that is seen, not the command line. */
     int word_id = (int)below(s, 1000000);
@@ -477,7 +634,12 @@ bool storm_end(struct storm *s, enum storm_end how)
     static const struct {
         const char *name, *keys;
         int sig;
-    } ends[STORM_ENDS] = {{"quit", ":quit !\r", 0}, {"SIGTERM", "", SIGTERM}, {"SIGHUP", "", SIGHUP}, {"SIGSEGV", "", SIGSEGV}};
+    } ends[STORM_ENDS] = {
+        {"quit",    ":quit !\r", 0      },
+        {"SIGTERM", "",          SIGTERM},
+        {"SIGHUP",  "",          SIGHUP },
+        {"SIGSEGV", "",          SIGSEGV}
+    };
     int status;
     if (ends[how].sig)
         kill(vt_pid(s->vt), ends[how].sig);
@@ -485,7 +647,8 @@ bool storm_end(struct storm *s, enum storm_end how)
         return false;
     if (!vt_wait_exit(s->vt, WAIT_MS, &status))
         return failed(s, "%s: does not end", ends[how].name);
-    if (ends[how].sig ? !WIFSIGNALED(status) || WTERMSIG(status) != ends[how].sig : !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    if (ends[how].sig ? !WIFSIGNALED(status) || WTERMSIG(status) != ends[how].sig
+                      : !WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return failed(s, "%s: ended with status %#x", ends[how].name, (unsigned)status);
     if (!given_back(s, true))
         return false;

@@ -27,7 +27,7 @@ enum {
     WAIT_MS = 60000
 };
 
-static bool failed(struct storm *s, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static bool failed(struct storm *s, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -573,8 +573,8 @@ static bool drain(struct storm *s)
 {
     double end = vt_now() + HANG_S;
     int fd = open(ptsname(vt_fd(s->vt)), O_RDONLY | O_NOCTTY | O_NONBLOCK), left = 1;
-    for (int quiet = 0; quiet < 3 && vt_now() < end;) {
-        vt_pump(s->vt, 20);
+    for (int quiet = 0; quiet < 2 && vt_now() < end;) {
+        vt_pump(s->vt, 10);
         wake(s);
         if (ioctl(fd, FIONREAD, &left) != 0)
             break;
@@ -641,6 +641,9 @@ bool storm_end(struct storm *s, enum storm_end how)
         {"SIGSEGV", "",          SIGSEGV}
     };
     int status;
+    double t;
+    if (how == STORM_QUIT && !storm_calm(s, &t)) /* the line may hold something */
+        return false;
     if (ends[how].sig)
         kill(vt_pid(s->vt), ends[how].sig);
     else if (!push(s, (const unsigned char *)ends[how].keys, strlen(ends[how].keys)))

@@ -606,7 +606,8 @@ static struct weights *weights_for(struct app *a, int slot, int64_t at)
 static bool ask_one(struct app *a, struct view *v, int which, bool here)
 {
     struct view_ask q = {.q = {.kind = ASK_SCORE, .n = a->seq.n, .item = a->seq.item}, .slot = a->slot, .at = a->at};
-    if (!v->def->ask(v, which, &q) || !question_complete(&q.q)) {
+    bool lacks_model = (v->def->flags & VIEW_NEEDS_MODEL) && !app_slot(a)->model;
+    if (lacks_model || !v->def->ask(v, which, &q) || !question_complete(&q.q)) {
         v->asked[which] = 0;
         return false;
     }

@@ -100,9 +100,8 @@ static void draw_all(struct app *a)
         u->view[i].h = 20;
     }
     u->help = true;
-    if (model && a->seq.n)
-        for (int i = 0; i < 3; i++)
-            ui_ask(a, true);
+    for (int i = 0; i < 3; i++) /* as the screen does: whether or not there is anything to ask */
+        ui_ask(a, true);
     ui_update(a);
     for (int i = 0; i < u->n_view; i++) {
         struct view *v = &u->view[i];
@@ -113,8 +112,7 @@ static void draw_all(struct app *a)
                 draw_checked(v, &themes[(k + style) % 4], sizes[k][0], sizes[k][1]);
             if (!v->def->style || !v->def->style(v, ""))
                 break;
-            if (model && a->seq.n)
-                ui_ask(a, true);
+            ui_ask(a, true);
         }
     }
     ui_free(a);

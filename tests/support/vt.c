@@ -243,6 +243,18 @@ void vt_modes(struct vt *t, bool *alt, int *mouse, bool *paste)
     *paste = vterm_output_read(t->vt, mark, sizeof mark) > 0;
 }
 
+bool vt_coloured(struct vt *t)
+{
+    for (int r = 0; r < t->rows; r++)
+        for (int c = 0; c < t->cols; c++) {
+            VTermScreenCell cell;
+            VTermPos at = {.row = r, .col = c};
+            if (vterm_screen_get_cell(t->screen, at, &cell) && (!VTERM_COLOR_IS_DEFAULT_FG(&cell.fg) || !VTERM_COLOR_IS_DEFAULT_BG(&cell.bg)))
+                return true;
+        }
+    return false;
+}
+
 unsigned long long vt_bytes(const struct vt *t) { return t->bytes; }
 pid_t vt_pid(const struct vt *t) { return t->pid; }
 int vt_fd(const struct vt *t) { return t->fd; }

@@ -24,6 +24,7 @@ bool vt_sees(struct vt *t, const char *text);
 void vt_cursor(struct vt *t, int *row, int *col, bool *visible);
 /* Private modes now in force: alternate screen, mouse reports (0: none), bracketed paste. */
 void vt_modes(struct vt *t, bool *alt, int *mouse, bool *paste);
+bool vt_coloured(struct vt *t);                             /* some cell has a colour other than the terminal's own */
 unsigned long long vt_bytes(const struct vt *t);            /* output so far */
 pid_t vt_pid(const struct vt *t);
 int vt_fd(const struct vt *t);

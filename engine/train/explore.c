@@ -198,6 +198,8 @@ static enum status score_all(struct explore *e, const struct weights *w, int32_t
         if (b.n != m)
             return err_nomem(&a->err, (size_t)rows * 64, "sequence");
         begin(e, w, NULL);
+        if (!probes && !states && !e->n_patch) /* nobody looks at what is on the way: models need not show it */
+            tape_watch(e->tape, -1);
         struct tensor *s = model_score(w->model, w->self, e->tape, &b);
         enum status st = tape_check(e->tape, &a->err);
         if (st != ST_OK)
@@ -558,24 +560,54 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
 
 /* ---- Reading answers ---- */
 
+/* The kept items are a heap with the worst on top, so that k may be all of them: a lower score is worse, or the same with a later id. */
+static bool worse(const int32_t *item, const float *s, int32_t a, int32_t b)
+{
+    return s[a] < s[b] || (s[a] == s[b] && item[a] > item[b]);
+}
+
+static void swap_kept(int32_t *item, float *s, int32_t a, int32_t b)
+{
+    int32_t i = item[a];
+    float x = s[a];
+    item[a] = item[b];
+    s[a] = s[b];
+    item[b] = i;
+    s[b] = x;
+}
+
+static void sink(int32_t *item, float *s, int32_t at, int32_t n)
+{
+    for (int32_t down; (down = 2 * at + 1) < n; at = down) {
+        if (down + 1 < n && worse(item, s, down + 1, down))
+            down++;
+        if (!worse(item, s, down, at))
+            return;
+        swap_kept(item, s, at, down);
+    }
+}
+
 int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t *skip, int32_t n_skip, int32_t *item, float *s)
 {
     int32_t n = 0;
     for (int32_t i = 1; i <= n_items && k > 0; i++) {
-        if (isnan(score[i]) || (n == k && !(score[i] > s[n - 1])))
+        if (isnan(score[i]) || (n == k && !(score[i] > s[0])))
             continue;
         bool left_out = false;
         for (int32_t j = 0; j < n_skip && !left_out; j++)
             left_out = skip[j] == i;
         if (left_out)
             continue;
-        int32_t at = n < k ? n++ : n - 1;
-        for (; at > 0 && score[i] > s[at - 1]; at--) { /* equal scores keep the order of ids */
-            item[at] = item[at - 1];
-            s[at] = s[at - 1];
-        }
+        int32_t at = n < k ? n++ : 0;
         item[at] = i;
         s[at] = score[i];
+        for (; at > 0 && worse(item, s, at, (at - 1) / 2); at = (at - 1) / 2)
+            swap_kept(item, s, at, (at - 1) / 2);
+        sink(item, s, at, n);
+    }
+    for (int32_t last = n - 1; last > 0; last--) { /* the worst goes last: best first, equal scores in the order of ids */
+        swap_kept(item, s, 0, last);
+        sink(item, s, 0, last);
     }
     return n;
 }

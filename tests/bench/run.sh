@@ -60,6 +60,8 @@ awk '
         print "(x: times as fast as the better of PyTorch with 1 and 2 threads)"
     }' "$tmp/out"
 
+"$BENCH/bench_views"
+
 # The screen: start, keys while training, bytes, idle.
 [ -z "$PYTHON" ] && PYTHON=python3
 "$PYTHON" "$here/screen.py" "${SEQLAB:-build/seqlab}"

@@ -418,9 +418,39 @@ static void by_the_thread(void **state)
     learner_free(l);
 }
 
+/* Best first, ties by id, no NaN, nothing skipped; also when all are asked for. */
+static void best_items(void **state)
+{
+    (void)state;
+    enum { ALL = 3000 };
+    static float of[ALL + 1], s[ALL];
+    static int32_t item[ALL];
+    static const int32_t skip[] = {5, 77};
+    uint32_t r = 1;
+    for (int i = 1; i <= ALL; i++) {
+        r = r * 1664525u + 1013904223u;
+        of[i] = i % 50 == 0 ? NAN : (float)(r >> 24) - 100; /* many are equal */
+    }
+    static const int32_t ks[] = {0, 1, 2, 10, 333, ALL};
+    for (size_t t = 0; t < sizeof ks / sizeof *ks; t++)
+        for (int skips = 0; skips <= 2; skips += 2) {
+            int32_t there = ALL - ALL / 50 - skips, n = top_items(of, ALL, ks[t], skip, skips, item, s);
+            assert_int_equal(n, ks[t] < there ? ks[t] : there);
+            for (int32_t i = 0; i < n; i++) {
+                int32_t before = 0;
+                for (int32_t j = 1; j <= ALL && i % 37 == 0; j++)
+                    before += (skips == 0 || (j != 5 && j != 77)) && (of[j] > of[item[i]] || (of[j] == of[item[i]] && j < item[i]));
+                if (i % 37 == 0)
+                    assert_int_equal(before, i);
+                assert_true(s[i] == of[item[i]]);
+            }
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(best_items),
         cmocka_unit_test(silent_filters),  cmocka_unit_test(clamped_gates),
         cmocka_unit_test(sets_of_patches), cmocka_unit_test(last_states),
         cmocka_unit_test(components),      cmocka_unit_test(runs),

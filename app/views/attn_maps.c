@@ -183,7 +183,7 @@ const char *attn_role(const struct maps *m, const float *x, double *share, doubl
 
 bool attn_ask(struct view *v, int which, struct view_ask *ask)
 {
-    if (which > 0 || !(v->app->slots[v->app->slot].model->flags & MODEL_ATTENTION))
+    if (which > 0 || !slot_has(v->app, v->app->slot, MODEL_ATTENTION))
         return false;
     ask->q.kind = ASK_PROBES;
     ask->q.probes = "*attn.prob,*attn.score";

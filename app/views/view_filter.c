@@ -50,7 +50,7 @@ static bool filter_ask(struct view *v, int which, struct view_ask *ask)
     static const struct patch none[1];
     struct filter_state *st = v->state;
     const struct app *a = v->app;
-    if (!(a->slots[a->slot].model->flags & MODEL_FILTERS)) {
+    if (!slot_has(a, a->slot, MODEL_FILTERS)) {
         st->b.ready = false;
         return false;
     }

@@ -68,7 +68,7 @@ static void filters_title(struct view *v)
 static bool filters_ask(struct view *v, int which, struct view_ask *ask)
 {
     struct filters_state *st = v->state;
-    if (!(v->app->slots[v->app->slot].model->flags & MODEL_FILTERS)) {
+    if (!slot_has(v->app, v->app->slot, MODEL_FILTERS)) {
         st->b.ready = false;
         return false;
     }

@@ -65,7 +65,7 @@ static void gates_title(struct view *v)
 
 static bool model_has_gates(const struct view *v)
 {
-    return (v->app->slots[v->app->slot].model->flags & MODEL_GATES) != 0;
+    return slot_has(v->app, v->app->slot, MODEL_GATES);
 }
 
 static bool gates_view_ask(struct view *v, int which, struct view_ask *ask)

@@ -46,7 +46,7 @@ static bool cell_ask(struct view *v, int which, struct view_ask *ask)
 {
     struct cell_state *st = v->state;
     const struct app *a = v->app;
-    if (!(a->slots[a->slot].model->flags & MODEL_ATTENTION))
+    if (!slot_has(a, a->slot, MODEL_ATTENTION))
         return false;
     ask->q.kind = ASK_PROBES;
     ask->q.probes = which == CELL_NOW ? "*attn.prob,*attn.score" : "*attn.prob";

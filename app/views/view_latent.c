@@ -28,7 +28,7 @@ struct latent_state {
 
 static bool is_latent(const struct view *v)
 {
-    return (v->app->slots[v->app->slot].model->flags & MODEL_LATENT) != 0;
+    return slot_has(v->app, v->app->slot, MODEL_LATENT);
 }
 
 static uint64_t seed_of(const struct view *v)

@@ -31,7 +31,7 @@ struct traverse_state {
 
 static bool is_latent(const struct view *v)
 {
-    return (v->app->slots[v->app->slot].model->flags & MODEL_LATENT) != 0;
+    return slot_has(v->app, v->app->slot, MODEL_LATENT);
 }
 static bool truth(const struct view *v)
 {

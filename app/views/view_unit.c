@@ -43,7 +43,7 @@ static bool unit_ask(struct view *v, int which, struct view_ask *ask)
 {
     struct unit_state *st = v->state;
     const struct app *a = v->app;
-    if (!(a->slots[a->slot].model->flags & MODEL_GATES)) {
+    if (!slot_has(a, a->slot, MODEL_GATES)) {
         st->g.ready = false;
         return false;
     }

@@ -13,6 +13,12 @@ const struct series *slot_series(const struct app *a, int slot, const char *name
     return t ? trainer_series(t, name) : NULL;
 }
 
+bool slot_has(const struct app *a, int slot, unsigned flags)
+{
+    const struct model_def *m = a->slots[slot].model;
+    return m && (m->flags & flags) == flags;
+}
+
 const struct learner *slot_learner(const struct app *a, int slot)
 {
     const struct slot *s = &a->slots[slot];

@@ -11,6 +11,7 @@
 enum { REST = 100000 }; /* a size for canvas_sub: all that is left */
 /* Newest known of a slot: from the running trainer, else what the slot keeps. */
 const struct series *slot_series(const struct app *a, int slot, const char *name);
+bool slot_has(const struct app *a, int slot, unsigned flags); /* its model has all these MODEL_ flags; false in an empty slot */
 const struct learner *slot_learner(const struct app *a, int slot); /* constant facts only; NULL = none */
 const char *slot_state(struct app *a, int slot);                   /* READY RUN PAUSED STEP REPLAY DONE FAILED, "" without a model */
 int64_t slot_step(struct app *a, int slot);

@@ -43,13 +43,13 @@ static bool why_ask(struct view *v, int which, struct view_ask *ask)
         ask->q.kind = ASK_PROBES;
         ask->q.probes = "*attn.prob";
         ask->key = (uint64_t)(v->ui->select.layer * 64 + v->ui->select.head + 2);
-        if (!(a->slots[a->slot].model->flags & MODEL_ATTENTION)) {
+        if (!slot_has(a, a->slot, MODEL_ATTENTION)) {
             st->has_attn = false;
             return false;
         }
         return true;
     default:
-        if (a->slots[a->slot].model->flags & MODEL_BASELINE) {
+        if (slot_has(a, a->slot, MODEL_BASELINE)) {
             st->has_grad = false;
             return false;
         }

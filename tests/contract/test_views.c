@@ -199,7 +199,7 @@ static void test_nan(void **state)
 }
 
 /* Every key a list or map may get, at every place: nothing breaks and the screen stays whole. */
-static void keys_of(const char *model)
+static void keys_of(const char *model, bool dropped)
 {
     static const char *const keys[] = {"up", "down", "left", "right", "top", "bottom", "home", "end", "pgup", "pgdn", "halfup", "halfdown",
                                        "enter", "escape", "back"};
@@ -208,6 +208,12 @@ static void keys_of(const char *model)
     struct grid g = {0};
     if (ui_new(a, 100, 30, &err) != ST_OK)
         fail_msg("%s", err.msg);
+    for (int t = 0; tab_defs[t].name && dropped; t++) { /* panes that have answers of a model that is gone */
+        assert_int_equal(ui_tab(a, tab_defs[t].name, &err), ST_OK);
+        assert_int_equal(screen_snap(a, 100, 30, &themes[t % 4], &g, &err), ST_OK);
+    }
+    if (dropped)
+        run(a, "model drop A");
     for (int t = 0; tab_defs[t].name; t++) {
         assert_int_equal(ui_tab(a, tab_defs[t].name, &err), ST_OK);
         for (int pane = 0; pane < 4; pane++) {
@@ -231,10 +237,11 @@ static void keys_of(const char *model)
 static void test_keys(void **state)
 {
     (void)state;
-    keys_of("sasrec d=16 layers=2 heads=2 maxlen=12");
-    keys_of("caser d=8 nh=2");
-    keys_of("gru4rec hidden=8,6");
-    keys_of("svae K=4 H=8 HID=8 E=8");
+    static const char *const kinds[] = {"sasrec d=16 layers=2 heads=2 maxlen=12", "caser d=8 nh=2", "gru4rec hidden=8,6", "svae K=4 H=8 HID=8 E=8", "pen4rec d=8"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        keys_of(kinds[i], false);
+        keys_of(kinds[i], true);
+    }
 }
 
 static void test_tables(void **state)

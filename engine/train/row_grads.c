@@ -221,8 +221,6 @@ static void update_span(struct learner *l, const struct row_table *t, int32_t fr
 static void prefetch(const struct learner *l, const struct row_table *t, int32_t r)
 {
     enum { LINE = 64 / sizeof(real) };
-    if (r == t->rows)
-        return;
     size_t ld = (size_t)t->p->ld, at = t->p->at + (size_t)r * ld;
     for (size_t i = 0; i < ld; i += LINE) {
         __builtin_prefetch(l->x + at + i, 1);
@@ -256,7 +254,9 @@ void rows_update(struct learner *l, const struct tile *tile, const struct optim_
         r = hit;
         if (hit == end)
             break;
-        prefetch(l, t, next_hit(t, hit + 1, t->rows));
+        int32_t next = next_hit(t, hit + 1, end); /* the tile's own: another worker forgets what lies past it */
+        if (next < end)
+            prefetch(l, t, next);
         update_span(l, t, hit, hit + 1, total_of(l->work, t, hit, false), s);
         forget(t, hit, hit + 1);
     }

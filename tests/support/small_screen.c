@@ -171,8 +171,11 @@ static int plain(void)
     sigaction(SIGINT, &sa, NULL);
     if (prompt_new(&pr, &popt, &err) != ST_OK)
         return 9;
+    int n = 0;
     for (bool eof = false; !eof;) {
-        char *line = prompt_read_line(pr, "> ", &eof);
+        char label[16]; /* numbered: who types can see which line is being read */
+        snprintf(label, sizeof label, "%d> ", ++n);
+        char *line = prompt_read_line(pr, label, &eof);
         printf("got [%s] interrupts %d\n", line ? line : "none", (int)interrupts);
         fflush(stdout);
         bool quit = line && strcmp(line, "quit") == 0;

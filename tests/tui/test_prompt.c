@@ -224,13 +224,16 @@ static void test_plain(void **state)
 {
     (void)state;
     struct vt *t = start("plain");
-    wait_text(t, ">");
+    wait_text(t, "1>");
     vt_send(t, "set\001re\rquitx\177\177\033[D");
     wait_text(t, "got [reset] interrupts 0");
+    wait_text(t, "2>");
     vt_send(t, "\003"); /* Ctrl-C drops the line, not the program */
     wait_text(t, "got [none] interrupts 1");
+    wait_text(t, "3>");
     vt_send(t, "\022reset\r");
     wait_text(t, "got [reset] interrupts 1");
+    wait_text(t, "4>");
     vt_send(t, "\004");
     int status;
     assert_true(vt_wait_exit(t, WAIT, &status));

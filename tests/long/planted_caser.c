@@ -194,20 +194,6 @@ static void pairs(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        void (*run)(uint64_t seed);
-    } worlds[] = {
-        {"chain", chain},
-        {"twins", twins},
-        {"pairs", pairs}
-    };
-    static char s4[] = "4", s5[] = "5", s6[] = "6", *usual[] = {s4, s5, s6};
-    char **seed = argc > 2 ? argv + 2 : usual;
-    int n = argc > 2 ? argc - 2 : 3;
-    for (size_t w = 0; w < sizeof worlds / sizeof *worlds; w++)
-        for (int i = 0; i < n; i++)
-            if (argc < 2 || strcmp(argv[1], worlds[w].name) == 0)
-                worlds[w].run(strtoull(seed[i], NULL, 10));
-    return figures_missed() != 0;
+    static const struct planted_world worlds[] = {{"chain", chain}, {"twins", twins}, {"pairs", pairs}};
+    return planted_main(argc, argv, worlds, (int)(sizeof worlds / sizeof *worlds));
 }

@@ -1,5 +1,6 @@
 /* SASRec finds what is planted in the worlds chain, twins and opener: the figures, on seeds that no setting was chosen on.
  *   planted_sasrec [world [seed ...]]      default: all, seeds 4 5 6 */
+#include "tests/support/figures.h"
 #include "tests/support/planted.h"
 
 #include <math.h>
@@ -9,16 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-static int failed;
-
-static void figure(const char *what, double got, bool at_least, double limit)
-{
-    bool ok = at_least ? got >= limit : got <= limit;
-    failed += !ok;
-    printf("  %-6s %-44s %8.3f   %s %.3f\n", ok ? "ok" : "FAILED", what, got, at_least ? ">=" : "<=", limit);
-    fflush(stdout);
-}
 
 static void head_line(const char *world, uint64_t seed, const struct planted *p)
 {
@@ -135,17 +126,6 @@ static void opener(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        void (*run)(uint64_t seed);
-    } worlds[] = {{"chain", chain}, {"twins", twins}, {"opener", opener}};
-    static char s4[] = "4", s5[] = "5", s6[] = "6", *usual[] = {s4, s5, s6};
-    char **seed = argc > 2 ? argv + 2 : usual;
-    int n = argc > 2 ? argc - 2 : 3;
-    for (size_t w = 0; w < sizeof worlds / sizeof *worlds; w++)
-        for (int i = 0; i < n; i++)
-            if (argc < 2 || strcmp(argv[1], worlds[w].name) == 0)
-                worlds[w].run(strtoull(seed[i], NULL, 10));
-    printf(failed ? "%d figures missed\n" : "all figures reached\n", failed);
-    return failed != 0;
+    static const struct planted_world worlds[] = {{"chain", chain}, {"twins", twins}, {"opener", opener}};
+    return planted_main(argc, argv, worlds, (int)(sizeof worlds / sizeof *worlds));
 }

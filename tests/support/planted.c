@@ -1,6 +1,7 @@
 #include "tests/support/planted.h"
 #include "engine/tensor/gemm.h"
 #include "models/models.h"
+#include "tests/support/figures.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -340,4 +341,22 @@ double planted_row_share(const struct planted *p, int32_t back)
             on += l == at ? w * w : 0;
         }
     return on / all;
+}
+
+int planted_main(int argc, char **argv, const struct planted_world *world, int n)
+{
+    static char s4[] = "4", s5[] = "5", s6[] = "6", *usual[] = {s4, s5, s6};
+    char **seed = argc > 2 ? argv + 2 : usual;
+    int seeds = argc > 2 ? argc - 2 : 3, ran = 0;
+    for (int w = 0; w < n; w++)
+        for (int i = 0; i < seeds; i++)
+            if (argc < 2 || strcmp(argv[1], world[w].name) == 0) {
+                world[w].run(strtoull(seed[i], NULL, 10));
+                ran++;
+            }
+    if (ran == 0) {
+        fprintf(stderr, "%s: no world %s here\n", argv[0], argv[1]);
+        return 2;
+    }
+    return figures_missed() != 0;
 }

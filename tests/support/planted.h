@@ -45,6 +45,13 @@ int32_t planted_answer(struct planted *p, const int32_t *item, int32_t n); /* th
 /* Attention of the last row to the row `back` before it (n - 1: the first), in the best head of any block for this session;
  * by_head (or NULL): every (block, head) in turn, at most 64.  Returns how many. */
 int planted_attention(struct planted *p, const int32_t *item, int32_t n, int32_t back, double *by_head);
+/* A long run's main(): `prog [WORLD [SEED...]]`, every world with seeds 4, 5, 6 if nothing is named.  Returns the exit status: were
+ * figures missed? */
+struct planted_world {
+    const char *name;
+    void (*run)(uint64_t seed);
+};
+int planted_main(int argc, char **argv, const struct planted_world *world, int n);
 /* Caser: of the squared weights of the vertical filters, the share on the row `back` before the last. */
 double planted_row_share(const struct planted *p, int32_t back);
 

@@ -5,22 +5,6 @@
 
 #include <stdlib.h>
 
-static struct tmp_dir dir;
-
-static int make_dir(void **state)
-{
-    (void)state;
-    tmp_dir_make(&dir);
-    return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    tmp_dir_remove(&dir);
-    return 0;
-}
-
 static char *content(const char *path, size_t *n)
 {
     static char text[1 << 20];
@@ -84,7 +68,7 @@ static void test_pictures(void **state)
         for (int f = 0; f < 2; f++) {
             char name[60], line[600];
             snprintf(name, sizeof name, "%s.%s", all[i], f ? "html" : "svg");
-            const char *path = tmp_path(&dir, name);
+            const char *path = tmp_path(&tmp_here, name);
             snprintf(line, sizeof line, "export %s to \"%s\"", all[i], path);
             kit_ok(k, line);
             const char *s = content(path, &n);
@@ -92,7 +76,7 @@ static void test_pictures(void **state)
             check_markup(name, s);
         }
     /* The screen as a page has the letters of the screen. */
-    const char *s = content(tmp_path(&dir, "screen.html"), &n);
+    const char *s = content(tmp_path(&tmp_here, "screen.html"), &n);
     assert_non_null(strstr(s, "SASRec"));
     assert_null(k->app->ui); /* nothing is left of the screen it was drawn on */
     kit_app_free(k);
@@ -108,7 +92,7 @@ static void test_data(void **state)
         if (strcmp(all[i], "screen") == 0)
             continue;
         snprintf(name, sizeof name, "%s.json", all[i]);
-        const char *path = tmp_path(&dir, name);
+        const char *path = tmp_path(&tmp_here, name);
         snprintf(line, sizeof line, "export %s to \"%s\"", all[i], path);
         kit_ok(k, line);
         json_t *j = json_loads(content(path, &n), 0, NULL);
@@ -116,7 +100,7 @@ static void test_data(void **state)
             fail_msg("%s is no JSON", name);
         json_decref(j);
         snprintf(name, sizeof name, "%s.csv", all[i]);
-        path = tmp_path(&dir, name);
+        path = tmp_path(&tmp_here, name);
         snprintf(line, sizeof line, "export %s to \"%s\"", all[i], path);
         kit_ok(k, line);
         const char *s = content(path, &n);
@@ -125,7 +109,7 @@ static void test_data(void **state)
     }
     /* The same effects as the command prints. */
     json_t *why = kit_json(k, "why");
-    const char *s = content(tmp_path(&dir, "why.csv"), &n);
+    const char *s = content(tmp_path(&tmp_here, "why.csv"), &n);
     const char *key;
     json_t *v;
     int rows = 0;
@@ -142,7 +126,7 @@ static void test_png(void **state)
 {
     (void)state;
     struct app_kit *k = trained();
-    const char *path = tmp_write(&dir, "old.png", "old", 3);
+    const char *path = tmp_write(&tmp_here, "old.png", "old", 3);
     char line[600];
     size_t n;
     snprintf(line, sizeof line, "export screen to \"%s\"", path);
@@ -162,7 +146,7 @@ static void test_refusals(void **state)
 {
     (void)state;
     struct app_kit *k = trained();
-    const char *path = tmp_write(&dir, "kept.csv", "old", 3);
+    const char *path = tmp_write(&tmp_here, "kept.csv", "old", 3);
     char line[600];
     size_t n;
     kit_fails(k, "export screen to x.gif", "bad-value");
@@ -190,5 +174,5 @@ int main(void)
         cmocka_unit_test(test_png),
         cmocka_unit_test(test_refusals),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }

@@ -10,22 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct tmp_dir dir;
-
-static int make_dir(void **state)
-{
-    (void)state;
-    tmp_dir_make(&dir);
-    return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    tmp_dir_remove(&dir);
-    return 0;
-}
-
 static void line_ok(struct app_kit *k, const char *verb, const char *path)
 {
     char line[700];
@@ -42,7 +26,7 @@ static void line_fails(struct app_kit *k, const char *verb, const char *path, co
 
 static int models(void)
 {
-    DIR *d = opendir(dir.path);
+    DIR *d = opendir(tmp_here.path);
     int n = 0;
     for (struct dirent *f; d && (f = readdir(d));)
         n += strstr(f->d_name, ".safetensors") != NULL;
@@ -60,7 +44,7 @@ static void test_round(void **state)
 {
     (void)state;
     char path[300], a0[65], b0[65], now[65];
-    snprintf(path, sizeof path, "%s", tmp_path(&dir, "class.ses"));
+    snprintf(path, sizeof path, "%s", tmp_path(&tmp_here, "class.ses"));
     struct app_kit *k = kit_app_new();
     kit_ok(k, "data plant twins items=144 sessions=200 noise=0.2 seed=7");
     kit_ok(k, "model new sasrec d=16 layers=1 heads=2 maxlen=12 seed=7; train steps=12");
@@ -115,7 +99,7 @@ static void test_own_data(void **state)
 {
     (void)state;
     char path[300], cwd[600];
-    snprintf(path, sizeof path, "%s", tmp_path(&dir, "own.ses"));
+    snprintf(path, sizeof path, "%s", tmp_path(&tmp_here, "own.ses"));
     struct app_kit *k = kit_app_new();
     kit_ok(k, "data load sample_data/lessons/recipes.csv minlen=3; data split leave-one-out");
     uint64_t hash = k->app->ds->hash;
@@ -143,7 +127,7 @@ static void test_refusals(void **state)
 {
     (void)state;
     char path[300], text[4000] = "";
-    snprintf(path, sizeof path, "%s", tmp_path(&dir, "r.ses"));
+    snprintf(path, sizeof path, "%s", tmp_path(&tmp_here, "r.ses"));
     struct app_kit *k = kit_app_new();
     kit_ok(k, "data plant chain items=144 sessions=100 seed=7; seq 1 2 3");
     line_ok(k, "save session", path);
@@ -151,7 +135,7 @@ static void test_refusals(void **state)
     size_t n = fread(text, 1, sizeof text - 1, f);
     fclose(f);
     text[n] = '\0';
-    line_fails(k, "load session", tmp_path(&dir, "none.ses"), "file");
+    line_fails(k, "load session", tmp_path(&tmp_here, "none.ses"), "file");
     char *digit = strstr(text, "seq 1 2 3");
     assert_non_null(digit);
     digit[4] = '9';
@@ -186,7 +170,7 @@ static void test_tab(void **state)
 {
     (void)state;
     char path[300];
-    snprintf(path, sizeof path, "%s", tmp_path(&dir, "tab.ses"));
+    snprintf(path, sizeof path, "%s", tmp_path(&tmp_here, "tab.ses"));
     struct app_kit *k = kit_app_new();
     assert_int_equal(ui_new(k->app, 100, 30, &k->err), ST_OK);
     kit_ok(k, "data plant chain items=144 sessions=100 seed=7; tab data");
@@ -208,5 +192,5 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_tab),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }

@@ -58,3 +58,19 @@ const char *tmp_write_gz(const struct tmp_dir *d, const char *name, const void *
     assert_int_equal(gzclose(f), Z_OK);
     return tmp_path(d, name);
 }
+
+struct tmp_dir tmp_here;
+
+int tmp_setup(void **state)
+{
+    (void)state;
+    tmp_dir_make(&tmp_here);
+    return 0;
+}
+
+int tmp_teardown(void **state)
+{
+    (void)state;
+    tmp_dir_remove(&tmp_here);
+    return 0;
+}

@@ -1,5 +1,11 @@
 /* See vt.h. */
 #define _DEFAULT_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
 #include "tests/support/vt.h"
 
 #include <errno.h>
@@ -26,6 +32,17 @@ struct vt {
     unsigned long long bytes;
     char row[4096];
 };
+
+char *vt_program(void)
+{
+    static char path[4096];
+    const char *own = getenv("SEQLAB"), *mode = getenv("MODE");
+    char built[100];
+    snprintf(built, sizeof built, mode && *mode && strcmp(mode, "release") != 0 ? "build/%.50s/seqlab" : "build/seqlab", mode);
+    if (path[0] == '\0' && !realpath(own ? own : built, path)) /* once: a test may leave the folder */
+        fail_msg("no program %s", own ? own : built);
+    return path;
+}
 
 double vt_now(void)
 {
@@ -223,6 +240,21 @@ bool vt_wait_exit(struct vt *t, int ms, int *status)
     if (status)
         *status = t->status;
     return true;
+}
+
+void vt_quit(struct vt *t)
+{
+    enum { WAIT = 20000 };
+    int status;
+    vt_send(t, ":quit\r");
+    bool ended = vt_wait_exit(t, WAIT, &status);
+    char *s = vt_text(t);
+    vt_free(t);
+    if (!ended)
+        fail_msg("does not end:\n%s", s);
+    if (status != 0)
+        fail_msg("ended with status %#x:\n%s", (unsigned)status, s);
+    free(s);
 }
 
 void vt_cursor(struct vt *t, int *row, int *col, bool *visible)

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 struct vt;
+/* Absolute path of the built program, that of the environment's SEQLAB or of this MODE; ask before you change the folder. */
+char *vt_program(void);
 /* argv[0]: the program; NULL-terminated.  env: "NAME=value" lines added to the environment, NULL-terminated, may be NULL. */
 struct vt *vt_start(char *const argv[], const char *const env[], int cols, int rows);
 void vt_free(struct vt *t);                                 /* kills the program if it still runs */
@@ -18,6 +20,7 @@ int vt_pump(struct vt *t, int ms);                          /* takes output for 
 bool vt_wait(struct vt *t, const char *text, int ms);       /* until the text is on the screen; false: it never came */
 bool vt_wait_gone(struct vt *t, const char *text, int ms);  /* until it is nowhere on it */
 bool vt_wait_exit(struct vt *t, int ms, int *status);       /* until the program has ended */
+void vt_quit(struct vt *t);                                 /* types :quit; it must end with status 0; frees */
 const char *vt_row(struct vt *t, int row);                  /* UTF-8 without trailing blanks; until the next call for a row */
 char *vt_text(struct vt *t);                                /* whole screen; caller frees */
 bool vt_sees(struct vt *t, const char *text);

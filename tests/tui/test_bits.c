@@ -15,7 +15,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static char program[300];
 static struct tmp_dir home; /* and working directory */
 static const char *const models[] = {
     "gru4rec hidden=16",    "caser d=16 nh=4",       "svae",
@@ -31,20 +30,13 @@ static const char *set_up(int model)
     return line;
 }
 
-static int find_program(void **state)
+static int enter(void **state)
 {
     (void)state;
-    const char *mode = getenv("MODE");
-    char cwd[200];
-    if (!getcwd(cwd, sizeof cwd))
-        return -1;
-    if (mode && strcmp(mode, "release") != 0)
-        snprintf(program, sizeof program, "%s/build/%s/seqlab", cwd, mode);
-    else
-        snprintf(program, sizeof program, "%s/build/seqlab", cwd);
+    (void)vt_program();
     tmp_dir_make(&home);
     setenv("SEQLAB_HOME", home.path, 1);
-    return access(program, X_OK) || chdir(home.path);
+    return chdir(home.path);
 }
 
 static int leave(void **state)
@@ -85,7 +77,7 @@ static void sha_of_line(const char *line, char hex[65])
 static void sha_of_command(int model, const char *options, const char *commands, char hex[65])
 {
     char line[2048];
-    snprintf(line, sizeof line, "%s %s '%s; %s; show run' 2>&1", program, options,
+    snprintf(line, sizeof line, "%s %s '%s; %s; show run' 2>&1", vt_program(), options,
              set_up(model), commands);
     sha_of_line(line, hex);
 }
@@ -108,7 +100,7 @@ static void test_headless_forms(void **state)
                 fail_msg("%s: %s %s: other bits", models[m], forms[i][0], forms[i][1]);
         }
         snprintf(line, sizeof line, "{ cat bits.rec; echo show run; } | %s --batch - 2>&1",
-                 program);
+                 vt_program());
         sha_of_line(line, got);
         if (strcmp(got, want) != 0)
             fail_msg("%s: a log replayed: other bits", models[m]);
@@ -119,7 +111,7 @@ static void test_headless_forms(void **state)
 static void sha_of_terminal(int model, bool screen, char hex[65])
 {
     static const char *const env[] = {"TERM=xterm-256color", NULL};
-    char *const argv[] = {program, screen ? NULL : (char *)(uintptr_t) "--plain", NULL};
+    char *const argv[] = {vt_program(), screen ? NULL : (char *)(uintptr_t) "--plain", NULL};
     char line[256];
     mkdir("config", 0700);
     FILE *rc = fopen("config/rc", "w");
@@ -161,5 +153,5 @@ int main(void)
         cmocka_unit_test(test_headless_forms),
         cmocka_unit_test(test_terminals),
     };
-    return cmocka_run_group_tests(tests, find_program, leave);
+    return cmocka_run_group_tests(tests, enter, leave);
 }

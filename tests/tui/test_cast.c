@@ -16,22 +16,6 @@
 #include <unistd.h>
 #include <vterm.h>
 
-static struct tmp_dir dir;
-
-static int make_dir(void **state)
-{
-    (void)state;
-    tmp_dir_make(&dir);
-    return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    tmp_dir_remove(&dir);
-    return 0;
-}
-
 /* ---- a terminal in memory ---- */
 
 struct screen_in_memory {
@@ -130,7 +114,7 @@ static void test_file(void **state)
     struct grid g = {0};
     uint32_t seed = 3;
     size_t flags = JSON_REJECT_DUPLICATES;
-    const char *path = tmp_write(&dir, "x.cast", "old", 3);
+    const char *path = tmp_write(&tmp_here, "x.cast", "old", 3);
     assert_int_equal(cast_start(&c, path, &err), ST_OK);
     assert_int_equal(grid_init(&g, 5, 20, &err), ST_OK);
     for (int i = 0; i < 4; i++) {
@@ -181,19 +165,6 @@ static void test_file(void **state)
 
 /* ---- the program ---- */
 
-static const char *program(void)
-{
-    static char path[4096];
-    const char *mode = getenv("MODE");
-    if (getenv("SEQLAB"))
-        snprintf(path, sizeof path, "%s", getenv("SEQLAB"));
-    else if (mode && *mode && strcmp(mode, "release") != 0)
-        snprintf(path, sizeof path, "build/%s/seqlab", mode);
-    else
-        snprintf(path, sizeof path, "build/seqlab");
-    return path;
-}
-
 enum { WAIT = 20000 };
 
 static void test_program(void **state)
@@ -216,12 +187,12 @@ static void test_program(void **state)
           "heads=2 maxlen=12\nseq 13 1 14 2 15\n",
           f);
     fclose(f);
-    char *const argv[] = {(char *)(uintptr_t)program(), NULL};
+    char *const argv[] = {vt_program(), NULL};
     struct vt *t = vt_start(argv, env, 100, 30);
     assert_non_null(t);
     assert_true(vt_wait(t, "step 0", WAIT));
     char path[300];
-    snprintf(path, sizeof path, "%s", tmp_path(&dir, "run.cast"));
+    snprintf(path, sizeof path, "%s", tmp_path(&tmp_here, "run.cast"));
     snprintf(line, sizeof line, ":record %s\r", path);
     vt_send(t, line);
     assert_true(vt_wait(t, "recording to", WAIT));
@@ -247,7 +218,7 @@ static void test_program(void **state)
     assert_true(vt_wait_exit(t, WAIT, &status));
     vt_free(t);
     /* Piped, --play writes all at once; a terminal that reads it shows the last frame. */
-    snprintf(line, sizeof line, "%s --play %s", program(), path);
+    snprintf(line, sizeof line, "%s --play %s", vt_program(), path);
     f = popen(line, "r");
     assert_non_null(f);
     struct screen_in_memory m = terminal(36, 120);
@@ -272,12 +243,12 @@ static void test_refusals(void **state)
 {
     (void)state;
     struct err err = {0};
-    assert_int_equal(cast_play(tmp_path(&dir, "none.cast"), 1, true, &err), ST_IO);
-    assert_int_equal(cast_play(tmp_write(&dir, "a.cast", "hello\n", 6), 1, true, &err),
+    assert_int_equal(cast_play(tmp_path(&tmp_here, "none.cast"), 1, true, &err), ST_IO);
+    assert_int_equal(cast_play(tmp_write(&tmp_here, "a.cast", "hello\n", 6), 1, true, &err),
                      ST_FORMAT);
     assert_non_null(strstr(err.msg, ":1:"));
     static const char two[] = "{\"version\":2,\"width\":80,\"height\":24}\n[1,2]\n";
-    assert_int_equal(cast_play(tmp_write(&dir, "b.cast", two, strlen(two)), 1, true, &err),
+    assert_int_equal(cast_play(tmp_write(&tmp_here, "b.cast", two, strlen(two)), 1, true, &err),
                      ST_FORMAT);
     assert_non_null(strstr(err.msg, ":2:"));
 }
@@ -290,5 +261,5 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_program),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }

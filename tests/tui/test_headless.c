@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "tests/support/vt.h"
+
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -13,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char program[300], folder[] = "/tmp/seqlab-headless-XXXXXX";
+static char folder[] = "/tmp/seqlab-headless-XXXXXX";
 static char out[1 << 18], errs[1 << 16];
 
 static void slurp(const char *path, char *buf, size_t size)
@@ -28,7 +30,7 @@ static void slurp(const char *path, char *buf, size_t size)
 /* Runs the program in the sandbox; input: file for standard input.  Returns the exit status, 256 + a signal. */
 static int run_with(const char *input, const char *const *args)
 {
-    const char *argv[32] = {program};
+    const char *argv[32] = {vt_program()};
     int n = 1;
     while (args[n - 1] && n < 31) {
         argv[n] = args[n - 1];
@@ -46,7 +48,7 @@ static int run_with(const char *input, const char *const *args)
         if (i < 0 || o < 0 || e < 0 || dup2(i, 0) < 0 || dup2(o, 1) < 0 || dup2(e, 2) < 0 ||
             chdir(folder) != 0)
             _exit(99);
-        execv(program, (char *const *)(uintptr_t)argv);
+        execv(argv[0], (char *const *)(uintptr_t)argv);
         _exit(98);
     }
     int st = 0;
@@ -404,16 +406,7 @@ static void pictures(void **state)
 static int setup(void **state)
 {
     (void)state;
-    const char *mode = getenv("MODE");
-    char cwd[200];
-    if (!getcwd(cwd, sizeof cwd))
-        return 1;
-    if (mode && *mode && strcmp(mode, "release") != 0)
-        snprintf(program, sizeof program, "%s/build/%.20s/seqlab", cwd, mode);
-    else
-        snprintf(program, sizeof program, "%s/build/seqlab", cwd);
-    if (getenv("SEQLAB"))
-        snprintf(program, sizeof program, "%.290s", getenv("SEQLAB"));
+    (void)vt_program();
     if (!mkdtemp(folder))
         return 1;
     setenv("SEQLAB_HOME", folder, 1);

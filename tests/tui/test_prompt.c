@@ -51,20 +51,6 @@ static void types(struct vt *t, const char *keys, const char *line)
     wait_text(t, "line [x]");
 }
 
-static void quit(struct vt *t)
-{
-    int status;
-    vt_send(t, ":quit\r");
-    assert_true(vt_wait_exit(t, WAIT, &status));
-    if (status != 0) {
-        char *s = vt_text(t);
-        print_error("ended with status %#x:\n%s", (unsigned)status, s);
-        free(s);
-    }
-    vt_free(t);
-    assert_int_equal(status, 0);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -97,7 +83,7 @@ static void test_editing(void **state)
     types(t, "café 日本\033[D\177x", "café x本");     /* whole characters */
     types(t, "ab\033[1;99Zc\033[<64;10;10Md", "abcd"); /* unknown sequences leave no trace */
     types(t, "ab\033[Hc\033[Fd", "cabd");             /* Home, End */
-    quit(t);
+    vt_quit(t);
 }
 
 static void test_leaving(void **state)
@@ -124,7 +110,7 @@ static void test_leaving(void **state)
     wait_text(t, "note left");
     vt_send(t, ":q\r");
     wait_text(t, "line [q]");
-    quit(t);
+    vt_quit(t);
 }
 
 static void test_search_and_history(void **state)
@@ -141,7 +127,7 @@ static void test_search_and_history(void **state)
     wait_text(t, "note left");
     types(t, "abc", "abc"); /* the search is over */
     types(t, "\022ßß\033[C", ""); /* nothing found; not stuck */
-    quit(t);
+    vt_quit(t);
 
     struct stat sb;
     assert_int_equal(stat(history, &sb), 0);
@@ -158,7 +144,7 @@ static void test_search_and_history(void **state)
     assert_true(n >= 6);
     t = start("screen"); /* another run knows them */
     types(t, "\022pred", "predict 12 87");
-    quit(t);
+    vt_quit(t);
 }
 
 static void test_completion(void **state)
@@ -174,7 +160,7 @@ static void test_completion(void **state)
     assert_true(vt_wait_gone(t, "set-lr", WAIT));
     types(t, "ét\t", "étude ");
     types(t, "zzz\tx", "zzzx"); /* no match, no listing of files */
-    quit(t);
+    vt_quit(t);
 }
 
 static void test_paste(void **state)
@@ -194,7 +180,7 @@ static void test_paste(void **state)
     vt_send(t, "\025ok\r");
     wait_text(t, "line [ok]");
     types(t, "\033[200~quit\033[201~ not", "quit not"); /* pasted text is never run by itself */
-    quit(t);
+    vt_quit(t);
 }
 
 static void test_long_line(void **state)
@@ -217,7 +203,7 @@ static void test_long_line(void **state)
     vt_send(t, "\r");
     snprintf(want, sizeof want, "line [%.45s", text);
     wait_text(t, want);
-    quit(t);
+    vt_quit(t);
 }
 
 static void test_plain(void **state)

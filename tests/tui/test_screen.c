@@ -308,19 +308,6 @@ static void test_without_colour(void **state)
 
 /* ---- the real program --------------------------------------------------------------------------------- */
 
-static const char *program(void)
-{
-    static char path[4096];
-    const char *mode = getenv("MODE");
-    if (getenv("SEQLAB"))
-        snprintf(path, sizeof path, "%s", getenv("SEQLAB"));
-    else if (mode && *mode && strcmp(mode, "release") != 0)
-        snprintf(path, sizeof path, "build/%s/seqlab", mode);
-    else
-        snprintf(path, sizeof path, "build/seqlab");
-    return path;
-}
-
 enum { WAIT = 20000 };
 static struct vt *start(int cols, int rows, const char *script)
 {
@@ -336,7 +323,7 @@ static struct vt *start(int cols, int rows, const char *script)
         return NULL;
     fputs(script, f);
     fclose(f);
-    char *const argv[] = {(char *)(uintptr_t)program(), NULL};
+    char *const argv[] = {vt_program(), NULL};
     return vt_start(argv, env, cols, rows);
 }
 

@@ -11,28 +11,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-static char *program;
-
-static int find_program(void **state)
-{
-    (void)state;
-    const char *mode = getenv("MODE");
-    char path[300];
-    snprintf(path, sizeof path,
-             mode && *mode && strcmp(mode, "release") != 0 ? "build/%.50s/seqlab"
-                                                           : "build/seqlab",
-             mode);
-    program = realpath(getenv("SEQLAB") ? getenv("SEQLAB") : path, NULL);
-    return program ? 0 : -1;
-}
-
-static int forget_program(void **state)
-{
-    (void)state;
-    free(program);
-    return 0;
-}
-
 static void storm(const char *model, uint64_t seed, enum storm_end end)
 {
     static struct storm s;
@@ -42,7 +20,7 @@ static void storm(const char *model, uint64_t seed, enum storm_end end)
              "data plant twins items=144 sessions=200 seed=7\nset keep.mb 2\nmodel new %s\nseq "
              "13 1 14 2 15 3 16\ntrain steps=100000000\n",
              model);
-    bool ok = storm_start(&s, program, start, seed) && storm_keys(&s, 1500) &&
+    bool ok = storm_start(&s, vt_program(), start, seed) && storm_keys(&s, 1500) &&
               storm_calm(&s, &repaint_s) && storm_resizes(&s, 100) && storm_stops(&s, 4) &&
               storm_end(&s, end);
     if (!ok) {
@@ -78,5 +56,5 @@ int main(void)
         cmocka_unit_test(test_hang_up),
         cmocka_unit_test(test_crash),
     };
-    return cmocka_run_group_tests(tests, find_program, forget_program);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,20 +41,6 @@ static struct vt *start(const char *const env[])
     return t;
 }
 
-static void quit(struct vt *t)
-{
-    int status;
-    vt_send(t, ":quit\r");
-    assert_true(vt_wait_exit(t, WAIT, &status));
-    if (status != 0) {
-        char *s = vt_text(t);
-        print_error("ended with status %#x:\n%s", (unsigned)status, s);
-        free(s);
-    }
-    vt_free(t);
-    assert_int_equal(status, 0);
-}
-
 static void test_keys(void **state)
 {
     (void)state;
@@ -85,7 +71,7 @@ static void test_keys(void **state)
     /* Bytes that are no UTF-8 do not block what follows. */
     vt_send(t, "\xff\xfe\xc3(i");
     wait_text(t, "key <i>");
-    quit(t);
+    vt_quit(t);
 }
 
 static void test_mouse(void **state)
@@ -103,7 +89,7 @@ static void test_mouse(void **state)
     wait_text(t, "note act5 resizes 0 mouse 6,30");
     vt_send(t, "\033[<0;3;3Mg"); /* an encoding this entry does not declare: swallowed */
     wait_text(t, "key <g> 1");
-    quit(t);
+    vt_quit(t);
     t = start(utf8); /* SGR encoding */
     vt_send(t, "\033[<0;11;6M\033[<0;11;6m");
     wait_text(t, "note act2 resizes 0 mouse 5,10");
@@ -111,7 +97,7 @@ static void test_mouse(void **state)
     wait_text(t, "note act3");
     vt_send(t, "\033[<64;31;7M");
     wait_text(t, "note act5 resizes 0 mouse 6,30");
-    quit(t);
+    vt_quit(t);
 }
 
 static void test_idle(void **state)
@@ -125,7 +111,7 @@ static void test_idle(void **state)
     vt_send(t, "f");
     wait_text(t, "key <f>");
     assert_true(vt_bytes(t) - before < 4096);
-    quit(t);
+    vt_quit(t);
 }
 
 static void set_size(struct vt *t, int cols, int rows)
@@ -152,7 +138,7 @@ static void test_resize(void **state)
     wait_text(t, "size 80x24");
     vt_send(t, "k");
     wait_text(t, "key <k>");
-    quit(t);
+    vt_quit(t);
 }
 
 /* Modes and line settings are what they were. */
@@ -271,7 +257,7 @@ static void test_stop(void **state)
     vt_pump(t, 50);
     vt_send(t, "p");
     wait_text(t, "key <p>");
-    quit(t);
+    vt_quit(t);
 }
 
 static void test_gone(void **state)
@@ -318,12 +304,12 @@ static void test_types(void **state)
         for (const char *at = s; *at && c; at++)
             assert_true((unsigned char)*at < 0x80);
         free(s);
-        quit(t);
+        vt_quit(t);
     }
     const char *const none[] = {"TERM=xterm-256color", "LC_ALL=C.UTF-8", "NO_COLOR=1", NULL};
     struct vt *t = start(none);
     wait_text(t, "depth mono glyphs braille");
-    quit(t);
+    vt_quit(t);
     static const char *const refused[] = {"TERM=dumb", "TERM=", "TERM=no-such-terminal"};
     for (int i = 0; i < 3; i++) {
         /* curses keeps what it had set up when it finds no entry for the terminal */
@@ -374,7 +360,7 @@ static void test_noise(void **state)
     vt_pump(t, 100);
     vt_send(t, ":ok\r");
     wait_text(t, "line [ok]");
-    quit(t);
+    vt_quit(t);
 }
 
 int main(int argc, char **argv)

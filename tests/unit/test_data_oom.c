@@ -60,8 +60,6 @@ void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off)
     return refuse() ? MAP_FAILED : __real_mmap(at, n, prot, flags, fd, off);
 }
 
-static struct tmp_dir dir;
-
 static enum status one_batch(const struct split *sp, const struct batch_spec *s,
                              struct err *err)
 {
@@ -131,7 +129,7 @@ static void test_every_allocation_fails_once(void **state)
 {
     (void)state;
     char out[300];
-    snprintf(out, sizeof out, "%s", tmp_path(&dir, "export.txt"));
+    snprintf(out, sizeof out, "%s", tmp_path(&tmp_here, "export.txt"));
     for (size_t k = 0; k < sizeof scenarios / sizeof *scenarios; k++)
         for (int after = 0; after < 2; after++) {
             long n = 0;
@@ -150,22 +148,8 @@ static void test_every_allocation_fails_once(void **state)
         }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    tmp_dir_make(&dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tmp_dir_remove(&dir);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation_fails_once)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }

@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-static struct tmp_dir dir;
-
 struct event {
     const char *user, *item;
     int64_t ts;
@@ -213,8 +211,8 @@ static void test_export_and_back(void **state)
     struct dataset *ds = NULL, *back = NULL;
     char path[300], truth[300], line[200];
     assert_int_equal(world_generate(&ds, "opener", &o, NULL), ST_OK);
-    snprintf(path, sizeof path, "%s", tmp_path(&dir, "o.txt"));
-    snprintf(truth, sizeof truth, "%s", tmp_path(&dir, "o.truth"));
+    snprintf(path, sizeof path, "%s", tmp_path(&tmp_here, "o.txt"));
+    snprintf(truth, sizeof truth, "%s", tmp_path(&tmp_here, "o.truth"));
     struct err err = {0};
     if (dataset_export(ds, path, truth, &err) != ST_OK)
         fail_msg("%s", err.msg);
@@ -260,20 +258,6 @@ static void test_one_second_for_all(void **state)
     dataset_free(ds);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    tmp_dir_make(&dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tmp_dir_remove(&dir);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,5 +270,5 @@ int main(void)
         cmocka_unit_test(test_export_and_back),
         cmocka_unit_test(test_one_second_for_all),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }

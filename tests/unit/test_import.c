@@ -16,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static struct tmp_dir dir;
-
 static struct dataset *import_as(const char *path, const char *importer,
                                  const struct import_opts *o, struct import_report *rep)
 {
@@ -31,7 +29,7 @@ static struct dataset *import_as(const char *path, const char *importer,
 static struct dataset *import_text(const char *name, const char *text,
                                    struct import_report *rep)
 {
-    return import_as(tmp_write(&dir, name, text, strlen(text)), NULL, NULL, rep);
+    return import_as(tmp_write(&tmp_here, name, text, strlen(text)), NULL, NULL, rep);
 }
 
 static void assert_session(const struct dataset *ds, int32_t s, const char *want)
@@ -52,8 +50,8 @@ static void test_given_test_part(void **state)
     struct dataset *ds = NULL;
     struct split *sp;
     struct err err = {0};
-    snprintf(test, sizeof test, "%s", tmp_write(&dir, "test.txt", "2 3\n1 2 3\n", 10));
-    const char *train = tmp_write(&dir, "train.txt", "1 2 3\n2 3 1\n3 1\n1 2\n2 3\n3 1 2\n1 3\n2 1\n3 2\n1 2 4\n", 48);
+    snprintf(test, sizeof test, "%s", tmp_write(&tmp_here, "test.txt", "2 3\n1 2 3\n", 10));
+    const char *train = tmp_write(&tmp_here, "train.txt", "1 2 3\n2 3 1\n3 1\n1 2\n2 3\n3 1 2\n1 3\n2 1\n3 2\n1 2 4\n", 48);
     struct import_opts o = {.test_path = test};
     ds = import_as(train, NULL, &o, NULL);
     assert_int_equal(ds->n_sessions, 12);
@@ -74,7 +72,7 @@ static void test_given_test_part(void **state)
     assert_int_equal(dataset_import(&ds, train, NULL, &o, NULL, NULL, NULL, &err), ST_IO);
     assert_null(ds);
     o.test_path = test;
-    train = tmp_write(&dir, "ui.txt", "1 1\n1 2\n2 3\n2 1\n", 16);
+    train = tmp_write(&tmp_here, "ui.txt", "1 1\n1 2\n2 3\n2 1\n", 16);
     assert_int_equal(dataset_import(&ds, train, "user-item", &o, NULL, NULL, NULL, &err), ST_ARG);
 }
 
@@ -124,7 +122,7 @@ static void test_sessions(void **state)
     dataset_free(ds);
     struct err err = {0}; /* one of three among rising users is a mistake, not a session */
     const char *slip = "1 7\n1 8\n1 9 3\n2 7\n";
-    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "slip.txt", slip, strlen(slip)), NULL,
+    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "slip.txt", slip, strlen(slip)), NULL,
                                     NULL, NULL, NULL, NULL, &err),
                      ST_FORMAT);
     assert_non_null(strstr(err.msg, "slip.txt:3: expected 2 columns"));
@@ -148,7 +146,7 @@ static void test_udata(void **state)
     struct import_report rep;
     const char *titles = "1|Toy Story (1995)|01-Jan-1995||x\n2|GoldenEye "
                          "(1995)|x\n3|Mis\xe9rables, Les (1995)|x\n";
-    tmp_write(&dir, "u.item", titles, strlen(titles));
+    tmp_write(&tmp_here, "u.item", titles, strlen(titles));
     /* sorted by user and time; equal times in the order of the file; a line written twice once */
     struct dataset *ds = import_text(
         "u.data",
@@ -164,20 +162,20 @@ static void test_udata(void **state)
     assert_string_equal(rep.names_from, "u.item");
     assert_true(ds->by_user);
     dataset_free(ds);
-    (void)unlink(tmp_path(&dir, "u.item"));
+    (void)unlink(tmp_path(&tmp_here, "u.item"));
 }
 
 static void test_colons(void **state)
 {
     (void)state;
     const char *titles = "1::Toy Story (1995)::Animation\n20::Heat::Crime: the best\n";
-    tmp_write(&dir, "movies.dat", titles, strlen(titles));
+    tmp_write(&tmp_here, "movies.dat", titles, strlen(titles));
     struct dataset *ds =
         import_text("ratings.dat", "1::20::5::978300760\n1::1::3::978300700\n", NULL);
     assert_session(ds, 0, "1 2");
     assert_string_equal(ds->item_name[2], "Heat");
     dataset_free(ds);
-    (void)unlink(tmp_path(&dir, "movies.dat"));
+    (void)unlink(tmp_path(&tmp_here, "movies.dat"));
 }
 
 static void test_csv(void **state)
@@ -185,7 +183,7 @@ static void test_csv(void **state)
     (void)state;
     const char *titles = "movieId,title,genres\r\n1,\"American President, The "
                          "(1995)\",Drama\r\n47,\"He said \"\"no\"\"\",x\r\n";
-    tmp_write(&dir, "movies.csv", titles, strlen(titles));
+    tmp_write(&tmp_here, "movies.csv", titles, strlen(titles));
     struct import_report rep;
     struct dataset *ds =
         import_text("ratings.csv",
@@ -195,7 +193,7 @@ static void test_csv(void **state)
     assert_string_equal(ds->item_name[2], "He said \"no\"");
     assert_true(ds->by_user);
     dataset_free(ds);
-    (void)unlink(tmp_path(&dir, "movies.csv"));
+    (void)unlink(tmp_path(&tmp_here, "movies.csv"));
     /* semicolons, a session column, quotes with separators and line ends inside; rows without a key are counted */
     ds = import_text(
         "shop.csv",
@@ -212,7 +210,7 @@ static void test_csv(void **state)
     dataset_free(ds);
     struct import_opts o = {.user_col = "who", .item_col = "what"};
     const char *own = "what,when,who\nx,1,ann\ny,2,ann\nx,1,bob\n";
-    ds = import_as(tmp_write(&dir, "own.csv", own, strlen(own)), NULL, &o, NULL);
+    ds = import_as(tmp_write(&tmp_here, "own.csv", own, strlen(own)), NULL, &o, NULL);
     assert_int_equal(ds->n_sessions, 2);
     dataset_free(ds);
 }
@@ -221,7 +219,7 @@ static void test_inter(void **state)
 {
     (void)state;
     const char *titles = "item_id:token\tmovie_title:token_seq\n11\tHeat\n12\tNixon\n";
-    tmp_write(&dir, "x.item", titles, strlen(titles));
+    tmp_write(&tmp_here, "x.item", titles, strlen(titles));
     struct dataset *ds = import_text("x.inter",
                                      "user_id:token\titem_id:token\trating:float\ttimestamp:"
                                      "float\n1\t12\t3\t900.0\n1\t11\t3\t800.0\n",
@@ -238,7 +236,7 @@ static void test_gz_and_bom(void **state)
     const char *text = "\xef\xbb\xbf"
                        "1 1\r\n1 2\r\n";
     struct dataset *a =
-        import_as(tmp_write_gz(&dir, "b.txt.gz", text, strlen(text)), NULL, NULL, NULL);
+        import_as(tmp_write_gz(&tmp_here, "b.txt.gz", text, strlen(text)), NULL, NULL, NULL);
     struct dataset *b = import_text("b.txt", "1 1\n1 2\n", NULL);
     assert_true(a->hash == b->hash);
     assert_non_null(strstr(a->name, "/b.txt"));
@@ -252,7 +250,7 @@ static void test_names_of_other_data(void **state)
     (void)state;
     struct import_report rep;
     const char *names = "item\tmovie_id\ttitle\n1\t9\tone\n2\t9\ttwo\n";
-    tmp_write(&dir, "items.tsv", names, strlen(names));
+    tmp_write(&tmp_here, "items.tsv", names, strlen(names));
     struct dataset *ds = import_text("n.txt", "1 1\n1 2\n", &rep);
     assert_string_equal(ds->item_name[2], "two");
     dataset_free(ds);
@@ -263,15 +261,15 @@ static void test_names_of_other_data(void **state)
     dataset_free(ds);
     /* No title: the columns joined */
     const char *bare = "item\tcategory\tcolour\nA1\ttrousers\tblue\nB2\tskirts\tred\n";
-    tmp_write(&dir, "items.tsv", bare, strlen(bare));
+    tmp_write(&tmp_here, "items.tsv", bare, strlen(bare));
     ds = import_text("n2.txt", "A1;B2\nB2;A1\n", &rep);
     assert_string_equal(ds->item_name[1], "A1, trousers, blue");
     dataset_free(ds);
-    tmp_write(&dir, "items.tsv", "item\0title\n", 11); /* broken names stop nothing */
+    tmp_write(&tmp_here, "items.tsv", "item\0title\n", 11); /* broken names stop nothing */
     ds = import_text("n.txt", "1 1\n1 2\n", &rep);
     assert_non_null(strstr(rep.names_problem, "NUL"));
     dataset_free(ds);
-    (void)unlink(tmp_path(&dir, "items.tsv"));
+    (void)unlink(tmp_path(&tmp_here, "items.tsv"));
 }
 
 /* ---- malformed ---- */
@@ -321,21 +319,21 @@ static void test_malformed_anywhere(void **state)
         int n = snprintf(text, sizeof text, "%s%s", forms[k].head, forms[k].good);
         size_t at = (size_t)n;
         snprintf(want, sizeof want, "m.txt:%d: ", lines + 1);
-        refuse(tmp_write(&dir, "m.txt", "", 0), im, "empty", "m.txt: the file is empty");
-        refuse(tmp_write(&dir, "m.txt", "\n\n\n", 3), im, "blank lines only", "m.txt");
+        refuse(tmp_write(&tmp_here, "m.txt", "", 0), im, "empty", "m.txt: the file is empty");
+        refuse(tmp_write(&tmp_here, "m.txt", "\n\n\n", 3), im, "blank lines only", "m.txt");
         memcpy(text + at,
                "1\0"
                "2\n",
                4);
-        refuse(tmp_write(&dir, "m.txt", text, at + 4), im, "NUL", want);
+        refuse(tmp_write(&tmp_here, "m.txt", text, at + 4), im, "NUL", want);
         memcpy(text + at, "1\r2\r", 4);
-        refuse(tmp_write(&dir, "m.txt", text, at + 4), im, "lone CR", want);
-        refuse(tmp_write(&dir, "m.txt",
+        refuse(tmp_write(&tmp_here, "m.txt", text, at + 4), im, "lone CR", want);
+        refuse(tmp_write(&tmp_here, "m.txt",
                          "\xff\xfe"
                          "1\0 \0002\0\n\0",
                          10),
                im, "UTF-16", "UTF-16");
-        refuse(tmp_write(&dir, "m.txt",
+        refuse(tmp_write(&tmp_here, "m.txt",
                          "\xfe\xff"
                          "\0001\0 \0002\0\n",
                          10),
@@ -343,26 +341,26 @@ static void test_malformed_anywhere(void **state)
         char *big = malloc(2000000);
         memcpy(big, text, at);
         memset(big + at, '7', 2000000 - at);
-        refuse(tmp_write(&dir, "m.txt", big, 2000000), im, "overlong line", want);
+        refuse(tmp_write(&tmp_here, "m.txt", big, 2000000), im, "overlong line", want);
         for (size_t i = 0; i < 5000; i++)
             big[i] = (char)(i * 7919 % 251 ^ i >> 3);
-        refuse(tmp_write(&dir, "m.txt", big, 5000), im, "binary junk", "m.txt:");
+        refuse(tmp_write(&tmp_here, "m.txt", big, 5000), im, "binary junk", "m.txt:");
         memset(big, 0, 4096);
-        refuse(tmp_write(&dir, "m.txt", big, 4096), im, "zeros", "m.txt:1");
+        refuse(tmp_write(&tmp_here, "m.txt", big, 4096), im, "zeros", "m.txt:1");
         size_t m = 0;
         m += (size_t)snprintf(big, 100, "%s", forms[k].head);
         for (int i = 0; i < 20000; i++)
             m += (size_t)snprintf(big + m, 60, "%s", forms[k].good);
         struct stat sb;
-        const char *path = tmp_write_gz(&dir, "m.txt.gz", big, m);
+        const char *path = tmp_write_gz(&tmp_here, "m.txt.gz", big, m);
         assert_int_equal(stat(path, &sb), 0);
         assert_int_equal(truncate(path, sb.st_size - 5), 0);
         refuse(path, im, "gzip cut off", "cut off");
         assert_int_equal(truncate(path, 20), 0);
         refuse(path, im, "gzip cut off early", "m.txt.gz");
         free(big);
-        refuse(tmp_path(&dir, "is-not-there"), im, "missing", "No such file");
-        refuse(dir.path, im, "a directory", "directory");
+        refuse(tmp_path(&tmp_here, "is-not-there"), im, "missing", "No such file");
+        refuse(tmp_here.path, im, "a directory", "directory");
         refuse("/dev/null", im, "a device", "not a regular file");
     }
 }
@@ -498,8 +496,8 @@ static void test_malformed_lines(void **state)
             int line = forms[k].head[0] ? 3 : 2;
             int n = snprintf(text, sizeof text, "%s%s%s\n", forms[k].head, forms[k].good,
                              bad[i].line);
-            const char *path = gz ? tmp_write_gz(&dir, "x.gz", text, (size_t)n)
-                                  : tmp_write(&dir, "x.gz", text, (size_t)n);
+            const char *path = gz ? tmp_write_gz(&tmp_here, "x.gz", text, (size_t)n)
+                                  : tmp_write(&tmp_here, "x.gz", text, (size_t)n);
             refuse(path, bad[i].importer, bad[i].line, bad[i].part);
             snprintf(want, sizeof want, "x.gz:%d: ", line);
             refuse(path, bad[i].importer, bad[i].line, want);
@@ -520,7 +518,7 @@ static void test_long_fields(void **state)
     p += 20000;
     p += sprintf_at(p, "\"\n\n1,3,y\n");
     struct dataset *ds =
-        import_as(tmp_write(&dir, "long.csv", text, (size_t)(p - text)), NULL, NULL, NULL);
+        import_as(tmp_write(&tmp_here, "long.csv", text, (size_t)(p - text)), NULL, NULL, NULL);
     assert_int_equal(ds->n_items, 2);
     assert_in_range(strlen(ds->item_name[1]), 400, 520); /* a name is cut */
     dataset_free(ds);
@@ -528,26 +526,26 @@ static void test_long_fields(void **state)
     /* A quote that swallows the rest of the file is told after 1 MiB */
     for (int i = 0; i < 300000; i++)
         p += sprintf_at(p, "2\n3,4\n");
-    refuse(tmp_write(&dir, "long.csv", text, (size_t)(p - text)), "csv", "open quote",
+    refuse(tmp_write(&tmp_here, "long.csv", text, (size_t)(p - text)), "csv", "open quote",
            "the quote opened on line 2 is not closed within 1 MiB");
     p = text + sprintf_at(text, "user,item\n1,");
     memset(p, 'i', 500);
     p[500] = '\n';
-    refuse(tmp_write(&dir, "long.csv", text, (size_t)(p + 501 - text)), "csv", "long id",
+    refuse(tmp_write(&tmp_here, "long.csv", text, (size_t)(p + 501 - text)), "csv", "long id",
            "long.csv:2: an id is longer than 400 bytes");
     p = text + sprintf_at(text, "a;b\nc;");
     memset(p, 'i', 500);
     p[500] = '\n';
-    refuse(tmp_write(&dir, "long.txt", text, (size_t)(p + 501 - text)), "sessions", "long name",
+    refuse(tmp_write(&tmp_here, "long.txt", text, (size_t)(p + 501 - text)), "sessions", "long name",
            "long.txt:2: an item's name");
-    refuse(tmp_write(&dir, "empty.txt", "a;b\nc;;d\n", 9), "sessions", "empty item",
+    refuse(tmp_write(&tmp_here, "empty.txt", "a;b\nc;;d\n", 9), "sessions", "empty item",
            "empty.txt:2: an empty item");
     p = text;
     for (int i = 0; i < 400; i++)
         p += sprintf_at(p, "1::");
-    refuse(tmp_write(&dir, "many.dat", text, (size_t)(p - text)), "ratings.dat", "columns",
+    refuse(tmp_write(&tmp_here, "many.dat", text, (size_t)(p - text)), "ratings.dat", "columns",
            "found over 256");
-    refuse(tmp_write(&dir, "same.csv", "x,y\n1,2\n", 8), "csv", "header", "no column");
+    refuse(tmp_write(&tmp_here, "same.csv", "x,y\n1,2\n", 8), "csv", "header", "no column");
     free(text);
 }
 
@@ -557,7 +555,7 @@ static void test_columns_said(void **state)
     struct dataset *ds = NULL;
     struct err err = {0};
     struct import_opts o = {.item_col = "x", .user_col = "x"};
-    const char *t = " x , y \n1,2\n", *path = tmp_write(&dir, "said.csv", t, strlen(t));
+    const char *t = " x , y \n1,2\n", *path = tmp_write(&tmp_here, "said.csv", t, strlen(t));
     assert_int_equal(dataset_import(&ds, path, "csv", &o, NULL, NULL, NULL, &err), ST_FORMAT);
     assert_non_null(strstr(err.msg, "the same column"));
     o = (struct import_opts){.item_col = "x", .user_col = "y", .time_col = "when"};
@@ -582,13 +580,13 @@ static void test_bad_headers(void **state)
         {"inter", "user_id:token\n1\n",       "no column"                          },
     };
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
-        refuse(tmp_write(&dir, "h.csv", headers[i].line, strlen(headers[i].line)),
+        refuse(tmp_write(&tmp_here, "h.csv", headers[i].line, strlen(headers[i].line)),
                headers[i].importer, headers[i].line, headers[i].part);
     struct dataset *ds = NULL;
     struct err err = {0};
     struct import_opts o = {.item_col = "wot"};
     const char *text = "user_id,what\n1,2\n";
-    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "h.csv", text, strlen(text)), "csv",
+    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "h.csv", text, strlen(text)), "csv",
                                     &o, NULL, NULL, NULL, &err),
                      ST_FORMAT);
     assert_non_null(strstr(err.msg, "no column is called \"wot\""));
@@ -606,7 +604,7 @@ static void test_many_bad_lines(void **state)
     struct err err = {0};
     struct import_report rep;
     clock_t began = clock();
-    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "bad.txt", text, n), "user-item", NULL,
+    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "bad.txt", text, n), "user-item", NULL,
                                     &rep, NULL, NULL, &err),
                      ST_FORMAT);
     assert_true(clock() - began < CLOCKS_PER_SEC);
@@ -616,7 +614,7 @@ static void test_many_bad_lines(void **state)
     assert_non_null(strstr(err.hint, "lines 2, 3, 5, 6; stopped there"));
     struct import_opts o = {.max_errors = 1};
     assert_int_equal(
-        dataset_import(&ds, tmp_path(&dir, "bad.txt"), "user-item", &o, &rep, NULL, NULL, NULL),
+        dataset_import(&ds, tmp_path(&tmp_here, "bad.txt"), "user-item", &o, &rep, NULL, NULL, NULL),
         ST_FORMAT);
     assert_int_equal(rep.n_bad, 1);
     free(text);
@@ -638,7 +636,7 @@ static void test_guessing(void **state)
         struct err err = {0};
         assert_int_equal(
             dataset_import(&ds,
-                           tmp_write(&dir, no[i].name, no[i].text, i ? strlen(no[i].text) : 8),
+                           tmp_write(&tmp_here, no[i].name, no[i].text, i ? strlen(no[i].text) : 8),
                            NULL, NULL, NULL, NULL, NULL, &err),
             ST_FORMAT);
         assert_non_null(strstr(err.msg, no[i].part));
@@ -646,7 +644,7 @@ static void test_guessing(void **state)
     struct dataset *ds = NULL;
     struct err err = {0};
     assert_int_equal(
-        dataset_import(&ds, tmp_path(&dir, "g.txt"), "parquet", NULL, NULL, NULL, NULL, &err),
+        dataset_import(&ds, tmp_path(&tmp_here, "g.txt"), "parquet", NULL, NULL, NULL, NULL, &err),
         ST_ARG);
     assert_non_null(strstr(err.hint, "user-item"));
 }
@@ -668,7 +666,7 @@ static void test_cancel(void **state)
     struct dataset *ds = NULL;
     struct err err = {0};
     int calls = 4;
-    assert_int_equal(dataset_import(&ds, tmp_write(&dir, "c.txt", text, n), NULL, NULL, NULL,
+    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "c.txt", text, n), NULL, NULL, NULL,
                                     stop, &calls, &err),
                      ST_CANCELLED);
     assert_null(ds);
@@ -752,20 +750,6 @@ static void test_real_data(void **state)
         skip();
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    tmp_dir_make(&dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tmp_dir_remove(&dir);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -789,5 +773,5 @@ int main(void)
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_real_data),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }

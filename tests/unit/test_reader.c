@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct tmp_dir dir;
-
 /* All lines, joined by '|'. */
 static enum status lines_of(const char *path, char *out, size_t size, struct err *err)
 {
@@ -56,10 +54,10 @@ static void test_lines(void **state)
     char got[200];
     for (size_t i = 0; i < sizeof ok / sizeof *ok; i++) {
         struct err err = {0};
-        if (lines_of(tmp_write(&dir, "t.txt", ok[i].bytes, ok[i].n), got, sizeof got, &err) != ST_OK)
+        if (lines_of(tmp_write(&tmp_here, "t.txt", ok[i].bytes, ok[i].n), got, sizeof got, &err) != ST_OK)
             fail_msg("case %zu: %s", i, err.msg);
         assert_string_equal(got, ok[i].want);
-        assert_int_equal(lines_of(tmp_write_gz(&dir, "t.txt.gz", ok[i].bytes, ok[i].n), got, sizeof got, &err), ST_OK);
+        assert_int_equal(lines_of(tmp_write_gz(&tmp_here, "t.txt.gz", ok[i].bytes, ok[i].n), got, sizeof got, &err), ST_OK);
         assert_string_equal(got, ok[i].want);
     }
 }
@@ -77,20 +75,20 @@ static void refuse(const char *path, enum status want, const char *part)
 static void test_refusals(void **state)
 {
     (void)state;
-    refuse(tmp_write(&dir, "n.txt", "ab\nc\0d\n", 7), ST_FORMAT, "n.txt:2: a NUL byte");
-    refuse(tmp_write(&dir, "cr.txt", "a\rb\rc\n", 6), ST_FORMAT, "cr.txt:1: a lone carriage return");
-    refuse(tmp_write(&dir, "u16.txt", "\xff\xfe" "1\0 \0", 6), ST_FORMAT, "UTF-16");
-    refuse(tmp_path(&dir, "none.txt"), ST_IO, "No such file");
-    refuse(dir.path, ST_IO, "is a directory");
+    refuse(tmp_write(&tmp_here, "n.txt", "ab\nc\0d\n", 7), ST_FORMAT, "n.txt:2: a NUL byte");
+    refuse(tmp_write(&tmp_here, "cr.txt", "a\rb\rc\n", 6), ST_FORMAT, "cr.txt:1: a lone carriage return");
+    refuse(tmp_write(&tmp_here, "u16.txt", "\xff\xfe" "1\0 \0", 6), ST_FORMAT, "UTF-16");
+    refuse(tmp_path(&tmp_here, "none.txt"), ST_IO, "No such file");
+    refuse(tmp_here.path, ST_IO, "is a directory");
     refuse("/dev/zero", ST_IO, "not a regular file");
-    assert_int_equal(mkfifo(tmp_path(&dir, "pipe"), 0600), 0);
-    refuse(tmp_path(&dir, "pipe"), ST_IO, "not a regular file");
+    assert_int_equal(mkfifo(tmp_path(&tmp_here, "pipe"), 0600), 0);
+    refuse(tmp_path(&tmp_here, "pipe"), ST_IO, "not a regular file");
     char *big = malloc(1500000);
     memset(big, 'x', 1500000);
     memcpy(big, "ok\n", 3);
-    refuse(tmp_write(&dir, "long.txt", big, 1500000), ST_FORMAT, "long.txt:2: the line is longer than 1 MiB");
+    refuse(tmp_write(&tmp_here, "long.txt", big, 1500000), ST_FORMAT, "long.txt:2: the line is longer than 1 MiB");
     big[1500000 - 1] = '\n';
-    refuse(tmp_write(&dir, "long.txt", big, 1500000), ST_FORMAT, "long.txt:2: the line is longer than 1 MiB");
+    refuse(tmp_write(&tmp_here, "long.txt", big, 1500000), ST_FORMAT, "long.txt:2: the line is longer than 1 MiB");
     free(big);
 }
 
@@ -103,7 +101,7 @@ static void test_gzip_cut_off(void **state)
         x = x * 1103515245u + 12345;
         text[i] = i % 60 == 59 ? '\n' : (char)('0' + (x >> 16) % 10);
     }
-    const char *path = tmp_write_gz(&dir, "cut.gz", text, 600000);
+    const char *path = tmp_write_gz(&tmp_here, "cut.gz", text, 600000);
     struct stat st;
     char got[8];
     assert_int_equal(stat(path, &st), 0);
@@ -114,7 +112,7 @@ static void test_gzip_cut_off(void **state)
         refuse(path, ST_FORMAT, "cut");
     }
     free(text);
-    refuse(tmp_write(&dir, "bad.gz", "\x1f\x8b\x08\0\0\0\0\0\0\x03garbage beyond any doubt", 34), ST_FORMAT, "bad.gz");
+    refuse(tmp_write(&tmp_here, "bad.gz", "\x1f\x8b\x08\0\0\0\0\0\0\x03garbage beyond any doubt", 34), ST_FORMAT, "bad.gz");
 }
 
 static void test_head_and_progress(void **state)
@@ -124,7 +122,7 @@ static void test_head_and_progress(void **state)
     char *s;
     size_t n;
     int64_t total;
-    assert_int_equal(reader_open(&r, tmp_write(&dir, "h.txt", "one\ntwo\n", 8), NULL), ST_OK);
+    assert_int_equal(reader_open(&r, tmp_write(&tmp_here, "h.txt", "one\ntwo\n", 8), NULL), ST_OK);
     const char *head = reader_head(r, &n);
     assert_int_equal(n, 8);
     assert_memory_equal(head, "one\ntwo\n", 8);
@@ -154,7 +152,7 @@ static void test_long_file(void **state)
         text[n++] = '\n';
     }
     struct reader *r = NULL;
-    assert_int_equal(reader_open(&r, tmp_write(&dir, "l.txt", text, n), NULL), ST_OK);
+    assert_int_equal(reader_open(&r, tmp_write(&tmp_here, "l.txt", text, n), NULL), ST_OK);
     for (int i = 0;; i++) {
         char *s;
         size_t len;
@@ -213,25 +211,11 @@ static void test_inert(void **state)
         assert_true((unsigned char)big[i] >= 0x20 && big[i] != 0x7f);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    tmp_dir_make(&dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tmp_dir_remove(&dir);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_gzip_cut_off),
         cmocka_unit_test(test_head_and_progress), cmocka_unit_test(test_long_file), cmocka_unit_test(test_inert),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }

@@ -318,6 +318,7 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
         .n_target = 1,
         .bptt = hp_int(hp, "bptt"),
         .file_order = !hp_bool(hp, "time_sort"),
+        .shuffle = hp_bool(hp, "shuffle"),
     };
 
     struct maker k = {.ps = ps, .mem = env->mem, .normal = hp_enum(hp, "init") == 1, .sigma = hp_float(hp, "sigma")};
@@ -387,12 +388,13 @@ static const struct hparam_def hparams[] = {
     {"mask_dup",      HP_BOOL,  true,  0, 0, 1,         NULL,   "leave out columns that repeat a row's own target (the authors keep them)", NULL},
     {"loss_neg_only", HP_BOOL,  false, 0, 0, 1,         NULL,   "bpr, top1: mean over the negatives (2016 paper) instead of the code's sums", NULL},
     {"time_sort",     HP_BOOL,  false, 1, 0, 1,         NULL,   "sessions in order of their first event, else of the file", "time_sort"},
+    {"shuffle",       HP_BOOL,  false, 0, 0, 1,         NULL,   "sessions in an order drawn anew every epoch instead", "train_random_order"},
     {"init",          HP_ENUM,  false, 0, 0, 0,         starts, "start values; uniform: +-sqrt(6/(in+out)) a gate", "init_as_normal"},
     {"sigma",         HP_FLOAT, false, 0, 0, 1,         NULL,   "width of the start values; 0 = by size", "sigma"},
     {.name = NULL},
 };
 
-#define ALIKE "opt=adagrad eps=1e-6 wd=0 clip=0 warmup=0 decay_steps=0 gru_cell=before mask_dup=0 smoothing=0 time_sort=1 init=uniform sigma=0 "
+#define ALIKE "opt=adagrad eps=1e-6 wd=0 clip=0 warmup=0 decay_steps=0 gru_cell=before mask_dup=0 smoothing=0 time_sort=1 shuffle=0 init=uniform sigma=0 "
 static const struct preset_def presets[] = {
     {"small",       "generated worlds: full softmax, ten clicks a step",
      ALIKE "hidden=64 embed=tied loss=xe final_act=linear negatives=all logq=0 batch=32 bptt=10 lr=0.1 momentum=0 dropout=0 dropout.embed=0 loss_neg_only=0"},

@@ -26,6 +26,7 @@ const struct cmd_arg args_eval[] = {
     {.name = "protocol", .type = ARG_CHOICE, .option = true, .optional = true, .choices = protocol_names, .doc = "default full"},
     {.name = "model", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the current slot"},
     {.name = "exclude", .type = ARG_CHOICE, .option = true, .optional = true, .choices = exclude_choices, .doc = "seen items"},
+    {.name = "ties", .type = ARG_CHOICE, .option = true, .optional = true, .choices = ties_names, .doc = "place of a target among equal scores; default: the protocol's"},
     {.name = "cases", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1e12, .doc = "only so many, evenly spread"},
     {0},
 };
@@ -50,6 +51,7 @@ static enum status eval_options(struct app *a, const struct cmd_call *call,
     }
     if (call_has(call, "exclude"))
         spec->exclude_seen = call_int(call, "exclude", 0) == 1;
+    spec->ties = (enum ties)call_int(call, "ties", spec->ties);
     const char *where = call_text(call, "where", NULL);
     if (!where)
         return ST_OK;
@@ -176,7 +178,8 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
         call_blame(call, "model", out);
         return st;
     }
-    bool plain = spec.flag < 0 && spec.protocol == PROTO_FULL && spec.max_cases == 0;
+    bool plain = spec.flag < 0 && spec.protocol == PROTO_FULL && spec.max_cases == 0 &&
+                 !call_has(call, "ties");
     if (a->ui && out_form(out) == OUT_MESSAGE &&
         a->explorer) { /* the screen does not wait: app_poll takes the answer */
         explorer_eval(a->explorer, APP_EVAL_ID, w, &spec);
@@ -215,11 +218,14 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
             if (a->base.row[i].r.exclude_seen == r.exclude_seen)
                 add_column(&table, a->base.row[i].model->name, &a->base.row[i].r, false);
     }
-    char title[64], head[200], seen[80] = "", letter[2] = {(char)('A' + slot), '\0'};
+    char title[64], head[200], seen[120] = "", letter[2] = {(char)('A' + slot), '\0'};
     app_slot_title(a, slot, r.step, title, sizeof title);
     if (r.seen_target && r.exclude_seen)
         snprintf(seen, sizeof seen, "; %lld targets repeat an item of their prefix",
                  (long long)r.seen_target);
+    if (call_has(call, "ties"))
+        snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "; ties %s",
+                 ties_names[spec.ties]);
     if (spec.flag >= 0)
         snprintf(head, sizeof head, ", where=%s", world_flag_name((enum world_flag)spec.flag));
     else
@@ -235,6 +241,7 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
     out_text(out, "on", part_choices[spec.on == PART_TEST]);
     out_text(out, "protocol", protocol_def(spec.protocol)->name);
     out_text(out, "exclude", r.exclude_seen ? "seen" : "none");
+    out_text(out, "ties", ties_names[spec.ties]);
     if (spec.flag >= 0)
         out_text(out, "where", world_flag_name((enum world_flag)spec.flag));
     out_int(out, "n", r.n);

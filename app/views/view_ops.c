@@ -241,10 +241,9 @@ static void op_draw(const struct view *v, struct canvas *c)
     }
     const float *x = p ? st->gradient && p->g ? p->g : p->x : NULL;
     if (!x || p->nd == 0) {
-        draw_empty(c, s->phase == PH_REDUCE   ? "the shards' gradients were added in their order"
-                      : s->phase == PH_UPDATE ? "the optimiser has changed this parameter"
+        draw_empty(c, s->phase == PH_REDUCE ? "the shards' gradients were added in their order"
                                               : "this op has no tensor to show",
-                   s->phase == PH_UPDATE ? "tensor NAME shows its values" : "");
+                   "");
         return;
     }
     int64_t n = 1;
@@ -298,7 +297,7 @@ static const char *const op_keys[] = {"v", "gradient", NULL};
 const struct view_def view_op = {
     .name = "op", .title = "tensor",
     .help = "The output of the op that ran last: statistics, histogram (counts on a log scale) and values, the last rows first. v: its gradient, "
-            "once the backward part has reached it.",
+            "once the backward part has reached it. In the update: by how much each number of the parameter changed.",
     .flags = VIEW_LIVE, .min_rows = 4, .min_cols = 24, .state_size = sizeof(struct op_state), .keys = op_keys, .open = op_open,
     .update = op_update, .draw = op_draw, .key = op_key, .style = op_style,
 };

@@ -88,6 +88,7 @@ void batcher_free(struct batcher *b)
     free(b->lanes.lane);
     free(b->after.lane);
     free(b->by_time);
+    free(b->draw.order);
     free(b);
 }
 

@@ -10,7 +10,7 @@
  *             every window dupe + 1 times, hidden once and for all, and in one order for all epochs
  *   PREFIXES  one for every next item: the max_len items before it, their graph, one query
  *   PARALLEL  no samples: `size` lanes, each reading its session click by click; sessions in order of their first time stamp,
- *             the same in every epoch
+ *             the same in every epoch, or drawn for each (`shuffle`)
  * The others are shuffled anew for every epoch (a permutation keyed by seed and epoch), and the last, smaller batch of an epoch is
  * trained too. */
 #ifndef ENGINE_DATA_BATCH_H
@@ -51,6 +51,7 @@ struct batch_spec {
     bool prefixes;              /* WINDOWS: every next item, not full windows only */
     bool edge_count;            /* PREFIXES: edges weighted by how often they occur */
     bool file_order;            /* PARALLEL: sessions by number, not by time */
+    bool shuffle;               /* PARALLEL: sessions in an order drawn for each epoch */
 };
 struct batch {
     int64_t step, epoch_step;

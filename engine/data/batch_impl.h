@@ -38,6 +38,13 @@ struct lanes {
     struct lane *lane;        /* (size) */
 };
 
+struct lane_draw {            /* PARALLEL, shuffle; arrays in one piece that begins at order */
+    int32_t *order;           /* (n_who) sessions in the order of `epoch` */
+    int32_t *first;           /* (n_who) in that of epoch 0: the lengths of all epochs */
+    int32_t *drawn, *by_length, *from, longest; /* (n_who), (n_who), (longest+2) room for a draw */
+    int64_t epoch;
+};
+
 struct batcher {
     const struct split *sp;
     struct batch_spec s;
@@ -67,6 +74,7 @@ struct batcher {
     struct lanes after;
     int32_t lane_cap;
     int32_t *by_time;         /* (n_who) sessions in training order */
+    struct lane_draw draw;
 };
 
 enum { PART_ROWS = 512 };

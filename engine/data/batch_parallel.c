@@ -1,7 +1,8 @@
 /* BATCH_PARALLEL: session-parallel mini-batches (Hidasi et al. 2016, section 3.1.1).  Lanes read their sessions click by
  * click; a lane whose session has ended takes the next one, with its state at zero; when none is left the lane stays
  * empty.  The schedule draws nothing, so it is a function of the step: lanes of any step are found again by walking
- * there from the start of the epoch. */
+ * there from the start of the epoch.  With `shuffle` the lengths come in an order drawn once and who has them is drawn anew
+ * every epoch: all epochs have the same schedule, and hence as many steps, with other sessions in it. */
 #include "engine/data/batch_impl.h"
 
 #include <stdlib.h>
@@ -16,12 +17,17 @@ static int32_t clicks(const struct batch_spec *s)
 
 static int32_t order_at(const struct batcher *b, int32_t k)
 {
-    return b->by_time ? b->by_time[k] : b->who[k];
+    return b->s.shuffle ? b->draw.order[k] : b->by_time ? b->by_time[k] : b->who[k];
+}
+
+static int32_t length_of(const struct batcher *b, int32_t session)
+{
+    return b->sp->train_len[session];
 }
 
 static int32_t length_at(const struct batcher *b, int32_t k)
 {
-    return b->sp->train_len[order_at(b, k)];
+    return length_of(b, order_at(b, k));
 }
 
 static int64_t start_time(const struct batcher *b, int32_t session)
@@ -58,6 +64,67 @@ static enum status sort_by_time(struct batcher *b, struct err *err)
     b->by_time = a;
     return ST_OK;
 }
+
+/* ---- shuffle ---- */
+
+/* b->who in an order of the epoch's own. */
+static void permute(const struct batcher *b, int64_t epoch, int32_t *out)
+{
+    struct rng_key key = rng_key(b->seed, epoch, rng_site("batch.lanes"));
+    memcpy(out, b->who, (size_t)b->n_who * sizeof *out);
+    for (int32_t i = b->n_who - 1; i > 0; i--) {
+        int32_t j = (int32_t)rng_below(key, (uint32_t)i, (uint32_t)i + 1), x = out[i];
+        out[i] = out[j];
+        out[j] = x;
+    }
+}
+
+/* Session number k of every epoch is as long as that of epoch 0; sessions of one length come as the epoch's own order has them. */
+static void draw_order(struct batcher *b, int64_t epoch)
+{
+    struct lane_draw *d = &b->draw;
+    if (!b->s.shuffle || d->epoch == epoch)
+        return;
+    permute(b, epoch, d->drawn);
+    memset(d->from, 0, ((size_t)d->longest + 2) * sizeof *d->from);
+    for (int32_t k = 0; k < b->n_who; k++)
+        d->from[length_of(b, b->who[k]) + 1]++;
+    for (int32_t n = 0; n <= d->longest; n++)
+        d->from[n + 1] += d->from[n];
+    for (int32_t k = 0; k < b->n_who; k++)
+        d->by_length[d->from[length_of(b, d->drawn[k])]++] = d->drawn[k];
+    for (int32_t n = d->longest; n >= 0; n--) /* back to where each length begins */
+        d->from[n + 1] = d->from[n];
+    d->from[0] = 0;
+    for (int32_t k = 0; k < b->n_who; k++)
+        d->order[k] = d->by_length[d->from[length_of(b, d->first[k])]++];
+    d->epoch = epoch;
+}
+
+static enum status prepare_shuffle(struct batcher *b, struct err *err)
+{
+    struct lane_draw *d = &b->draw;
+    size_t n = (size_t)b->n_who;
+    if (!d->order) {
+        for (int32_t k = 0; k < b->n_who; k++)
+            d->longest =
+                length_of(b, b->who[k]) > d->longest ? length_of(b, b->who[k]) : d->longest;
+        size_t bytes = (4 * n + (size_t)d->longest + 2) * sizeof *d->order;
+        d->order = malloc(bytes);
+        if (!d->order)
+            return err_nomem(err, bytes, "the order of sessions");
+        d->first = d->order + n;
+        d->drawn = d->first + n;
+        d->by_length = d->drawn + n;
+        d->from = d->by_length + n;
+        permute(b, 0, d->first);
+    }
+    d->epoch = -1;
+    draw_order(b, 0);
+    return ST_OK;
+}
+
+/* ---- lanes ---- */
 
 static void begin_epoch(const struct batcher *b, struct lanes *l)
 {
@@ -120,7 +187,11 @@ enum status parallel_prepare(struct batcher *b, struct err *err)
             return err_nomem(err, bytes * 2, "lanes");
         b->lane_cap = b->s.size;
     }
-    if (b->s.file_order || !b->sp->ds->ts) {
+    if (b->s.shuffle) {
+        enum status st = prepare_shuffle(b, err);
+        if (st != ST_OK)
+            return st;
+    } else if (b->s.file_order || !b->sp->ds->ts) {
         free(b->by_time);
         b->by_time = NULL;
     } else if (!b->by_time) {
@@ -260,9 +331,11 @@ static void list_columns(struct batcher *b, int64_t step)
 enum status parallel_plan(struct batcher *b, int64_t step, struct err *err)
 {
     (void)err;
+    draw_order(b, step / b->per_epoch);
     walk_to(b, step);
     deal_lanes(b, cut_pieces(b));
     list_columns(b, step);
+    draw_order(b, (step + 1) / b->per_epoch); /* who stands in the lanes now */
     return ST_OK;
 }
 
@@ -317,6 +390,7 @@ bool batcher_lane(const struct batcher *b, int32_t lane, struct batch_lane *out)
     if (b->s.kind != BATCH_PARALLEL || lane < 0 || lane >= b->s.size)
         return false;
     const struct lane *x = &b->after.lane[lane];
-    *out = (struct batch_lane){.session = x->k < 0 ? -1 : order_at(b, x->k), .at = x->at, .since = x->since};
+    *out = (struct batch_lane){
+        .session = x->k < 0 ? -1 : order_at(b, x->k), .at = x->at, .since = x->since};
     return true;
 }

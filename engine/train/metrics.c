@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+const char *const ties_names[] = {"half", "standard", "conservative", "median", NULL};
+
 static double gain_hit(double rank)
 {
     (void)rank;

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Items with the target's score: half of the possible places (metrics are means over them), all behind it, all before it, or the middle place. */
 enum ties { TIES_HALF, TIES_STANDARD, TIES_CONSERVATIVE, TIES_MEDIAN };
+extern const char *const ties_names[]; /* in that order; NULL-terminated */
 struct rank_obs {
     double rank;         /* 1 = best; ties as the protocol says, default half of them ahead */
     int32_t n_tie;       /* others with the same score: HR and NDCG average over the possible places when ties = half */

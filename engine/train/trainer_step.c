@@ -1,9 +1,17 @@
 /* Walking a batch op by op, forward and back; see trainer.h.  The walk runs the same code as a run and sleeps between ops. */
+#include "engine/train/learner_work.h"
 #include "engine/train/trainer_impl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* As many rows as are shown: the first of a large tensor. */
+static int32_t rows_shown(int32_t rows, int32_t cols)
+{
+    return (int64_t)rows * cols > PROBE_MAX ? PROBE_MAX / cols : rows;
+}
 
 static void copy_tensor(struct trainer *t, const struct tensor *x)
 {
@@ -11,11 +19,9 @@ static void copy_tensor(struct trainer *t, const struct tensor *x)
     memset(p, 0, sizeof *p);
     if (!x || x->nd == 0)
         return;
-    int32_t rows = tensor_rows(x), cols = tensor_cols(x);
-    if (cols > PROBE_MAX)
+    int32_t cols = tensor_cols(x), rows = rows_shown(tensor_rows(x), cols);
+    if (rows == 0)
         return;
-    while ((int64_t)rows * cols > PROBE_MAX) /* the first rows of a large one */
-        rows = PROBE_MAX / cols;
     p->nd = x->nd > 2 && (int64_t)tensor_rows(x) == rows ? x->nd : 2;
     if (p->nd == x->nd)
         memcpy(p->d, x->d, sizeof p->d);
@@ -27,7 +33,8 @@ static void copy_tensor(struct trainer *t, const struct tensor *x)
     p->g = x->g ? t->op_x + PROBE_MAX : NULL;
     for (int32_t r = 0; r < rows; r++)
         for (int32_t c = 0; c < cols; c++) {
-            size_t at = (size_t)r * (size_t)x->ld + (size_t)c, to = (size_t)r * (size_t)cols + (size_t)c;
+            size_t at = (size_t)r * (size_t)x->ld + (size_t)c,
+                   to = (size_t)r * (size_t)cols + (size_t)c;
             p->x[to] = (float)x->x[at];
             if (p->g)
                 p->g[to] = (float)x->g[at];
@@ -35,8 +42,35 @@ static void copy_tensor(struct trainer *t, const struct tensor *x)
     p->step = t->l->step;
 }
 
+/* What the update did to a parameter: the change of each number.  Returns its norm, over all rows. */
+static double copy_update(struct trainer *t, const struct param *q)
+{
+    struct probe_copy *p = &t->op_copy;
+    const real *now = t->l->x + q->at, *was = t->l->work->backup + q->at;
+    int32_t all = (int32_t)param_rows(q), cols = param_cols(q), rows = rows_shown(all, cols);
+    double sum = 0;
+    memset(p, 0, sizeof *p);
+    for (int32_t r = 0; r < all; r++)
+        for (int32_t c = 0; c < cols; c++) {
+            size_t at = (size_t)r * (size_t)q->ld + (size_t)c;
+            double d = (double)now[at] - (double)was[at];
+            sum += d * d;
+            if (r < rows)
+                t->op_x[(size_t)r * (size_t)cols + (size_t)c] = (float)d;
+        }
+    if (rows > 0) {
+        p->nd = 2;
+        p->d[0] = rows;
+        p->d[1] = cols;
+        p->x = t->op_x;
+        p->step = t->l->step;
+    }
+    return sqrt(sum);
+}
+
 /* "block1.attn attention", and the op's output (NULL: none). */
-static const struct tensor *name_op(const struct trainer *t, const struct tape *tape, int32_t node, enum phase ph, char *buf, size_t size)
+static const struct tensor *name_op(const struct trainer *t, const struct tape *tape,
+                                    int32_t node, enum phase ph, char *buf, size_t size)
 {
     const char *op = NULL, *name = NULL;
     const struct tensor *x = NULL;
@@ -46,7 +80,8 @@ static const struct tensor *name_op(const struct trainer *t, const struct tape *
         name = tape_node(tape, node, &op, &x);
     if (!op && ph == PH_REDUCE)
         op = phase_name(ph);
-    snprintf(buf, size, "%s%s%s", name ? name : "", name && *name && op ? " " : "", op ? op : "");
+    snprintf(buf, size, "%s%s%s", name ? name : "", name && *name && op ? " " : "",
+             op ? op : "");
     return x;
 }
 
@@ -60,7 +95,14 @@ bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase 
         t->ops_left--;
         return true;
     }
-    copy_tensor(t, name_op(t, tape, node, ph, t->now.op_name, sizeof t->now.op_name));
+    const struct tensor *x = name_op(t, tape, node, ph, t->now.op_name, sizeof t->now.op_name);
+    if (ph == PH_UPDATE) {
+        double norm = copy_update(t, params_at(t->l->ps, node));
+        size_t n = strlen(t->now.op_name);
+        snprintf(t->now.op_name + n, sizeof t->now.op_name - n, "  change, norm %.4g", norm);
+    } else {
+        copy_tensor(t, x);
+    }
     snprintf(t->op_copy.name, sizeof t->op_copy.name, "%.63s", t->now.op_name);
     t->now.op = t->op_count;
     t->now.n_op = t->n_op;
@@ -81,16 +123,19 @@ bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase 
                 trainer_obey(t, &c);
             }
         }
-        if (!t->walk_ops || t->ops_left > 0 || t->rewalk >= 0) { /* going on: no op is open to look at */
+        if (!t->walk_ops || t->ops_left > 0 ||
+            t->rewalk >= 0) { /* going on: no op is open to look at */
             t->now.op = 0;
             t->op_open = false;
         }
         if (any)
             trainer_publish_snapshot(t);
-        if (t->walk_ops && t->ops_left == 0 && t->rewalk < 0 && t->now.state == TS_STEP && !trainer_sleep(t))
+        if (t->walk_ops && t->ops_left == 0 && t->rewalk < 0 && t->now.state == TS_STEP &&
+            !trainer_sleep(t))
             return false; /* quitting: the batch leaves no trace */
     }
-    return t->rewalk < 0 && (t->now.state == TS_STEP || t->now.state == TS_RUN); /* paused or stopped: broken off */
+    return t->rewalk < 0 && (t->now.state == TS_STEP ||
+                             t->now.state == TS_RUN); /* paused or stopped: broken off */
 }
 
 /* ---- The ops of the batch: it is run once for listing them and broken off before the update ---- */
@@ -133,13 +178,16 @@ static bool break_off(void *ctx, const struct learner *l, double loss, double gr
 
 void trainer_list_ops(struct trainer *t)
 {
-    struct step_watch watch = {.shard = -1, .session = -1, .on_op = list_op, .before_update = break_off, .ctx = t};
+    struct step_watch watch = {
+        .shard = -1, .session = -1, .on_op = list_op, .before_update = break_off, .ctx = t};
     t->n_op = 0;
     t->line_ns = trainer_now_ns();
-    (void)!learner_step(t->l, t->pool, &watch, NULL, NULL); /* what is wrong with the batch shows when it is walked */
+    (void)!learner_step(t->l, t->pool, &watch, NULL,
+                        NULL); /* what is wrong with the batch shows when it is walked */
     for (int i = 0; i < params_n(t->l->ps); i++) { /* the update goes parameter by parameter */
         const struct param *p = params_at(t->l->ps, i);
-        struct op_line *l = p->flags & (PARAM_FROZEN | PARAM_STATE) ? NULL : next_line(t, PH_UPDATE);
+        struct op_line *l =
+            p->flags & (PARAM_FROZEN | PARAM_STATE) ? NULL : next_line(t, PH_UPDATE);
         if (l) {
             snprintf(l->name, sizeof l->name, "%s", p->name);
             l->rows = (int32_t)param_rows(p);

@@ -209,7 +209,15 @@ static void test_ops_back(void **state)
     ops(t, -100); /* no further than the first */
     assert_int_equal(trainer_snapshot(t)->op, 1);
     ops(t, trainer_snapshot(t)->n_op - 1); /* into the update, and back before it */
-    assert_int_equal(trainer_snapshot(t)->phase, PH_UPDATE);
+    s = trainer_snapshot(t); /* what the update changed, and its norm over the whole parameter */
+    assert_int_equal(s->phase, PH_UPDATE);
+    assert_int_equal(s->n_probe, 1);
+    double sum = 0;
+    for (int32_t i = 0; i < s->probe[0].d[0] * s->probe[0].d[1]; i++)
+        sum += (double)s->probe[0].x[i] * (double)s->probe[0].x[i];
+    snprintf(name, sizeof name, "%s  change, norm %.4g", s->line[s->n_op - 1].name, sqrt(sum));
+    assert_true(sum > 0);
+    assert_string_equal(s->op_name, name);
     ops(t, -trainer_snapshot(t)->n_op);
     assert_int_equal(trainer_snapshot(t)->op, 1);
     assert_int_equal(trainer_snapshot(t)->step, 0);

@@ -83,6 +83,7 @@ static const struct batch_spec every_kind[] = {
     {.kind = BATCH_PREFIXES,                      .size = 100,                  .max_len = 6                                },
     {.kind = BATCH_PARALLEL,      .size = 32,                      .neg_cols = NEG_BATCH,.n_neg = 64, .neg_alpha = .5f},
     {.kind = BATCH_PARALLEL,           .size = 32,                               .bptt = 10                                                               },
+    {.kind = BATCH_PARALLEL,           .size = 32,                               .bptt = 3, .shuffle = true                                               },
 };
 enum { KINDS = sizeof every_kind / sizeof *every_kind };
 
@@ -161,7 +162,7 @@ static void test_any_order(void **state)
         assert_true(batch_hash(r.b, 3, r.mem) == h[3]);
         assert_true(batch_hash(r.b, 3, r.mem) == h[3]);
         assert_true(batch_hash(r.b, 4, r.mem) == h[4]);
-        if (every_kind[k].kind != BATCH_PARALLEL)
+        if (every_kind[k].kind != BATCH_PARALLEL || every_kind[k].shuffle)
             /* Epochs differ */
             assert_true(batch_hash(r.b, 0, r.mem) != batch_hash(r.b, n, r.mem));
         size_t size = 1;

@@ -464,6 +464,41 @@ static void test_parallel_by_time(void **state)
     hand_free(h);
 }
 
+/* shuffle: every epoch has each session once, in an order of its own; its k-th session is as long as that of any other epoch. */
+static void test_parallel_shuffle(void **state)
+{
+    (void)state;
+    enum { SESSIONS = 12 };
+    struct batch_spec s = {.kind = BATCH_PARALLEL, .size = 1, .shuffle = true};
+    struct hand *h = hand_new(9, "1 2;3 4 5;6 7;1 3;2 4 6;5 7;1 4;2 5 8 1;3 6;4 7;5 8 2;9 1", NULL);
+    int32_t order[3][SESSIONS];
+    hand_split(h);
+    assert_int_equal(batcher_new(&h->b, h->sp, &s, 1, NULL), ST_OK);
+    int64_t n = batcher_per_epoch(h->b);
+    for (int e = 0; e < 3; e++) {
+        int k = 0, seen[SESSIONS] = {0};
+        for (int64_t i = 0; i < n; i++) {
+            struct lanes_seen l = {0};
+            each_block(h->b, e * n + i, h->mem, collect_lanes, &l);
+            if (l.fresh[0])
+                order[e][k++] = l.session[0];
+            struct batch_lane lane; /* who comes next, in the next epoch too */
+            assert_true(batcher_lane(h->b, 0, &lane));
+            struct lanes_seen next = {0};
+            each_block(h->b, e * n + i + 1, h->mem, collect_lanes, &next);
+            assert_int_equal(lane.session, next.session[0]);
+        }
+        assert_int_equal(k, SESSIONS);
+        for (int i = 0; i < SESSIONS; i++) {
+            assert_int_equal(h->sp->train_len[order[e][i]], h->sp->train_len[order[0][i]]);
+            assert_int_equal(seen[order[e][i]]++, 0);
+        }
+    }
+    assert_memory_not_equal(order[0], order[1], sizeof order[0]);
+    assert_memory_not_equal(order[1], order[2], sizeof order[0]);
+    hand_free(h);
+}
+
 /* bptt: a lane's old session and its successor stand in one block, in this order, only the second from zero. */
 static void test_parallel_bptt(void **state)
 {
@@ -519,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_prefix_alone),
         cmocka_unit_test(test_parallel_schedule),
         cmocka_unit_test(test_parallel_by_time),
+        cmocka_unit_test(test_parallel_shuffle),
         cmocka_unit_test(test_parallel_bptt),
         cmocka_unit_test(test_lanes_in_runs),
     };

@@ -185,7 +185,7 @@ static struct tensor *sequence_vector(const struct caser *m, struct tape *t, con
     z = joined(t, f);
     show_cover(m, t, f);
     tape_push(t, "fc");
-    z = op_dropout(t, z, m->dropout);
+    z = op_dropout_shown(t, z, m->dropout, "drop");
     z = op_linear(t, z, tape_param(t, m->fc.f), tape_param(t, m->fc.b), has_latent(m) ? ACT_TANH : m->phi_a, 0);
     tape_pop(t);
     return tape_probe(t, "z", z);
@@ -259,9 +259,22 @@ static void fit_unknown(const struct caser *m, struct tape *t, const struct bloc
     tape_watch(t, watched);
 }
 
+/* A block's ids as a probe: width of them a row. */
+static void show_ids(struct tape *t, const char *name, const int32_t *id, int32_t rows, int32_t width)
+{
+    if (tape_watched(t) < 0 || !id || rows * width == 0)
+        return;
+    struct tensor *x = tape_input(t, NULL, 2, (int32_t[]){rows, width});
+    for (int32_t r = 0; r < rows && !tape_failed(t); r++)
+        for (int32_t c = 0; c < width; c++)
+            x->x[(size_t)r * (size_t)x->ld + (size_t)c] = (real)id[(size_t)r * (size_t)width + (size_t)c];
+    tape_probe(t, name, x);
+}
+
 /* *ms: the clouds of tail=vae and both. */
 static struct tensor *forward(const struct caser *m, struct tape *t, const struct block *b, struct tensor **ms)
 {
+    show_ids(t, "window", b->item, b->n, m->rows);
     struct tensor *e = tape_probe(t, "emb", op_rows(t, m->item, b->item, b->off[b->n], 0)); /* eq. 1 */
     struct caser_features f = features(m, t, e);
     struct tensor *user = m->known_users ? taste(m, t, b) : NULL;
@@ -303,6 +316,8 @@ static void loss(const void *self, struct tape *t, const struct block *b)
 {
     const struct caser *m = self;
     struct tensor *ms, *x = forward(m, t, b, &ms);
+    show_ids(t, "target", b->target, b->n_query, b->n_target);
+    show_ids(t, "neg", b->neg, b->n_query, b->n_neg);
     op_head(t, x, &m->head, b);
     if (!has_latent(m))
         return;
@@ -516,17 +531,21 @@ static const struct preset_def presets[] = {
 };
 
 static const struct probe_def probes[] = {
+    {"window",      "(n,L)",           "the items it looks at, 0: filled up", "cas.window"},
     {"emb",         "(n L,d)",         "the picture: vectors of the window's items, oldest on top", "cas.E"},
     {"conv.v",      "(n,nv d)",        "vertical filters: weighed sums of the rows, filter by filter", "cas.vert"},
     {"conv.h*.act", "(nh,L-h+1) a window", "answers of the filters of one height at every place", "cas.hconv[h]"},
     {"conv.h*.win", "(nh) a window",   "first row of the place that won", "cas.hwin[h]"},
     {"conv.h*.max", "(n,nh)",          "the winning answers", "cas.hmax[h]"},
     {"feat",        "(n,F)",           "all features: vertical, then horizontal by height", "cas.feat"},
+    {"fc.drop",     "(n,F)",           "a step of training: what dropout multiplies each feature with, 0 or 1/(1-dropout)", "cas.drop"},
     {"cover",       "(L) a window",    "votes of the horizontal filters on each row: answers times outgoing weights, where they won", "cas.cover"},
     {"part.seq",    "(1,V+1) a window","user=1: the sequence's part of every item's score", "cas.seqpart"},
     {"part.user",   "(1,V+1) a window","user=1: the user's part", "cas.userpart"},
     {"user",        "(n,d)",           "user=1: the long-term vector that is in force", "cas.user"},
     {"z",           "(n,d)",           "the sequence vector", "cas.z"},
+    {"target",      "(n,T)",           "a step of training: the items after the window, 0: none", "cas.pos"},
+    {"neg",         "(n,negatives)",   "a step of training, loss=bce: the drawn items", "cas.neg"},
     {"tail.tokens", "(n M,d)",         "tail=transformer: summary, vertical maps, heights, user; types added", NULL},
     {"tail.attn.score", "(h,M,M) a window", "tail=transformer: before the softmax", NULL},
     {"tail.attn.prob", "(h,M,M) a window", "tail=transformer: who looks at whom; row 0 is the summary", "cas.attn"},

@@ -187,12 +187,12 @@ enum status tensor_get(struct app *a, const char *path, struct tensor_view *out,
     const struct model_def *m = w->model;
     struct suggest s;
     suggest_begin(&s, out->name);
-    bool probe = false;
+    const struct probe_def *probe = NULL;
     for (int i = 0; w->ps && i < params_n(w->ps); i++)
         suggest_add(&s, params_at(w->ps, i)->name);
     for (const struct probe_def *d = m->probes; d && d->name; d++) {
         suggest_add(&s, d->name);
-        probe = probe || name_matches(d->name, out->name);
+        probe = name_matches(d->name, out->name) ? d : probe;
     }
     char pick[80] = "";
     if (s.pick)
@@ -212,6 +212,10 @@ enum status tensor_get(struct app *a, const char *path, struct tensor_view *out,
     } else if (probe) {
         err_set(err, ST_STATE, "%s is computed from a sequence, and there is none", out->name);
         return err_hint(err, "empty-seq", "Try: seq s:1"), ST_STATE;
+    }
+    if (!c && probe) { /* of training, or of other settings: its description says when it comes */
+        err_set(err, ST_STATE, "an answer does not compute %s here (%s)", out->name, probe->doc);
+        return err_hint(err, "bad-tensor", "Try: tensors"), ST_STATE;
     }
     if (!c) {
         err_set(err, ST_ARG, "%s has no tensor \"%s\"", m->title, out->name);

@@ -18,6 +18,8 @@ struct tensor *op_add(struct tape *t, struct tensor *a, struct tensor *b); /* b'
 struct tensor *op_mul(struct tape *t, struct tensor *a, struct tensor *b); /* same shape */
 struct tensor *op_scale(struct tape *t, struct tensor *x, float c);
 struct tensor *op_dropout(struct tape *t, struct tensor *x, float p);      /* identity unless training */
+/* The same; while a session is watched, what x is multiplied with (0, or 1/(1-p)) is shown as a probe of that name. */
+struct tensor *op_dropout_shown(struct tape *t, struct tensor *x, float p, const char *probe);
 struct tensor *op_act(struct tape *t, struct tensor *x, enum act act);
 struct tensor *op_matmul(struct tape *t, struct tensor *a, struct tensor *b, bool ta, bool tb);
 /* dropout(act(x W + b)): x (R,in), W (in,out), b (out) or NULL -> (R,out). */

@@ -159,7 +159,22 @@ static void dropout_back(struct tape *t, struct tape_op *op)
     kern()->add(gx, g, gx, tensor_size(x));
 }
 
-struct tensor *op_dropout(struct tape *t, struct tensor *x, float p)
+/* What x is multiplied with, for the eye. */
+static void show_mask(struct tape *t, const char *probe, const struct tensor *x,
+                      const struct dropout *drop)
+{
+    struct tensor *mask = tape_input(t, NULL, x->nd, x->d);
+    if (tape_failed(t))
+        return;
+    for (int32_t r = 0; r < tensor_rows(mask); r++)
+        for (int32_t c = 0; c < tensor_cols(mask); c++)
+            mask->x[(size_t)r * (size_t)mask->ld + (size_t)c] = 1;
+    kern()->dropout(mask->x, drop, tape_env(t)->row0, tensor_rows(mask), tensor_cols(mask),
+                    (size_t)mask->ld, mask->x);
+    tape_probe(t, probe, mask);
+}
+
+struct tensor *op_dropout_shown(struct tape *t, struct tensor *x, float p, const char *probe)
 {
     if (tape_failed(t))
         return tape_bad(t);
@@ -175,7 +190,14 @@ struct tensor *op_dropout(struct tape *t, struct tensor *x, float p)
     struct tape_op *op = tape_append(t, OP_dropout, y, tape_wants(t, x) ? dropout_back : NULL);
     op->in[0] = x;
     op->ctx = drop;
+    if (probe && tape_watched(t) >= 0)
+        show_mask(t, probe, x, drop);
     return y;
+}
+
+struct tensor *op_dropout(struct tape *t, struct tensor *x, float p)
+{
+    return op_dropout_shown(t, x, p, NULL);
 }
 
 /* ---- act ---- */

@@ -361,6 +361,59 @@ static void test_dropout(void **state)
     kit_free(&k);
 }
 
+/* What a watched step shows: its windows, targets and draws are the block's; what is left out of the features is 0, the rest is scaled,
+ * and z is made of just that. */
+static void test_shown_step(void **state)
+{
+    (void)state;
+    enum { F = 2 * 3 + 2 * L, D = 3, ROWS = 8 };
+    struct kit k;
+    struct batcher *bt;
+    struct batch plan;
+    struct block b;
+    struct err err = {0};
+    real feat[ROWS * F], drop[ROWS * F], z[ROWS * D], window[ROWS * L], target[ROWS * 2],
+        neg[ROWS * 3];
+    int shard = 0, out = 0;
+    make(&k, "dropout=0.5 phi_a=iden prefixes=1");
+    k.watch = 0;
+    if (batcher_new(&bt, &k.split, &k.spec, 1, &err) || batcher_plan(bt, 0, &plan, &err))
+        fail_msg("%s", err.msg);
+    while (plan.n_part[shard] == 0)
+        shard++;
+    batch_fill(bt, &plan, shard, 0, k.mem, &b);
+    kit_loss(&k, &b);
+    size_t n = (size_t)b.n;
+    assert_true(n >= 1 && n <= ROWS);
+    assert_int_equal(kit_copy(kit_probe(&k, "window"), window, ROWS * L), n * L);
+    assert_int_equal(kit_copy(kit_probe(&k, "target"), target, ROWS * 2), n * 2);
+    assert_int_equal(kit_copy(kit_probe(&k, "neg"), neg, ROWS * 3), n * 3);
+    assert_int_equal(kit_copy(kit_probe(&k, "feat"), feat, ROWS * F), n * F);
+    assert_int_equal(kit_copy(kit_probe(&k, "fc.drop"), drop, ROWS * F), n * F);
+    assert_int_equal(kit_copy(kit_probe(&k, "z"), z, ROWS * D), n * D);
+    for (size_t i = 0; i < n * L; i++)
+        assert_int_equal((int)window[i], b.item[i]);
+    for (size_t i = 0; i < n * 2; i++)
+        assert_int_equal((int)target[i], b.target[i]);
+    for (size_t i = 0; i < n * 3; i++)
+        assert_int_equal((int)neg[i], b.neg[i]);
+    for (size_t i = 0; i < n * F; i++) {
+        assert_true(drop[i] == 0 || drop[i] == 2);
+        out += drop[i] == 0;
+    }
+    assert_true(out > 0 && out < (int)(n * F));
+    for (size_t s = 0; s < n; s++)
+        for (size_t j = 0; j < D; j++) {
+            double want = (double)*kit_value(&k, "fc.b", j);
+            for (size_t i = 0; i < F; i++)
+                want += (double)feat[s * F + i] * (double)drop[s * F + i] *
+                        (double)*kit_value(&k, "fc.W", i * D + j);
+            assert_close1("z", (double)z[s * D + j], want, 1e-5, 1e-6);
+        }
+    batcher_free(bt);
+    kit_free(&k);
+}
+
 /* 15: L2 goes into the gradient of every tensor, biases too, and Adam divides it again: a weight without data gradient falls by about
  * half the learning rate a step. */
 static void test_l2(void **state)
@@ -531,13 +584,14 @@ static void test_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows),      cmocka_unit_test(test_input),
-        cmocka_unit_test(test_equal_times),  cmocka_unit_test(test_negatives),
-        cmocka_unit_test(test_counts),       cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_padding),      cmocka_unit_test(test_start),
-        cmocka_unit_test(test_dropout),      cmocka_unit_test(test_l2),
-        cmocka_unit_test(test_batch_of_one), cmocka_unit_test(test_unseen),
-        cmocka_unit_test(test_metrics),      cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_windows),     cmocka_unit_test(test_input),
+        cmocka_unit_test(test_equal_times), cmocka_unit_test(test_negatives),
+        cmocka_unit_test(test_counts),      cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_padding),     cmocka_unit_test(test_start),
+        cmocka_unit_test(test_dropout),     cmocka_unit_test(test_shown_step),
+        cmocka_unit_test(test_l2),          cmocka_unit_test(test_batch_of_one),
+        cmocka_unit_test(test_unseen),      cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_lists),
     };
     const char *note;
     gemm_start(&note);

@@ -374,7 +374,7 @@ static void check_probes(void **state)
 {
     static const struct {
         const char *model, *settings;
-    } more[] = {{"caser", "tail=both user=1"}, {"svae", "rnn=lstm"}, {"svae", "rnn=transformer"}, {"svae", "rnn_place=prior"}};
+    } more[] = {{"caser", "tail=both user=1"}, {"caser", "loss=bce T=2 neg=3"}, {"svae", "rnn=lstm"}, {"svae", "rnn=transformer"}, {"svae", "rnn_place=prior"}};
     const struct model_def *m = *state;
     bool came[64] = {0};
     see_probes(m, "", came);

@@ -52,7 +52,7 @@ struct alias {
     char name[24];
     char command[200];
 };
-struct background; /* ceilings and baselines on a thread of their own: app.c */
+struct background; /* ceilings and baselines on a thread of their own: app/background.h */
 enum { ABLATIONS = 32 };
 struct ablation { /* a part of a slot's model set by hand for what is looked at */
     int slot;
@@ -76,7 +76,13 @@ struct baseline_scores { /* all baselines on the validation questions: dashed li
         struct eval_result r;
     } row[BASELINES];
 };
-struct settings; /* app/cmd/settings.h */
+enum { CARRIED = 8 };
+struct app;
+struct carried { /* see app_carry */
+    void (*close)(struct app *);
+    bool (*poll)(struct app *);
+};
+struct settings; /* app/settings.h */
 struct app {
     struct dataset *ds;
     struct split *split;
@@ -136,6 +142,8 @@ struct app {
     struct ui *ui;            /* tabs, panes, focus: app/ui_state.h; NULL without a screen */
     struct cast *cast;        /* recording of the screen: app/io/cast.h; NULL: none */
     struct course *course;    /* lessons: app/lesson/course.h; NULL until one is asked for */
+    struct carried carried[CARRIED];
+    int n_carried;
     struct {
         int layer, head; /* what `attend` showed last without a screen: the cursor of its readers */
     } looked;
@@ -143,10 +151,12 @@ struct app {
 
 MUST_CHECK enum status app_new(struct app **out, int threads, uint64_t seed, struct err *err);
 void app_free(struct app *a);
+/* For parts that the workspace holds and does not know (panes, a recording, a course), when they come to be: close is called when the
+ * workspace goes, the latest first, and accepts that the part is gone; poll (or NULL) once a tick, true = something to draw.  A second time
+ * with the same close: nothing. */
+void app_carry(struct app *a, void (*close)(struct app *), bool (*poll)(struct app *));
 /* Takes ds and builds split, ceilings (in chunks, off the screen) and baselines; old slots are dropped. */
 enum status app_set_data(struct app *a, struct dataset *ds, struct err *err);
-/* Waits for ceilings and baselines that are under way (no screen: `data info` prints them). */
-void app_wait_background(struct app *a);
 /* New number of threads; ST_STATE while a run has the pool. */
 enum status app_set_threads(struct app *a, int threads, struct err *err);
 /* Starts the explorer's thread: for a screen. */
@@ -159,6 +169,9 @@ enum status app_put_learner(struct app *a, int slot, struct learner *l, const ch
 enum status app_put_fork(struct app *a, int slot, int from, struct learner *l,
                          const char *origin, struct err *err);
 void app_drop_slot(struct app *a, int slot);
+void slot_free(struct slot *s); /* what is in it; the explorer must be at rest */
+/* Published parameters borrow from their learner; nothing may be looking at them when it goes: the explorer stops and begins anew. */
+void app_explorer_rest(struct app *a);
 /* Facts of a slot's model whether it rests or runs; NULL = empty. */
 const struct learner *app_learner(const struct app *a, int slot);
 int64_t app_step(struct app *a, int slot); /* updates done; 0 for an empty slot */

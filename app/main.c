@@ -3,7 +3,7 @@
 #include "app/cmd/command.h"
 #include "app/io/cast.h"
 #include "app/io/config.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/io/headless.h"
 #include "app/ui/prompt.h"
 #include "app/ui/screen.h"

@@ -2,7 +2,7 @@
 #include "app/run.h"
 #include "app/cmd/condition.h"
 #include "app/cmd/measure.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/cmd/tensor_path.h"
 #include "app/ui/text.h"
 

@@ -45,6 +45,7 @@ enum status ui_new(struct app *a, int cols, int rows, struct err *err)
         u->n_view++;
     u->view = calloc((size_t)u->n_view, sizeof *u->view);
     a->ui = u;
+    app_carry(a, ui_free, NULL);
     if (!u->view) {
         ui_free(a);
         return err_nomem(err, sizeof *u->view, "the views");

@@ -1,9 +1,11 @@
 /* Words become typed, range-checked values; text of errors: ui-design 7.7. */
 #include "app/cmd/call.h"
 #include "app/cmd/condition.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/cmd/suggest.h"
+#include "app/cmd/number.h"
 #include "app/ui_state.h"
+#include "app/ui/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -32,31 +34,6 @@ static bool integer(const char *s, int64_t *out)
         return false;
     *out = strtoll(s, NULL, 10);
     return true;
-}
-
-enum status arg_number(const char *name, const char *text, bool whole, double min, double max,
-                       double *out, struct err *err)
-{
-    char *end;
-    errno = 0;
-    double v = strtod(text, &end);
-    /* strtod also reads "0x10", "inf" and "nan": nobody means these here. */
-    if (end == text || *end || !isfinite(v) || strpbrk(text, "xXpPnN")) {
-        err_set(err, ST_ARG, "%s must be a %snumber, got \"%.40s\"", name,
-                whole ? "whole " : "", text);
-        return err_hint(err, "bad-value", NULL), ST_ARG;
-    }
-    bool bounded = min != 0 || max != 0;
-    if (whole && (v != floor(v) || fabs(v) > 9e15)) {
-        err_set(err, ST_ARG, "%s must be a whole number, got %.40s", name, text);
-        return err_hint(err, "bad-value", NULL), ST_ARG;
-    }
-    if (bounded && (v < min || v > max)) {
-        err_set(err, ST_ARG, "%s must be %.10g..%.10g, got %.40s", name, min, max, text);
-        return err_hint(err, "bad-value", NULL), ST_ARG;
-    }
-    *out = v;
-    return ST_OK;
 }
 
 enum status arg_slot(const char *text, int *slot, struct err *err)
@@ -318,7 +295,7 @@ static enum status value(struct binder *b, struct arg_value *v, const struct lex
     switch (arg->type) {
     case ARG_INT:
     case ARG_FLOAT: {
-        enum status st = arg_number(arg->name, p->text, arg->type == ARG_INT, arg->min,
+        enum status st = number_parse(arg->name, p->text, arg->type == ARG_INT, arg->min,
                                     arg->max, &v->num, err);
         v->i = st == ST_OK ? (int64_t)v->num : 0;
         return st;

@@ -37,8 +37,6 @@ MUST_CHECK enum status call_bind(struct cmd_call *out, struct app *a, const stru
 enum status arg_item(const struct app *a, const struct lex_part *p, int32_t *item,
                      struct err *err);
 enum status arg_slot(const char *text, int *slot, struct err *err);
-enum status arg_number(const char *name, const char *text, bool whole, double min, double max,
-                       double *out, struct err *err);
 /* The row for these words: longest name first.  *words: how many of them name it. */
 enum status command_lookup(const struct lex_command *c, bool strict, const struct cmd_def **def,
                            int *words, struct place *where, struct err *err);

@@ -3,7 +3,7 @@
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/run.h"
 #include "app/ui/text.h"
 #include "app/ui_state.h"

@@ -1,8 +1,9 @@
 /* data list|load|plant|info|show|split|export. */
+#include "app/background.h"
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/script.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/cmd/suggest.h"
 #include "app/ui/text.h"
 #include "app/ui_state.h"
@@ -262,7 +263,7 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     const struct dataset *ds = a->ds;
     const struct split *sp = a->split;
     if (out_form(out) != OUT_MESSAGE)
-        app_wait_background(a);
+        background_wait(a);
     int32_t *len = malloc(sizeof *len * (size_t)(ds->n_sessions > 0 ? ds->n_sessions : 1));
     if (!len)
         return err_nomem(err, sizeof *len * (unsigned long long)ds->n_sessions, "lengths");

@@ -1,9 +1,10 @@
 /* eval compare assert. */
+#include "app/background.h"
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/condition.h"
 #include "app/cmd/ranking.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/cmd/suggest.h"
 #include "app/run.h"
 #include "app/ui_state.h"
@@ -213,7 +214,7 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
         add_ceiling(&table, &top);
     /* Baselines were scored on the validation questions. */
     if (plain && spec.on == PART_VALID && spec.k == 10) {
-        app_wait_background(a);
+        background_wait(a);
         for (int i = 0; a->base.ready && i < a->base.n; i++)
             if (a->base.row[i].r.exclude_seen == r.exclude_seen)
                 add_column(&table, a->base.row[i].model->name, &a->base.row[i].r, false);

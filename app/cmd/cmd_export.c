@@ -2,7 +2,7 @@
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/cmd/tensor_path.h"
 #include "app/io/sheet.h"
 #include "app/ui/html.h"

@@ -2,7 +2,7 @@
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/script.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/run.h"
 #include "engine/base/durable.h"
 

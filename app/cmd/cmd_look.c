@@ -2,7 +2,8 @@
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
-#include "app/cmd/settings.h"
+#include "app/cmd/number.h"
+#include "app/settings.h"
 #include "app/ui_state.h"
 #include "app/ui/text.h"
 
@@ -39,14 +40,14 @@ static enum status attend_options(const struct cmd_call *call, struct cmd_out *o
     *layer = 0;
     *head = HEAD_MEAN;
     if (l) {
-        if (arg_number("layer", l, true, 1, 64, &v, err) != ST_OK)
+        if (number_parse("layer", l, true, 1, 64, &v, err) != ST_OK)
             return call_blame(call, "layer", out), ST_ARG;
         *layer = (int)v;
     }
     if (h && strcmp(h, "max") == 0) {
         *head = HEAD_MAX;
     } else if (h && strcmp(h, "mean") != 0) {
-        if (arg_number("head", h, true, 1, 256, &v, err) != ST_OK) {
+        if (number_parse("head", h, true, 1, 256, &v, err) != ST_OK) {
             call_blame(call, "head", out);
             return err_hint(err, "bad-value", "A number, mean or max"), ST_ARG;
         }

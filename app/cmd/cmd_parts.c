@@ -2,6 +2,7 @@
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
+#include "app/cmd/number.h"
 #include "app/ui/text.h"
 #include "app/ui_state.h"
 #include "app/views/filter_bank.h"
@@ -273,7 +274,7 @@ static enum status number_of(const struct cmd_call *call, const char *name, int 
     double x = 0;
     const char *text = call_text(call, name, NULL);
     *k = 0;
-    if (text && arg_number(name, text, true, 1, most, &x, err) != ST_OK)
+    if (text && number_parse(name, text, true, 1, most, &x, err) != ST_OK)
         return call_blame(call, name, out), ST_ARG;
     *k = (int)x;
     return ST_OK;
@@ -469,7 +470,7 @@ static enum status latent_say(struct app *a, const struct cmd_call *call, struct
         unit = (int)call_int(call, "unit", 1) - 1;
     enum status st = sort < 0 ? ST_ARG : check_sequence(a, a->slot, &a->seq, err);
     if (st == ST_OK && sample &&
-        arg_number("sample", sample, true, 0, 1e6, &draw, err) != ST_OK)
+        number_parse("sample", sample, true, 0, 1e6, &draw, err) != ST_OK)
         st = (call_blame(call, "sample", out), ST_ARG);
     if (st != ST_OK)
         return st;

@@ -19,6 +19,12 @@ const struct cmd_arg args_play[] = {
 };
 // clang-format on
 
+static void close_cast(struct app *a)
+{
+    (void)cast_stop(a->cast, NULL);
+    a->cast = NULL;
+}
+
 static enum status record_off(struct app *a, struct cmd_out *out, struct err *err)
 {
     char path[512];
@@ -60,6 +66,7 @@ enum status run_record(struct app *a, const struct cmd_call *call, struct cmd_ou
         err_set(err, ST_STATE, "already recording to %.120s", cast_path(a->cast));
         return err_hint(err, "busy", "Try: record off"), ST_STATE;
     }
+    app_carry(a, close_cast, NULL);
     enum status st = cast_start(&a->cast, path, err);
     if (st != ST_OK) {
         call_blame(call, "FILE", out);

@@ -3,7 +3,7 @@
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
 #include "app/cmd/script.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/ui_state.h"
 #include "engine/base/durable.h"
 #include "engine/base/reader.h"

@@ -1,7 +1,7 @@
 /* set show reset alias bind tab view layout find echo help quit. */
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/cmd/suggest.h"
 #include "app/lesson/course.h"
 #include "app/run.h"

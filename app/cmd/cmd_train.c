@@ -2,7 +2,8 @@
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/condition.h"
-#include "app/cmd/settings.h"
+#include "app/cmd/number.h"
+#include "app/settings.h"
 #include "app/run.h"
 #include "app/ui/text.h"
 
@@ -408,7 +409,7 @@ enum status run_fork(struct app *a, const struct cmd_call *call, struct cmd_out 
     bool number = at && (at[0] == '@' || (at[0] >= '0' && at[0] <= '9'));
     if (number) { /* any step of the run: it is replayed */
         double v;
-        enum status st = arg_number("at", at + (at[0] == '@'), true, 0, 1e15, &v, err);
+        enum status st = number_parse("at", at + (at[0] == '@'), true, 0, 1e15, &v, err);
         if (st != ST_OK)
             return st;
         step = (int64_t)v;

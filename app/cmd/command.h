@@ -87,8 +87,6 @@ void cmd_error_text(const struct err *err, char *buf, size_t size);
 /* The same with the line and carets under the place, for people: up to three lines handed to write. */
 void cmd_error_show(const struct cmd_out *o, const char *line, const struct err *err,
                     void (*write)(void *ctx, const char *line), void *ctx);
-/* Foreign text made inert and valid: control characters, bidirectional overrides and broken UTF-8 become U+FFFD. */
-char *inert(char *buf, size_t size, const char *s);
 
 /* Runs one line (several commands with ';').  The first failure ends the line; nothing is changed by a failed command.
  * strict: full verbs only (scripts).  JSON form: one object a command, also for errors. */

@@ -1,6 +1,6 @@
 /* Completion by grammar position; see command.h.  Candidates come from the tables alone: verbs, second words, option keys, values. */
 #include "app/cmd/call.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/views/view.h"
 #include "engine/data/import.h"
 

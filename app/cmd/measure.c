@@ -1,4 +1,5 @@
 /* Named measures: their table and text, and those of the workspace, of scores and of lists; see measure.h. */
+#include "app/background.h"
 #include "app/cmd/measure_own.h"
 #include "app/cmd/condition.h"
 #include "app/lesson/course.h"
@@ -150,7 +151,7 @@ MEASURE(ceiling_share)
 {
     (void)arg;
     if (!a->interactive)
-        app_wait_background(a);
+        background_wait(a);
     enum status st = known_scores(a, a->has_ceiling && a->valid_ceiling.n, "ceiling", err);
     if (st == ST_OK)
         st = hr10(a, v, err);
@@ -162,7 +163,7 @@ MEASURE(over_baseline)
 {
     (void)arg;
     if (!a->interactive)
-        app_wait_background(a);
+        background_wait(a);
     enum status st = known_scores(a, a->base.ready, "baseline", err);
     if (st == ST_OK)
         st = hr10(a, v, err);

@@ -51,33 +51,6 @@ void cmd_out_notes(struct cmd_out *o, void (*note)(void *ctx, const char *line),
     o->note_ctx = ctx;
 }
 
-char *inert(char *buf, size_t size, const char *s)
-{
-    size_t n = 0, left = strlen(s);
-    while (left && size) {
-        struct grapheme g;
-        size_t take = text_next(s, left, &g);
-        if (!take)
-            break;
-        bool same = true; /* U+FFFD stands in for what was not fit to be shown */
-        for (int i = 0; i < g.n; i++)
-            same = same && g.ch[i] != 0xfffd;
-        const char *from = same ? s : "\xef\xbf\xbd";
-        size_t len = same ? take : 3;
-        if (same && *s == '\t')
-            from = " ", len = 1;
-        if (n + len >= size)
-            break;
-        memcpy(buf + n, from, len);
-        n += len;
-        s += take;
-        left -= take;
-    }
-    if (size)
-        buf[n] = '\0';
-    return buf;
-}
-
 PRINTF_LIKE(3, 0)
 static void write_line(void (*write)(void *, const char *), void *ctx, const char *fmt,
                        va_list ap)

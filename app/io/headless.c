@@ -8,6 +8,7 @@
 #include "app/ui/prompt.h"
 #include "app/ui/screen.h"
 #include "app/ui_state.h"
+#include "app/ui/text.h"
 #include "engine/base/durable.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* Tables to files; see sheet.h. */
 #include "app/io/sheet.h"
 #include "app/cmd/command.h"
+#include "app/ui/text.h"
 #include "engine/base/durable.h"
 
 #include <math.h>

@@ -139,6 +139,7 @@ enum status course_open(struct app *a, struct err *err)
     qsort(c->entry, (size_t)c->n_entry, sizeof *c->entry, by_number);
     read_progress(c);
     a->course = c;
+    app_carry(a, course_free, course_refresh);
     return ST_OK;
 }
 

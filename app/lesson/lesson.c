@@ -1,7 +1,7 @@
 /* Reading lesson files; see lesson.h. */
 #include "app/lesson/lesson.h"
 #include "app/cmd/call.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/ui/text.h"
 #include "app/views/view.h"
 #include "engine/base/arena.h"

@@ -32,7 +32,7 @@ static void record(struct screen *s)
     if (!a->cast || cast_frame(a->cast, &s->grid, screen_now(), &err) == ST_OK)
         return;
     a->cast = NULL; /* it has ended itself; what was there before stands */
-    app_log(a, slot_step(a, a->slot), LOG_ERROR, "record: %s", err.msg);
+    app_log(a, app_step(a, a->slot), LOG_ERROR, "record: %s", err.msg);
     snprintf(a->message, sizeof a->message, "recording ended: %s", err.msg);
     a->message_is_error = true;
 }
@@ -190,9 +190,9 @@ static void rescue(struct app *a)
     for (int i = 0; i < SLOTS; i++) {
         char name[64], path[1024], line[1100];
         const struct slot *q = &a->slots[i];
-        if (!q->model || (q->model->flags & MODEL_BASELINE) || slot_step(a, i) == 0)
+        if (!q->model || (q->model->flags & MODEL_BASELINE) || app_step(a, i) == 0)
             continue;
-        snprintf(name, sizeof name, "rescue/%c-%s-%lld.safetensors", 'A' + i, q->model->name, (long long)slot_step(a, i));
+        snprintf(name, sizeof name, "rescue/%c-%s-%lld.safetensors", 'A' + i, q->model->name, (long long)app_step(a, i));
         if (!config_path(PLACE_STATE, name, true, path, sizeof path))
             return;
         if (q->trainer) { /* at rest between two batches */

@@ -69,13 +69,13 @@ static void status_line(struct app *a, const struct canvas *c)
         snprintf(t, sizeof t, "%.16s", a->ds->name);
         at += status_text(c, at, ROLE_STATUS, t);
     } else {
-        const struct learner *l = slot_learner(a, a->slot);
+        const struct learner *l = app_learner(a, a->slot);
         snprintf(t, sizeof t, "%.40s V=%s seed %llu", a->ds->name, fmt_count(b1, a->ds->n_items), (unsigned long long)(l ? l->seed : a->seed));
         at += status_text(c, at, ROLE_STATUS, t);
     }
     if (!s->model || (s->model->flags & MODEL_BASELINE))
         return;
-    int64_t step = slot_step(a, a->slot), target = p && p->target_step > 0 ? p->target_step : 0;
+    int64_t step = app_step(a, a->slot), target = p && p->target_step > 0 ? p->target_step : 0;
     at += separator(c, at);
     if (target)
         snprintf(t, sizeof t, "step %lld/%lld", (long long)step, (long long)target);
@@ -270,7 +270,7 @@ static void time_line(struct app *a, struct face *f, const struct canvas *c)
     int n = s->history ? history_steps(s->history, step, KEPT) : 0;
     if (n > KEPT)
         n = KEPT;
-    int64_t now = s->model ? slot_step(a, a->slot) : 0;
+    int64_t now = s->model ? app_step(a, a->slot) : 0;
     char t[64];
     bool live = a->at == STEP_LIVE;
     if (live)

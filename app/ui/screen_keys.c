@@ -347,7 +347,7 @@ static bool unsaved(struct app *a)
 {
     for (int i = 0; i < SLOTS; i++) {
         const struct slot *q = &a->slots[i];
-        if (q->model && !(q->model->flags & MODEL_BASELINE) && slot_step(a, i) > 0)
+        if (q->model && !(q->model->flags & MODEL_BASELINE) && app_step(a, i) > 0)
             return true;
     }
     return false;

@@ -20,6 +20,8 @@ size_t text_next(const char *s, size_t len, struct grapheme *out);
 int text_width(const char *s);              /* columns */
 /* Bytes of the longest beginning of s that fits `cols` columns; *used (may be NULL): its columns. */
 size_t text_fit(const char *s, int cols, int *used);
+/* Foreign text made inert and valid: control characters, bidirectional overrides and broken UTF-8 become U+FFFD. */
+char *inert(char *buf, size_t size, const char *s);
 
 /* Numbers.  '.' as decimal point in all locales; "nan", "inf", "-inf"; never "-0".  All write at most
  * FMT_NUM bytes and return out, so that they can stand in an argument list. */

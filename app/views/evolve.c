@@ -218,7 +218,7 @@ int evolve_label(const struct app *a, int cols)
 bool shows_evolution(const struct app *a)
 {
     const struct slot *s = &a->slots[a->slot];
-    const struct learner *l = slot_learner(a, a->slot);
+    const struct learner *l = app_learner(a, a->slot);
     if (!s->model || !(s->model->flags & MODEL_EVOLUTION))
         return false;
     return !l || !s->model->traits || (s->model->traits(l->self) & MODEL_EVOLUTION);

@@ -46,7 +46,7 @@ static int scopes_of(const struct answer *a, char scope[GATE_LAYERS][16])
 
 static bool update_keeps(const struct app *a, int slot)
 {
-    const struct learner *l = slot_learner(a, slot);
+    const struct learner *l = app_learner(a, slot);
     return l && l->hp && hp_has(l->hp, "gru_cell") && (int)hp_num(l->hp, "gru_cell") == 1;
 }
 

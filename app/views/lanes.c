@@ -102,7 +102,7 @@ bool lanes_take(struct lanes *l, const struct answer *a)
 /* The click whose item a track is keyed by: the last k distinct items, or the last k clicks; one track for the mean has none. */
 int track_click(const struct app *a, const struct lanes *l, int track)
 {
-    const struct learner *m = slot_learner(a, a->slot);
+    const struct learner *m = app_learner(a, a->slot);
     char how[24] = "distinct";
     if (m && m->hp && hp_has(m->hp, "recent"))
         hparams_text(m->hp, "recent", how, sizeof how);

@@ -90,7 +90,7 @@ bool latent_ask_moved(struct latent *l, const struct app *a, int slot,
 {
     if (!l->ready || unit < 0 || unit >= l->units)
         return false;
-    const struct learner *learner = slot_learner(a, slot);
+    const struct learner *learner = app_learner(a, slot);
     uint64_t seed = learner ? learner->seed : 0;
     int room = l->units + n, k = 0;
     if (room > l->room) {

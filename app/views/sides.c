@@ -76,7 +76,7 @@ void sides_take(const struct ui *u, struct sides *s)
     memset(s, 0, sizeof *s);
     for (int i = 0; i < n; i++) {
         struct side *d = &s->side[s->n];
-        int64_t at = side[i].at == STEP_LIVE ? a->at : side[i].at, live = slot_step(a, side[i].slot);
+        int64_t at = side[i].at == STEP_LIVE ? a->at : side[i].at, live = app_step(a, side[i].slot);
         *d = (struct side){.slot = side[i].slot, .own_time = side[i].at != STEP_LIVE, .wanted = -1};
         if (at != STEP_LIVE) {
             int64_t to = nearest_step(a, d->slot, at, live);
@@ -111,7 +111,7 @@ void side_title(const struct app *a, const struct side *s, char *buf, size_t siz
 void side_brief(const struct app *a, const struct sides *s, int i, char *buf, size_t size)
 {
     const struct slot *me = &a->slots[s->side[i].slot];
-    const struct learner *l = slot_learner(a, s->side[i].slot);
+    const struct learner *l = app_learner(a, s->side[i].slot);
     size_t n = 0;
     buf[0] = '\0';
     bool alike = false;
@@ -120,7 +120,7 @@ void side_brief(const struct app *a, const struct sides *s, int i, char *buf, si
         bool differs = false;
         hparams_text(l->hp, d->name, mine, sizeof mine);
         for (int k = 0; k < s->n; k++) {
-            const struct learner *o = slot_learner(a, s->side[k].slot);
+            const struct learner *o = app_learner(a, s->side[k].slot);
             if (k == i || !o || !o->hp || o == l || a->slots[s->side[k].slot].model != me->model)
                 continue;
             alike = true;

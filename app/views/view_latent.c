@@ -33,7 +33,7 @@ static bool is_latent(const struct view *v)
 
 static uint64_t seed_of(const struct view *v)
 {
-    const struct learner *l = slot_learner(v->app, v->app->slot);
+    const struct learner *l = app_learner(v->app, v->app->slot);
     return l ? l->seed : 0;
 }
 

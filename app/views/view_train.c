@@ -131,7 +131,7 @@ static void build(struct chart *h, const struct app *a, const struct curve_state
     for (int s = 0; s < SLOTS; s++)
         runs += a->slots[s].trainer && !(u && (u->hidden_runs >> s & 1));
     for (int s = 0; s < SLOTS; s++) {
-        const struct learner *l = slot_learner(a, s);
+        const struct learner *l = app_learner(a, s);
         if (!a->slots[s].trainer || (u && (u->hidden_runs >> s & 1)))
             continue;
         double per = 0;
@@ -342,7 +342,7 @@ static void draw_run(const struct view *v, struct canvas *c)
     const struct snapshot *p = app_snapshot(v->ui->app, a->slot);
     const struct ceiling *top = app_ceiling(a);
     const struct eval_result *e = &s->valid;
-    const struct learner *l = slot_learner(a, a->slot);
+    const struct learner *l = app_learner(a, a->slot);
     bool trained = p && p->step > 0;
     if (!(s->model->flags & MODEL_BASELINE)) {
         double x, y, sm;
@@ -420,7 +420,7 @@ static void draw_runs(const struct view *v, struct canvas *c)
         int w = c->cols >= 28 ? 11 : 9;
         canvas_printf(c, row, 1, theme_run(s), "%c", 'A' + s);
         canvas_left(c, row, 3, w, off ? ROLE_DIM : ROLE_TEXT, q->model->title);
-        canvas_right(c, row, 3 + w, 5, ROLE_TEXT, fmt_count(n, (double)slot_step(v->ui->app, s)));
+        canvas_right(c, row, 3 + w, 5, ROLE_TEXT, fmt_count(n, (double)app_step(v->ui->app, s)));
         canvas_right(c, row, 3 + w + 5, c->cols >= 28 ? 7 : 6, ROLE_STRONG, q->valid.n > 0 ? fmt_prob(b, q->valid.hr) : "-");
         if (off)
             canvas_text(c, row, 2, ROLE_DIM, "-");

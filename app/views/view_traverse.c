@@ -47,7 +47,7 @@ static int unit_of(const struct view *v)
 /* -2, 0 and +2, and where the unit is now. */
 static void values_of(const struct view *v, struct traverse_state *st)
 {
-    const struct learner *l = slot_learner(v->app, v->app->slot);
+    const struct learner *l = app_learner(v->app, v->app->slot);
     double now = latent_now(&st->l, &v->ui->select.latent, l ? l->seed : 0, unit_of(v));
     static const double fixed[] = {-2, 0, 2};
     bool in = false;
@@ -272,7 +272,7 @@ static int draw_truth(const struct view *v, const struct canvas *c, int y)
 static void draw_lists(const struct view *v, const struct canvas *c)
 {
     const struct traverse_state *st = v->state;
-    const struct learner *l = slot_learner(v->app, v->app->slot);
+    const struct learner *l = app_learner(v->app, v->app->slot);
     double now = latent_now(&st->l, &v->ui->select.latent, l ? l->seed : 0, unit_of(v));
     int n = st->n_shown, lead = 5, wide = (c->cols - lead) / (n ? n : 1),
         id = item_digits(v->app);

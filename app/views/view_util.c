@@ -19,12 +19,6 @@ bool slot_has(const struct app *a, int slot, unsigned flags)
     return m && (m->flags & flags) == flags;
 }
 
-const struct learner *slot_learner(const struct app *a, int slot)
-{
-    const struct slot *s = &a->slots[slot];
-    return s->learner ? s->learner : s->trainer ? trainer_learner(s->trainer) : NULL;
-}
-
 const char *slot_state(struct app *a, int slot)
 {
     const struct slot *s = &a->slots[slot];
@@ -39,19 +33,12 @@ const char *slot_state(struct app *a, int slot)
     return train_state_name(p->state == TS_EVAL ? TS_RUN : p->state);
 }
 
-int64_t slot_step(struct app *a, int slot)
-{
-    const struct slot *s = &a->slots[slot];
-    const struct snapshot *p = s->model ? app_snapshot(a, slot) : NULL;
-    return p ? p->step : s->learner ? s->learner->step : s->weights ? s->weights->step : 0;
-}
-
 void slot_brief(const struct app *a, int slot, char *buf, size_t size)
 {
     static const struct {
         const char *name, *shown;
     } keys[] = {{"d", "d"}, {"hidden", "h"}, {"layers", "L"}, {"heads", "H"}, {"L", "L"}, {"z", "z"}};
-    const struct learner *l = slot_learner(a, slot);
+    const struct learner *l = app_learner(a, slot);
     buf[0] = '\0';
     size_t at = 0;
     for (size_t i = 0; l && l->hp && i < sizeof keys / sizeof *keys && at < size; i++) {
@@ -80,14 +67,14 @@ static int even_negatives(const struct learner *l, double *w_pos)
 double slot_bce_floor(const struct app *a, int slot, const struct ceiling *top)
 {
     double w_pos;
-    int k = even_negatives(slot_learner(a, slot), &w_pos);
+    int k = even_negatives(app_learner(a, slot), &w_pos);
     return k ? w_pos * top->bce_floor[k - 1] : (double)NAN;
 }
 
 enum floor_kind slot_floor(const struct app *a, int slot)
 {
     const struct slot *s = &a->slots[slot];
-    const struct learner *l = slot_learner(a, slot);
+    const struct learner *l = app_learner(a, slot);
     if (!s->model || !s->model->head || !l || !l->self)
         return FLOOR_NONE;
     const struct head *h = s->model->head(l->self);
@@ -101,7 +88,7 @@ enum floor_kind slot_floor(const struct app *a, int slot)
 
 double slot_loss_scale(const struct app *a, int slot)
 {
-    const struct learner *l = slot_learner(a, slot);
+    const struct learner *l = app_learner(a, slot);
     double k = l && l->hp && hp_has(l->hp, "bptt") ? hp_num(l->hp, "bptt") : 1;
     return k > 1 ? 1 / k : 1;
 }

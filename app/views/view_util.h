@@ -2,7 +2,7 @@
 #ifndef APP_VIEWS_VIEW_UTIL_H
 #define APP_VIEWS_VIEW_UTIL_H
 
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/ui/canvas.h"
 #include "app/ui_state.h"
 
@@ -12,9 +12,7 @@ enum { REST = 100000 }; /* a size for canvas_sub: all that is left */
 /* Newest known of a slot: from the running trainer, else what the slot keeps. */
 const struct series *slot_series(const struct app *a, int slot, const char *name);
 bool slot_has(const struct app *a, int slot, unsigned flags); /* its model has all these MODEL_ flags; false in an empty slot */
-const struct learner *slot_learner(const struct app *a, int slot); /* constant facts only; NULL = none */
 const char *slot_state(struct app *a, int slot);                   /* READY RUN PAUSED STEP REPLAY DONE FAILED, "" without a model */
-int64_t slot_step(struct app *a, int slot);
 /* "d=64 L=2 H=2": what tells two models of a kind apart. */
 void slot_brief(const struct app *a, int slot, char *buf, size_t size);
 /* The distribution the model's loss is measured by: its floor on the planted data. */

@@ -3,6 +3,7 @@
  * whole test set of both sides: on the screen its answer comes in parts, here all of them are waited for.
  *   bench_views [model ...] */
 #include "app/app.h"
+#include "app/background.h"
 #include "app/cmd/command.h"
 #include "app/ui/canvas.h"
 #include "app/ui/screen.h"
@@ -74,7 +75,7 @@ static void kept_steps(const char *model, struct grid *g, const struct theme *th
     run(a, "data plant bazaar");
     snprintf(line, sizeof line, "model new %s seed=7; train steps=300; seq from s:7201", model);
     run(a, line);
-    app_wait_background(a);
+    background_wait(a);
     app_poll(a);
     check(ui_new(a, COLS, ROWS, &err), &err);
     int steps = history_steps(app_slot(a)->history, step, 64);
@@ -130,7 +131,7 @@ static void edits(const char *model, const char *path, struct grid *g,
     for (int i = 0; i < 50; i++)
         n += snprintf(line + n, sizeof line - (size_t)n, " %d", i * 97 % 4000 + 1);
     run(a, line);
-    app_wait_background(a);
+    background_wait(a);
     app_poll(a);
     check(ui_new(a, COLS, ROWS, &err), &err);
     check(ui_tab(a, "predict", &err), &err);

@@ -1,6 +1,6 @@
 /* save session, load session: what comes back, bit for bit; refusals; an older session survives a failed save. */
 #include "tests/support/app_kit.h"
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/run.h"
 #include "app/ui_state.h"
 #include "tests/support/tmpfile.h"

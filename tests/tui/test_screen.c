@@ -2,6 +2,7 @@
  * real program in a pseudo-terminal: first frame, keys, edits, live drafts, resize, small windows, idleness, speed, leaving.
  * UPDATE_GOLDEN=1 writes the golden texts anew. */
 #include "app/app.h"
+#include "app/background.h"
 #include "app/cmd/command.h"
 #include "app/ui/canvas.h"
 #include "app/ui/screen.h"
@@ -40,7 +41,7 @@ static struct app *open_app(const char *const *lines)
         fail_msg("%s", err.msg);
     for (int i = 0; lines && lines[i]; i++)
         run(a, lines[i]);
-    app_wait_background(a);
+    background_wait(a);
     app_poll(a);
     return a;
 }

@@ -1,6 +1,7 @@
 /* Words of a line, conditions, typed arguments, suggestions, output. */
 #include "tests/support/app_kit.h"
 
+#include "app/ui/text.h"
 #include "app/cmd/call.h"
 #include "app/cmd/condition.h"
 #include "app/cmd/suggest.h"

@@ -1,7 +1,7 @@
 /* Settings: every row sets, shows and resets; the model's settings are routed to it. */
 #include "tests/support/app_kit.h"
 
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 
 static struct app_kit *kit;
 

@@ -1,7 +1,7 @@
 /* The table of settings and their values; see settings.h. */
-#include "app/cmd/settings.h"
+#include "app/settings.h"
 #include "app/app.h"
-#include "app/cmd/call.h"
+#include "app/cmd/number.h"
 #include "app/cmd/suggest.h"
 #include "app/ui/text.h"
 #include "engine/tensor/kernels.h"
@@ -22,7 +22,7 @@ static const char *const choices_kernels[] = {"auto", "avx512", "avx2", "baselin
 const struct setting_def setting_defs[] = {
 #define SETTING(id, name, type, def, min, max, choices, group, doc)                            \
     {name, type, def, min, max, choices, group, doc},
-#include "app/cmd/settings.def"
+#include "app/settings.def"
 #undef SETTING
     {0},
 };
@@ -157,7 +157,7 @@ static enum status parse(const struct app *a, int id, const char *text, double *
     }
     if (id == SETTING_SMOOTH && strcmp(text, "next") == 0)
         return *out = next_smooth(now), ST_OK;
-    return arg_number(d->name, text, d->type == SET_INT, d->min, d->max, out, err);
+    return number_parse(d->name, text, d->type == SET_INT, d->min, d->max, out, err);
 }
 
 /* What has to happen beside the number. */

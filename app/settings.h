@@ -1,7 +1,7 @@
 /* Settings: rows of settings.def behind `set`, `show` and `reset`.  Values are numbers: a whole number, a number, 0 or 1, or the index of a
  * choice.  Hyper-parameters of models are not here: `set lr` goes to the run (cmd_sys.c).  Owned by the app's thread. */
-#ifndef APP_CMD_SETTINGS_H
-#define APP_CMD_SETTINGS_H
+#ifndef APP_SETTINGS_H
+#define APP_SETTINGS_H
 
 #include "engine/base/status.h"
 #include <stdbool.h>
@@ -17,7 +17,7 @@ struct setting_def {
 };
 enum setting_id {
 #define SETTING(id, name, type, def, min, max, choices, group, doc) SETTING_##id,
-#include "app/cmd/settings.def"
+#include "app/settings.def"
 #undef SETTING
     SETTINGS,
 };

@@ -179,7 +179,7 @@ static void ops(struct trainer *t, int64_t n)
 static void test_ops_back(void **state)
 {
     (void)state;
-    char want[65], name[80];
+    char want[65], name[128];
     plain(want, 3, -1, NULL);
     struct trainer *t = start();
     ops(t, -1); /* nothing is open: refused in words */

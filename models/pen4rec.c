@@ -30,7 +30,7 @@ struct pen4rec {
     enum fusion fusion;
     int32_t d, k, steps;
     bool stage1, norm1, hybrid;
-    float dropout;
+    float dropout, length; /* length: of a session's vector, 0 = as it is */
     const struct param *item, *place;
     struct {
         const struct param *w_in, *b_in, *w_out, *b_out, *c_in, *c_out, *w_ih, *b_ih, *w_hh,
@@ -315,11 +315,13 @@ static struct tensor *fuse(const struct pen4rec *m, struct tape *t, const struct
     return op_seg_sum(t, beta, h, w->query_off, b->n_query);
 }
 
-/* s = [p, x_n] W + b: SR-GNN's eq. 7. [I] */
+/* s = [p, x_n] W + b: SR-GNN's eq. 7 [I].  score_norm=cosine: of one length, as NISER has it (Gupta et al. 2019, arXiv 1909.04276);
+ * the head takes the items' rows by their direction. */
 static struct tensor *session(const struct pen4rec *m, struct tape *t, struct tensor *p,
                               struct tensor *last)
 {
-    return m->hybrid ? linear(t, beside(t, p, last), m->out_w, m->out_b) : p;
+    struct tensor *s = m->hybrid ? linear(t, beside(t, p, last), m->out_w, m->out_b) : p;
+    return m->length > 0 ? op_unit(t, s, m->length) : s;
 }
 
 /* What each track would recommend after each click, beside the pass and without a gradient. [R] */
@@ -365,7 +367,8 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
     tape_pop(t);
     return tape_probe(t, "final", session(m, t, p, last));
 }
-/* Scores are s . E[i], with the raw table; the loss is the softmax over all items, both by the head. [I] */
+/* Scores are s . E[i], with the raw table (score_norm=cosine: score_scale times the cosine of the two, so that popular items gain
+ * nothing by long rows); the loss is the softmax over all items, both by the head. [I] */
 
 /* ---- Set-up ---- */
 
@@ -453,6 +456,8 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
     m->stage1 = hp_bool(hp, "stage1");
     m->norm1 = hp_enum(hp, "stage1.norm") == 0;
     m->hybrid = hp_bool(hp, "hybrid");
+    bool cosine = hp_enum(hp, "score_norm") == 1;
+    m->length = cosine ? hp_float(hp, "score_scale") : 0;
 
     struct maker k = {.ps = ps, .scale = 1 / sqrtf((float)d)};
     m->item = params_add(ps, "item.E", 2, (int32_t[]){n_items + 1, d}, INIT_UNIFORM, k.scale,
@@ -473,8 +478,11 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
         m->out_w = matrix(&k, "out.W", 2 * d, d);
         m->out_b = vector(&k, "out.b", d);
     }
-    m->head = (struct head){
-        .loss = HEAD_XENT, .cols = COLS_ALL, .table = m->item, .n_items = n_items};
+    m->head = (struct head){.loss = HEAD_XENT,
+                            .cols = COLS_ALL,
+                            .table = m->item,
+                            .n_items = n_items,
+                            .unit = cosine};
     m->batch = (struct batch_spec){
         .kind = BATCH_PREFIXES,
         .pos = POS_FROM_END,
@@ -513,6 +521,7 @@ static const char *const norms[]   = {"softmax", "none", NULL};
 static const char *const stages[]  = {"augru", "agru", "gru", NULL};
 static const char *const forms[]   = {"paper", "dien_code", NULL};
 static const char *const atts[]    = {"softmax", "sigmoid", "maxnorm", NULL};
+static const char *const scores[]  = {"none", "cosine", NULL};
 static const char *const fusions[] = {"attn", "mean", "first", NULL};
 
 /* The defaults are the preset `small`, measured on the generated worlds. */
@@ -533,12 +542,14 @@ static const struct hparam_def hparams[] = {
     {"att",         HP_ENUM,  false, ATT_SOFTMAX, 0, 0,    atts,    "relevance of clicks: sums to 1; each for itself; softmax over its maximum", NULL},
     {"fusion",      HP_ENUM,  false, FUSION_ATTN, 0, 0,    fusions, "tracks joined by attention, by their mean, or the last click's alone", NULL},
     {"hybrid",      HP_BOOL,  false, 1, 0, 1,              NULL,    "the last click is joined to the preference", "nonhybrid"},
+    {"score_norm",  HP_ENUM,  false, 0, 0, 0,              scores,  "none: products; cosine: of directions alone (NISER), so that long rows of popular items gain nothing", NULL},
+    {"score_scale", HP_FLOAT, false, 16, 0.1, 1000,        NULL,    "what cosines are taken times", "scale"},
     {"dropout",     HP_FLOAT, true,  0, 0, 0.95,           NULL,    "share of the click vectors' numbers left out in training", NULL},
     {.name = NULL},
 };
 
 #define ALIKE "opt=adam beta1=0.9 beta2=0.999 eps=1e-8 wd=1e-5 clip=0 warmup=0 decay_steps=0 lr_gamma=0.1 maxlen=50 k=3 recent=distinct " \
-              "gnn.steps=1 edge=binary pos=none stage1=1 stage1.norm=softmax stage2=augru augru.form=paper fusion=attn hybrid=1 dropout=0 "
+              "gnn.steps=1 edge=binary pos=none stage1=1 stage1.norm=softmax stage2=augru augru.form=paper fusion=attn hybrid=1 score_norm=none score_scale=16 dropout=0 "
 static const struct preset_def presets[] = {
     {"small",   "the generated world drift: eight epochs",
      ALIKE "head=pen att=softmax d=32 batch=128 lr=0.002 lr_step=6"},

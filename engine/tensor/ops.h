@@ -35,6 +35,7 @@ struct tensor *op_concat(struct tape *t, struct tensor *const *x, int32_t n);   
 struct tensor *op_fold(struct tape *t, struct tensor *x, int32_t k); /* (n,kD) -> (nk,D): a row's k pieces under one another */
 /* biased variance, eps inside the root; SASRec.md section 4 gives the backward. */
 struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *gamma, struct tensor *beta, float eps);
+struct tensor *op_unit(struct tape *t, struct tensor *x, float length); /* rows brought to this length; a row of zeros stays, and has no gradient */
 
 /* Scaled dot-product attention inside each of n packed sessions.  q,k,v: (R,D), R = off[n]; heads are contiguous column
  * groups; scale 1/sqrt(D/heads).  Causal: row i reads rows off[s]..i of its own session only; else all rows of it.

@@ -422,7 +422,7 @@ static enum status ask_gradient(struct explore *e, const struct weights *w, int3
     begin(e, w, g);
     struct tensor *h = w->model->encode(w->self, e->tape, &b);
     struct tensor *row = op_rows(e->tape, hd->table, &target, 1, hd->id0);
-    struct tensor *s = op_matmul(e->tape, h, row, false, true);
+    struct tensor *s = op_matmul(e->tape, h, hd->unit ? op_unit(e->tape, row, 1) : row, false, true);
     tape_term(e->tape, "score", op_sum_all(e->tape, s), 1);
     enum status st = tape_check(e->tape, &a->err);
     if (st == ST_OK)

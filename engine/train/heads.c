@@ -16,6 +16,14 @@ double head_compute(const struct head_job *j, bool *ok)
     return j->hd->cols == COLS_ALL ? head_full_softmax(j, ok) : head_by_columns(j, ok);
 }
 
+real head_row_factor(const struct head *hd, const real *row, int32_t d)
+{
+    if (!hd->unit)
+        return 1;
+    double square = (double)kern()->dot(row, row, d);
+    return square > 0 ? (real)(1 / sqrt(square)) : 0;
+}
+
 static void head_back(struct tape *t, struct tape_op *op)
 {
     bool fresh;
@@ -35,6 +43,10 @@ static bool head_fits(struct tape *t, const struct tensor *h, const struct head 
 {
     if (tape_failed(t))
         return false;
+    if (hd->unit && hd->cols != COLS_ALL) {
+        tape_fail(t, ST_UNSUPPORTED, "head: items by direction only against all items");
+        return false;
+    }
     if (tensor_cols(h) == param_cols(hd->table))
         return true;
     tape_fail(t, ST_SHAPE, "head: states of width %d, item table of width %d", tensor_cols(h),
@@ -123,6 +135,11 @@ struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct hea
                 memset(s, 0, ldn * sizeof *s);
             kn->gemm(GEMM_FULL, k - none, n, d, table + (size_t)(c + none - hd->id0) * ld, ld,
                      1, ht, ldn, s + (size_t)none * ldn, ldn, 0);
+            for (int32_t i = none; hd->unit && i < k; i++) {
+                real *of_item = s + (size_t)i * ldn;
+                real f = head_row_factor(hd, table + (size_t)(c + i - hd->id0) * ld, d);
+                kn->scale(f, of_item, of_item, ldn);
+            }
             kn->transpose(s, ldn, k, n, o + c, (size_t)out->ld);
         }
         for (int32_t i = 0; i < n; i++, o += out->ld) {

@@ -30,6 +30,7 @@ struct head { /* scores = act(h table^T + bias) over items 1..n_items */
     int32_t id0;                      /* id of table row 0: 0 with a row for padding, 1 without */
     int32_t n_items;                  /* V */
     float act_a, act_l, smooth, logq, bpreg, gbce_t, w_pos, w_neg;
+    bool unit;                        /* items by their direction: h . E / |E|; COLS_ALL only */
     bool mask_dup;
     bool neg_only;                    /* TOP1, BPR: the paper's mean over the true negatives, not the authors' sums */
 };
@@ -54,6 +55,8 @@ void op_head(struct tape *t, struct tensor *h, const struct head *hd, const stru
  * scores (n_query,n) raw; prob their softmax less logq; negw softmax of the activated scores without the own column (which negative the
  * -max losses learn from); rank (n_query,1) of the own one among the columns; rowloss (n_query,1).  No gradient. */
 void head_watch(struct tape *t, const struct tensor *h, const struct head *hd, const struct block *b);
+/* What scores take an item's row (d) times: 1, or with `unit` 1 over its length (0 for a row of zeros). */
+real head_row_factor(const struct head *hd, const real *row, int32_t d);
 /* (n_query, n_items+1), column = item id; column 0 is -INFINITY.  No gradient. */
 struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct head *hd);
 

@@ -10,7 +10,7 @@ enum { CHUNK = 128 }; /* queries of the shard form; whole bands of the matrix ke
 
 size_t head_full_size(int32_t v, int32_t d, int32_t nq)
 {
-    return ((size_t)v + (size_t)d + 2) * (size_t)row_ld(nq);
+    return ((size_t)v + (size_t)d + 2) * (size_t)row_ld(nq) + (size_t)row_ld(v);
 }
 
 void head_full_begin(struct head_full *f, real *mem)
@@ -20,6 +20,7 @@ void head_full_begin(struct head_full *f, real *mem)
     f->shift = f->ht + (size_t)f->d * f->ldq;
     f->even = f->shift + f->ldq;
     f->x = f->even + f->ldq;
+    f->unit = f->hd->unit ? f->x + (size_t)f->hd->n_items * f->ldq : NULL;
     if (f->hd->smooth <= 0)
         f->even = NULL;
     kern()->transpose(f->h, f->ldh, f->nq, f->d, f->ht, f->ldq);
@@ -38,6 +39,10 @@ void head_full_logits(const struct head_full *f, int32_t v0, int32_t v1, const s
         int32_t n = v1 - v < HEAD_TILE ? v1 - v : HEAD_TILE;
         real *x = f->x + (size_t)v * f->ldq;
         kn->gemm(GEMM_FULL, n, f->nq, f->d, f->table + (size_t)v * f->ld, f->ld, 1, f->ht, f->ldq, x, f->ldq, 0);
+        for (int32_t i = v; f->unit && i < v + n; i++) {
+            f->unit[i] = head_row_factor(f->hd, f->table + (size_t)i * f->ld, f->d);
+            kn->scale(f->unit[i], f->x + (size_t)i * f->ldq, f->x + (size_t)i * f->ldq, f->ldq);
+        }
         kn->col_stats(x, f->bias ? f->bias + v : NULL, n, f->nq, f->ldq, s->top, s->sum);
         if (s->all)
             kn->colsum(x, n, f->nq, f->ldq, s->all);
@@ -102,21 +107,46 @@ static void slopes_of_tile(const struct head_full *f, int32_t v, int32_t n)
     }
 }
 
+/* With head.unit a longer row scores the same, so what a tile adds to gE keeps no part along E.  along: E . gE before. */
+static void dots(const struct head_full *f, int32_t v, int32_t n, const real *g, real *along)
+{
+    for (int32_t i = 0; i < n; i++)
+        along[i] = kern()->dot(f->table + (size_t)(v + i) * f->ld, g + (size_t)i * f->ld, f->d);
+}
+
+static void off_row(const struct head_full *f, int32_t v, int32_t n, real *g, const real *along)
+{
+    for (int32_t i = 0; i < n; i++) {
+        const real *row = f->table + (size_t)(v + i) * f->ld, u = f->unit[v + i];
+        real added = kern()->dot(row, g + (size_t)i * f->ld, f->d) - along[i];
+        kern()->axpy(-added * u * u, row, g + (size_t)i * f->ld, f->d);
+    }
+}
+
 void head_full_slopes(const struct head_full *f, int32_t v0, int32_t v1, real *gh, real *gtable, real *gbias)
 {
     const struct kernels *kn = kern();
+    real along[HEAD_TILE];
     for (int32_t v = v0; v < v1; v += HEAD_TILE) {
         int32_t n = v1 - v < HEAD_TILE ? v1 - v : HEAD_TILE;
         real *x = f->x + (size_t)v * f->ldq;
         slopes_of_tile(f, v, n);
-        if (gh)
-            kn->gemm(GEMM_FULL, f->nq, f->d, n, x, 1, f->ldq, f->table + (size_t)v * f->ld, f->ld, gh, f->ldh, 1);
-        if (gtable)
-            kn->gemm(GEMM_FULL, n, f->d, f->nq, x, f->ldq, 1, f->h, f->ldh, gtable + (size_t)v * f->ld, f->ld, 1);
         if (gbias)
             for (int32_t i = 0; i < n; i++)
                 for (int32_t q = 0; q < f->nq; q++)
                     gbias[v + i] += x[(size_t)i * f->ldq + (size_t)q];
+        for (int32_t i = 0; f->unit && i < n; i++)
+            kn->scale(f->unit[v + i], x + (size_t)i * f->ldq, x + (size_t)i * f->ldq, f->ldq);
+        if (gh)
+            kn->gemm(GEMM_FULL, f->nq, f->d, n, x, 1, f->ldq, f->table + (size_t)v * f->ld, f->ld, gh, f->ldh, 1);
+        if (!gtable)
+            continue;
+        real *g = gtable + (size_t)v * f->ld;
+        if (f->unit)
+            dots(f, v, n, g, along);
+        kn->gemm(GEMM_FULL, n, f->d, f->nq, x, f->ldq, 1, f->h, f->ldh, g, f->ld, 1);
+        if (f->unit)
+            off_row(f, v, n, g, along);
     }
 }
 

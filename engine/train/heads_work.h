@@ -35,6 +35,7 @@ struct head_full {
     size_t ldh, ldq;
     real *ht;                 /* (d,nq), ldq apart: head_full_begin fills it */
     real *x;                  /* (V,nq), ldq apart */
+    real *unit;               /* (V): factor of each item's row, NULL without head.unit */
     real *shift, *even;       /* (ldq): lse - log of the factor of p; smoothing's share, NULL without */
     const int32_t *target;    /* (nq,n_target) */
     int32_t n_target;
@@ -43,7 +44,7 @@ struct head_full {
 struct head_stats {           /* of one range; (ldq) each */
     real *top, *sum, *all;    /* all: sum of scores, NULL without smoothing */
 };
-size_t head_full_size(int32_t v, int32_t d, int32_t nq); /* floats of ht, x, shift, even */
+size_t head_full_size(int32_t v, int32_t d, int32_t nq); /* floats of ht, x, shift, even, unit */
 void head_full_begin(struct head_full *f, real *mem);
 void head_full_logits(const struct head_full *f, int32_t v0, int32_t v1, const struct head_stats *s); /* items v0+1..v1 */
 /* From the statistics of all ranges, in their order: shift, even; returns nothing else but the loss of each query. */

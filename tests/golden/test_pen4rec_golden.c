@@ -306,13 +306,57 @@ static void test_maxnorm(void **state)
     kit_free(&k);
 }
 
+/* score_norm=cosine: score_scale times the cosine of session and item; how long an item's row is tells nothing. */
+static void test_cosine(void **state)
+{
+    (void)state;
+    static const int32_t target[] = {4};
+    static const char *const settings[] = {"score_norm=cosine", "score_norm=cosine score_scale=12 head=srgnn"};
+    static const double scale[] = {16, 12};
+    for (size_t c = 0; c < 2; c++) {
+        struct kit k, plain;
+        struct block b;
+        real s[D], got[V + 1], longer[V + 1];
+        double z = 0, want[V + 1] = {0};
+        make(&plain, c ? "head=srgnn" : "");
+        ask(&plain, &b, clicked, T);
+        kit_encode(&plain, &b);
+        kit_copy(kit_probe(&plain, "final"), s, D);
+        make(&k, settings[c]);
+        for (size_t i = 1; i <= V; i++) {
+            double se = 0, ss = 0, ee = 0;
+            for (size_t j = 0; j < D; j++) {
+                double e = (double)*kit_value(&k, "item.E", i * D + j);
+                se += e * (double)s[j];
+                ee += e * e;
+                ss += (double)s[j] * (double)s[j];
+            }
+            want[i] = scale[c] * se / sqrt(ss * ee);
+            z += exp(want[i]);
+        }
+        ask(&k, &b, clicked, T);
+        kit_copy(kit_scores(&k, &b), got, V + 1);
+        assert_true(isinf(got[0]) && got[0] < 0);
+        assert_close("cosines", got + 1, want + 1, V, 1e-5, 1e-5);
+        learn(&k, &b, target);
+        assert_close1("loss", kit_loss(&k, &b), log(z) - want[4], 1e-5, 1e-5);
+        for (size_t j = 0; j < D; j++) /* an item that was not clicked: its row works in the scores alone */
+            *kit_value(&k, "item.E", 6 * D + j) *= 3;
+        ask(&k, &b, clicked, T);
+        kit_copy(kit_scores(&k, &b), longer, V + 1);
+        assert_close("a longer row", longer + 1, want + 1, V, 1e-5, 1e-5);
+        kit_free(&k);
+        kit_free(&plain);
+    }
+}
+
 /* Sessions of one and many clicks side by side score as they do alone; equal items make one track; later clicks are not seen. */
 static void test_side_by_side(void **state)
 {
     (void)state;
     static const int32_t a[] = {4}, same[] = {4, 4, 4}, two[] = {6, 1}, longer[] = {1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1, 1, 2, 6, 6, 3, 1, 5, 2, 4};
     static const int32_t *const item[] = {a, same, two, longer}, len[] = {1, 3, 2, 20};
-    static const char *const settings[] = {"", "head=srgnn", "recent=mean", "fusion=mean", "pos=reverse", "att=maxnorm"};
+    static const char *const settings[] = {"", "head=srgnn", "recent=mean", "fusion=mean", "pos=reverse", "att=maxnorm", "score_norm=cosine"};
     for (size_t c = 0; c < sizeof settings / sizeof *settings; c++) {
         struct kit k;
         struct block b;
@@ -363,7 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_graphs), cmocka_unit_test(test_hops),    cmocka_unit_test(test_whole),        cmocka_unit_test(test_srgnn),
-        cmocka_unit_test(test_replay), cmocka_unit_test(test_maxnorm), cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_keep),
+        cmocka_unit_test(test_replay), cmocka_unit_test(test_maxnorm), cmocka_unit_test(test_cosine), cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_keep),
     };
     file = vectors_open("tests/golden/pen4rec.json");
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -359,6 +359,8 @@ static void test_pen4rec(void **state)
                                      "fusion=mean",
                                      "fusion=first",
                                      "hybrid=0",
+                                     "score_norm=cosine score_scale=5",
+                                     "head=srgnn score_norm=cosine score_scale=5",
                                      "dropout=0.3"};
     static const int32_t p1[] = {3, 5, 3, 2, 5, 3}, p2[] = {4}, p3[] = {1, 1, 2},
                          p4[] = {7, 8, 9, 10, 7}, *const prefix[] = {p1, p2, p3, p4},

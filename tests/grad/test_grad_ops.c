@@ -276,6 +276,17 @@ static void grad_layernorm(void **state)
           {"layernorm_fixed", 3, {{"x", 2, {7, 5}, 0, 0}, {"gamma", 1, {5}, PARAM_FROZEN, 0}, {"beta", 1, {5}, PARAM_FROZEN, 0}}, b_layernorm, NULL, 0});
 }
 
+BUILD(b_unit)
+{
+    UNUSED();
+    return op_unit(t, in[0], 2.5f);
+}
+static void grad_unit(void **state)
+{
+    (void)state;
+    CHECK({"unit", 1, {{"x", 2, {7, 21}, 0, 0}}, b_unit, NULL, 0});
+}
+
 struct att {
     int32_t heads;
     bool causal;

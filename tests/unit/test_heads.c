@@ -135,7 +135,11 @@ static void test_gradients(void **state)
     f.b.col = NULL;
     struct head full = {.loss = HEAD_XENT, .cols = COLS_ALL, .table = &f.ptable, .n_items = V};
     check_gradient(&f, &full);
+    full.unit = true;
+    check_gradient(&f, &full);
     full.smooth = 0.2f;
+    check_gradient(&f, &full);
+    full.unit = false;
     check_gradient(&f, &full);
     struct head smooth = {.loss = HEAD_SAMPLED, .cols = COLS_SESSION, .table = &f.ptable, .n_items = V, .smooth = 0.1f};
     check_gradient(&f, &smooth);
@@ -420,6 +424,7 @@ static void test_batch_form(void **state)
     static const struct head heads[] = {
         {.loss = HEAD_XENT, .cols = COLS_ALL, .n_items = BIG_V},
         {.loss = HEAD_XENT, .cols = COLS_ALL, .n_items = BIG_V, .smooth = 0.1f},
+        {.loss = HEAD_XENT, .cols = COLS_ALL, .n_items = BIG_V, .unit = true},
         {.loss = HEAD_XENT, .cols = COLS_BATCH, .n_items = BIG_V},
         {.loss = HEAD_BPR_MAX, .cols = COLS_BATCH, .n_items = BIG_V, .bpreg = 1, .act = ACT_ELU, .act_a = 0.5f, .mask_dup = true},
     };
@@ -497,9 +502,10 @@ static void test_scores(void **state)
     (void)state;
     struct world w;
     big_start(&w, 0);
-    for (int id0 = 0; id0 < 2; id0++)
+    for (int way = 0; way < 4; way++)
         for (int m = 1; m <= PER_SHARD; m += 60) {
-            struct head hd = {.n_items = BIG_V + id0, .id0 = id0, .table = w.table, .bias = w.bias};
+            const int id0 = way & 1;
+            struct head hd = {.n_items = BIG_V + id0, .id0 = id0, .table = w.table, .bias = w.bias, .unit = way & 2};
             struct tape_env env = {.x = w.x};
             tape_begin(w.tape[0], &env);
             struct tensor *h = tape_input(w.tape[0], w.h[0], 2, (int32_t[]){m, BIG_D}), *s = op_head_scores(w.tape[0], h, &hd);
@@ -510,9 +516,13 @@ static void test_scores(void **state)
                 const real *o = s->x + q * s->ld;
                 assert_true(isinf(o[0]) && o[0] < 0);
                 for (int i = 1; i <= hd.n_items; i++) {
-                    double want = (double)w.x[w.bias->at + (size_t)(i - id0)];
-                    for (int k = 0; k < BIG_D; k++)
-                        want += (double)w.h[0][q * BIG_D + k] * (double)w.x[w.table->at + (size_t)((i - id0) * w.table->ld + k)];
+                    double want = 0, square = 0;
+                    for (int k = 0; k < BIG_D; k++) {
+                        double e = (double)w.x[w.table->at + (size_t)((i - id0) * w.table->ld + k)];
+                        want += (double)w.h[0][q * BIG_D + k] * e;
+                        square += e * e;
+                    }
+                    want = (hd.unit ? want / sqrt(square) : want) + (double)w.x[w.bias->at + (size_t)(i - id0)];
                     assert_true(fabs((double)o[i] - want) < 2e-5);
                 }
                 for (int i = hd.n_items + 1; i < s->ld; i++)

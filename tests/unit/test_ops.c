@@ -130,6 +130,27 @@ static void test_layernorm(void **state)
     stop(&b);
 }
 
+/* Every row as long as asked for, in its own direction; a row of zeros stays one. */
+static void test_unit(void **state)
+{
+    (void)state;
+    struct bench b;
+    start(&b);
+    begin(&b, 0, true);
+    struct tensor *x = FILLED(b.t, 3, 2, 4, 21);
+    memset(x->x + 2 * (size_t)x->ld, 0, (size_t)x->ld * sizeof *x->x);
+    const struct tensor *y = op_unit(b.t, x, 16);
+    for (int32_t r = 0; r < 4; r++) {
+        double square = 0, want[21];
+        for (int32_t c = 0; c < 21; c++)
+            square += at(x, r, c) * at(x, r, c);
+        for (int32_t c = 0; c < 21; c++)
+            want[c] = r == 2 ? 0 : 16 * at(x, r, c) / sqrt(square);
+        assert_row("unit", y, r, want, 1e-5);
+    }
+    stop(&b);
+}
+
 /* ---- attention ---- */
 
 static const int32_t OFF[] = {0, 5, 6, 23, 30};
@@ -702,21 +723,14 @@ static void test_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_layernorm),
-        cmocka_unit_test(test_attention_formula),
-        cmocka_unit_test(test_cutting),
-        cmocka_unit_test(test_dropout_rate),
-        cmocka_unit_test(test_causality),
-        cmocka_unit_test(test_conv_of_one),
-        cmocka_unit_test(test_gru4rec_cell),
-        cmocka_unit_test(test_svae_parts),
-        cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_augru),
-        cmocka_unit_test(test_gru_alone),
-        cmocka_unit_test(test_caser_parts),
-        cmocka_unit_test(test_sequences),
-        cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_activations),  cmocka_unit_test(test_layernorm),
+        cmocka_unit_test(test_unit),         cmocka_unit_test(test_attention_formula),
+        cmocka_unit_test(test_cutting),      cmocka_unit_test(test_dropout_rate),
+        cmocka_unit_test(test_causality),    cmocka_unit_test(test_conv_of_one),
+        cmocka_unit_test(test_gru4rec_cell), cmocka_unit_test(test_svae_parts),
+        cmocka_unit_test(test_noise),        cmocka_unit_test(test_augru),
+        cmocka_unit_test(test_gru_alone),    cmocka_unit_test(test_caser_parts),
+        cmocka_unit_test(test_sequences),    cmocka_unit_test(test_graph),
         cmocka_unit_test(test_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

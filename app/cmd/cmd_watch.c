@@ -4,11 +4,11 @@
 #include "app/cmd/condition.h"
 #include "app/run.h"
 #include "app/ui/text.h"
+#include "engine/base/clock.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 // clang-format off
 const struct cmd_arg args_watch[] = {
@@ -60,9 +60,7 @@ void app_refresh_watches(struct app *a)
 {
     if (a->n_watch == 0 || !app_slot(a)->model)
         return;
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    double now = clock_s();
     if (app_running(a, a->slot) && now - a->watched_s < 0.25)
         return;
     a->watched_s = now;

@@ -1,5 +1,6 @@
 /* Recordings; see cast.h. */
 #include "app/io/cast.h"
+#include "engine/base/clock.h"
 #include "engine/base/durable.h"
 #include "engine/base/reader.h"
 
@@ -121,13 +122,6 @@ static enum status bad(const struct reader *r, const char *what, struct err *err
 {
     reader_err(r, ST_FORMAT, err, "%s", what);
     return err_hint(err, "format", "record FILE makes recordings"), ST_FORMAT;
-}
-
-static double clock_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Waits; true: a key ends it. */

@@ -9,19 +9,12 @@
 #include "app/ui/screen_parts.h"
 #include "app/ui/signals.h"
 #include "app/views/view_util.h"
+#include "engine/base/clock.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
-
-double screen_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- drawing -------------------------------------------------------------------------------------------- */
 
@@ -29,7 +22,7 @@ static void record(struct screen *s)
 {
     struct app *a = s->app;
     struct err err = {0};
-    if (!a->cast || cast_frame(a->cast, &s->grid, screen_now(), &err) == ST_OK)
+    if (!a->cast || cast_frame(a->cast, &s->grid, clock_s(), &err) == ST_OK)
         return;
     a->cast = NULL; /* it has ended itself; what was there before stands */
     app_log(a, app_step(a, a->slot), LOG_ERROR, "record: %s", err.msg);
@@ -52,7 +45,7 @@ static void show(struct screen *s)
         snprintf(pending, sizeof pending, "%s", s->keys.keys);
     s->face.pending = pending;
     s->face.result = s->result;
-    s->face.flash = screen_now() < s->flash_until;
+    s->face.flash = clock_s() < s->flash_until;
     screen_compose(a, &s->face, &s->grid);
     if (a->ui->repaint)
         term_repaint(s->term);
@@ -138,7 +131,7 @@ static void loop(struct screen *s)
     struct term_event ev;
     while (!a->quit) {
         int fd[8], n = wake_fds(a, fd), timeout = -1;
-        double now = screen_now();
+        double now = clock_s();
         if (s->dirty_live)
             timeout = until(now, s->next_live);
         if (s->dirty_answer && (timeout < 0 || until(now, s->next_answer) < timeout))
@@ -166,7 +159,7 @@ static void loop(struct screen *s)
             s->dirty_live = true;
         if (ui_answers(a))
             s->dirty_answer = true;
-        now = screen_now();
+        now = clock_s();
         publish(s, now);
         ui_ask(a, false);
         lesson_commands(s);

@@ -3,6 +3,7 @@
 #include "app/ui/screen_parts.h"
 #include "app/ui/signals.h"
 #include "app/views/view_util.h"
+#include "engine/base/clock.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -657,7 +658,7 @@ void screen_event(struct screen *s, const struct term_event *ev)
             break;
         }
         if (prompt_bell(s->prompt))
-            s->flash_until = screen_now() + 0.1;
+            s->flash_until = clock_s() + 0.1;
         return;
     }
     if (ev->kind == EV_PASTE_START)

@@ -61,7 +61,6 @@ struct screen {
     bool drag_on;
 };
 
-double screen_now(void);                            /* seconds, monotonic */
 void screen_line(struct screen *s, const char *line); /* runs a command line; its answer goes to the message bar, a pane or a pop-up */
 void screen_event(struct screen *s, const struct term_event *ev);
 void screen_forget(struct screen *s);               /* closes the pop-up */

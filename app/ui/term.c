@@ -12,6 +12,7 @@
 #include "app/ui/signals.h"
 #include "app/ui/term.h"
 #include "app/ui/text.h"
+#include "engine/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -56,13 +56,6 @@ struct term {
     int n_again;
     char name[48];
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- Start and end ---- */
 
@@ -334,7 +327,6 @@ static void put_cell(struct term *t, int row, int col, const struct cell *c)
 
 void term_show(struct term *t, const struct grid *g, int cursor_row, int cursor_col)
 {
-    struct timespec t0, t1;
     int rows, cols;
     getmaxyx(stdscr, rows, cols);
     if (rows < 1 || cols < 1)
@@ -377,11 +369,10 @@ void term_show(struct term *t, const struct grid *g, int cursor_row, int cursor_
     t->repaint = false;
     if (shown)
         move(cursor_row, cursor_col);
-    clock_gettime(CLOCK_MONOTONIC, &t0);
+    int64_t began = clock_ns();
     wnoutrefresh(stdscr);
     doupdate();
-    clock_gettime(CLOCK_MONOTONIC, &t1);
-    t->show_s = (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+    t->show_s = 1e-9 * (double)(clock_ns() - began);
 }
 
 void term_repaint(struct term *t)
@@ -595,7 +586,7 @@ static void report(struct term *t, const MEVENT *m)
     push(t, &ev);
     if (!pressed || moved)
         return;
-    int64_t now = now_ms();
+    int64_t now = clock_ns() / 1000000;
     bool twice = now - t->click_ms < DOUBLE_MS && t->click_row == m->y && t->click_col == m->x;
     ev.act = twice ? MOUSE_DOUBLE : MOUSE_CLICK;
     push(t, &ev);
@@ -661,7 +652,7 @@ static void after_escape(struct term *t, struct term_event *ev)
         wint_t d;
         if (next_key(t, &d) == OK) {
             t->n_csi = 0;
-            t->csi_until = now_ms() + CSI_MS;
+            t->csi_until = clock_ns() / 1000000 + CSI_MS;
             control_sequence(t, ev, d);
             return;
         }
@@ -744,7 +735,7 @@ bool term_read(struct term *t, struct term_event *ev)
         ev->kind = EV_GONE;
         return true;
     }
-    if (t->n_csi >= 0 && rc == OK && c != 27 && now_ms() < t->csi_until) {
+    if (t->n_csi >= 0 && rc == OK && c != 27 && clock_ns() / 1000000 < t->csi_until) {
         control_sequence(t, ev, c);
         return true;
     }
@@ -757,7 +748,7 @@ bool term_read(struct term *t, struct term_event *ev)
                 (void)next_byte(t, true);
             t->n_csi = sgr ? 1 : -1;
             t->csi[0] = '<';
-            t->csi_until = now_ms() + CSI_MS;
+            t->csi_until = clock_ns() / 1000000 + CSI_MS;
         } else if (c == (wint_t)KEY_MOUSE)
             mouse_event(t, ev);
         else if (c == (wint_t)KEY_PASTE_ON)

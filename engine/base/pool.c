@@ -5,6 +5,7 @@
  * one to `done`.  The caller works too and then waits for `done`.  Who sleeps does so on the mutex. */
 #define _GNU_SOURCE /* sched_getaffinity, gettid's syscall */
 #include "engine/base/pool.h"
+#include "engine/base/clock.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -15,7 +16,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <stdint.h>
-#include <time.h>
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -63,13 +63,6 @@ void pool_be_nice(void)
     (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 5);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void relax(void)
 {
 #if defined(__x86_64__)
@@ -98,11 +91,11 @@ static void *work(void *argp)
     unsigned seen = 0;
     for (;;) {
         if (p->may_spin) {
-            int64_t until = now_ns() + SPIN_NS;
+            int64_t until = clock_ns() + SPIN_NS;
             while (atomic_load_explicit(&p->generation, memory_order_acquire) == seen) {
                 for (int i = 0; i < 64; i++)
                     relax();
-                if (now_ns() > until)
+                if (clock_ns() > until)
                     break;
             }
         }
@@ -195,11 +188,11 @@ void pool_run(struct pool *p, int n_tasks, void (*fn)(void *ctx, int task, int w
 
     int others = p->threads - 1;
     if (p->may_spin) {
-        int64_t until = now_ns() + SPIN_NS;
+        int64_t until = clock_ns() + SPIN_NS;
         while (atomic_load_explicit(&p->done, memory_order_acquire) < others) {
             for (int i = 0; i < 64; i++)
                 relax();
-            if (now_ns() > until)
+            if (clock_ns() > until)
                 break;
         }
     }

@@ -1,6 +1,7 @@
 /* Evaluation: cases packed into blocks, scored, ranked; see eval.h.  Blocks have borders of their own and every case its own place for the
  * result, so figures do not depend on the number of threads. */
 #include "engine/base/cancel.h"
+#include "engine/base/clock.h"
 #include "engine/train/eval.h"
 #include "engine/train/learner_work.h"
 
@@ -8,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { CHUNK_ROWS = 768, CHUNK_CASES = 128, SAMPLED = 100, MRR_CUT = 20 };
 
@@ -526,8 +526,7 @@ static enum status report(struct eval_result *out, const struct split *sp, const
 
 enum status eval_run(const struct weights *w, const struct eval_spec *s, struct pool *p, const volatile bool *cancel, struct eval_result *out, struct err *err)
 {
-    struct timespec t0, t1;
-    clock_gettime(CLOCK_MONOTONIC, &t0);
+    const int64_t began = clock_ns();
     if (s->in_place && (w->model->flags & MODEL_BASELINE || w->spec.kind != BATCH_SESSIONS))
         return err_set(err, ST_UNSUPPORTED, "%s does not read whole sessions in place", w->model->title);
     if (asks_lists(s->protocol) && (s->max_cases > 0 || s->flag >= 0)) {
@@ -574,9 +573,8 @@ enum status eval_run(const struct weights *w, const struct eval_spec *s, struct 
     free(obs);
     free(logp);
     free(c);
-    clock_gettime(CLOCK_MONOTONIC, &t1);
     if (st == ST_OK)
-        out->seconds = (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+        out->seconds = 1e-9 * (double)(clock_ns() - began);
     return st;
 }
 

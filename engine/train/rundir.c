@@ -3,6 +3,7 @@
  * training goes on. */
 #define _DEFAULT_SOURCE /* flock */
 #include "engine/base/durable.h"
+#include "engine/base/clock.h"
 #include "engine/train/trainer_impl.h"
 
 #include <errno.h>
@@ -66,7 +67,7 @@ enum status rundir_open(struct trainer *t, const char *path, struct err *err)
     file_in(d, "best.safetensors", file, sizeof file);
     durable_sweep(file);
     d->saved_step = -1;
-    d->saved_ns = trainer_now_ns();
+    d->saved_ns = clock_ns();
     t->dir = d;
     return ST_OK;
 }
@@ -99,13 +100,13 @@ void rundir_save(struct trainer *t)
     if (!t->dir || t->dir->saved_step == t->l->step)
         return;
     save_as(t, "last.safetensors");
-    t->dir->saved_ns = trainer_now_ns();
+    t->dir->saved_ns = clock_ns();
     t->dir->saved_step = t->l->step;
 }
 
 void rundir_tick(struct trainer *t)
 {
-    if (t->dir && trainer_now_ns() - t->dir->saved_ns >= save_every_ns)
+    if (t->dir && clock_ns() - t->dir->saved_ns >= save_every_ns)
         rundir_save(t);
 }
 

@@ -2,6 +2,7 @@
  * triple buffer (the present), series (the past), an event ring (what happened) and one pointer under a lock (parameters). */
 #include "engine/train/trainer_impl.h"
 #include "engine/base/cancel.h"
+#include "engine/base/clock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,13 +27,6 @@ const char *train_state_name(enum train_state s)
 {
     static const char *const names[] = {"READY", "RUN", "PAUSED", "STEP", "EVAL", "DONE", "FAILED"};
     return names[s];
-}
-
-int64_t trainer_now_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 static void ring_bell(int fd)
@@ -88,7 +82,7 @@ void trainer_publish_snapshot(struct trainer *t)
     }
     s->probe = probe;
     triple_publish(&t->triple);
-    t->shown_ns = trainer_now_ns();
+    t->shown_ns = clock_ns();
     ring_bell(t->out_fd);
 }
 
@@ -114,7 +108,7 @@ static void publish_weights(struct trainer *t, bool keep)
     if (keep && t->history)
         history_keep(t->history, w);
     weights_unref(w);
-    t->weights_ns = trainer_now_ns();
+    t->weights_ns = clock_ns();
     atomic_store_explicit(&t->wanted, false, memory_order_relaxed);
 }
 
@@ -242,7 +236,7 @@ static void one_step(struct trainer *t)
         watch.on_op = trainer_on_op;
         watch.session = 0;
     }
-    int64_t began = trainer_now_ns();
+    int64_t began = clock_ns();
     t->broke[0] = '\0';
     t->op_count = 0;
     enum status st = learner_step(t->l, t->pool, &watch, &info, &err);
@@ -256,7 +250,7 @@ static void one_step(struct trainer *t)
     t->rewalk = -1;
     t->op_open = false;
     t->now.op = 0;
-    t->now.seconds += (double)(trainer_now_ns() - began) * 1e-9;
+    t->now.seconds += (double)(clock_ns() - began) * 1e-9;
     if (st == ST_OK) {
         t->weights_stale = true;
         trainer_finished_step(t, &info);
@@ -272,7 +266,7 @@ static void one_step(struct trainer *t)
     }
     if (st != ST_OK)
         return;
-    int64_t now = trainer_now_ns();
+    int64_t now = clock_ns();
     measure_rate(t, now);
     bool due = t->history && history_due(t->history, t->l->step);
     if (due || (atomic_load_explicit(&t->wanted, memory_order_relaxed) && now - t->weights_ns > (int64_t)PUBLISH_MS * 1000000))
@@ -347,7 +341,7 @@ void trainer_obey(struct trainer *t, const struct train_cmd *c)
         t->walk_ops = false;
         if (c->n == 0 || c->n > t->l->step) {
             t->now.state = TS_RUN;
-            t->rate_ns = trainer_now_ns();
+            t->rate_ns = clock_ns();
             t->rate_steps = t->rate_items = 0;
         } else {
             stop_at(t, TS_DONE);
@@ -361,7 +355,7 @@ void trainer_obey(struct trainer *t, const struct train_cmd *c)
         t->steps_left = c->n > 0 ? c->n : 1;
         t->now.state = TS_STEP;
         t->walk_ops = false;
-        t->rate_ns = trainer_now_ns();
+        t->rate_ns = clock_ns();
         break;
     case TC_STEP_OP:
         if (c->n < 0) {
@@ -625,12 +619,12 @@ bool trainer_busy(struct trainer *t)
 
 bool trainer_wait(struct trainer *t, int timeout_ms)
 {
-    int64_t until = trainer_now_ns() + (int64_t)timeout_ms * 1000000;
+    int64_t until = clock_ns() + (int64_t)timeout_ms * 1000000;
     for (;;) {
         const struct snapshot *s = trainer_snapshot(t);
         if (!trainer_busy(t) || (s->n_ack >= t->n_posted && s->op > 0))
             return true;
-        int64_t left = (until - trainer_now_ns()) / 1000000;
+        int64_t left = (until - clock_ns()) / 1000000;
         if (timeout_ms >= 0 && left <= 0)
             return false;
         struct pollfd p = {.fd = t->out_fd, .events = POLLIN};

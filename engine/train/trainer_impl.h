@@ -74,7 +74,6 @@ struct trainer {
     pthread_t thread;
 };
 
-int64_t trainer_now_ns(void);
 void trainer_say(struct trainer *t, bool is_error, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void trainer_publish_snapshot(struct trainer *t);
 void trainer_obey(struct trainer *t, const struct train_cmd *c);

@@ -1,5 +1,6 @@
 /* Walking a batch op by op, forward and back; see trainer.h.  The walk runs the same code as a run and sleeps between ops. */
 #include "engine/train/learner_work.h"
+#include "engine/base/clock.h"
 #include "engine/train/trainer_impl.h"
 
 #include <math.h>
@@ -158,7 +159,7 @@ static struct op_line *next_line(struct trainer *t, enum phase ph)
 static bool list_op(void *ctx, const struct tape *tape, int32_t node, enum phase ph)
 {
     struct trainer *t = ctx;
-    int64_t now = trainer_now_ns();
+    int64_t now = clock_ns();
     struct op_line *l = next_line(t, ph);
     if (l) {
         const struct tensor *x = name_op(t, tape, node, ph, l->name, sizeof l->name);
@@ -166,7 +167,7 @@ static bool list_op(void *ctx, const struct tape *tape, int32_t node, enum phase
         l->cols = x ? tensor_cols(x) : 0;
         l->us = (int32_t)((now - t->line_ns) / 1000);
     }
-    t->line_ns = trainer_now_ns();
+    t->line_ns = clock_ns();
     return true;
 }
 
@@ -181,7 +182,7 @@ void trainer_list_ops(struct trainer *t)
     struct step_watch watch = {
         .shard = -1, .session = -1, .on_op = list_op, .before_update = break_off, .ctx = t};
     t->n_op = 0;
-    t->line_ns = trainer_now_ns();
+    t->line_ns = clock_ns();
     (void)!learner_step(t->l, t->pool, &watch, NULL,
                         NULL); /* what is wrong with the batch shows when it is walked */
     for (int i = 0; i < params_n(t->l->ps); i++) { /* the update goes parameter by parameter */

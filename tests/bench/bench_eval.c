@@ -1,19 +1,13 @@
 /* Time of evaluating the whole test part of the world `chain` (every next item of the held-out sessions, from its prefix alone, all items
  * ranked), and of publishing parameters. */
 #include "engine/data/world.h"
+#include "engine/base/clock.h"
 #include "engine/train/eval.h"
 #include "models/models.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -47,24 +41,24 @@ int main(void)
         if (pool_new(&p, threads, &err) != ST_OK)
             return 1;
         for (int i = -1; i < 9; i++) {
-            double t0 = now();
+            double t0 = clock_s();
             if (eval_run(w, &s, p, NULL, &r, &err) != ST_OK)
                 return 1;
             if (i >= 0)
-                ms[i] = 1e3 * (now() - t0);
+                ms[i] = 1e3 * (clock_s() - t0);
         }
         qsort(ms, 9, sizeof *ms, by_value);
         printf("eval chain test, sasrec d 32: %lld prefixes, %d threads: %.1f ms (median of 9)\n", (long long)r.n, threads, ms[4]);
         pool_free(p);
     }
-    double t0 = now();
+    double t0 = clock_s();
     for (int i = 0; i < 200; i++) {
         struct weights *v;
         if (weights_of(&v, l, &err) != ST_OK)
             return 1;
         weights_unref(v);
     }
-    printf("publish %zu parameters: %.1f us\n", params_count(l->ps), 1e6 * (now() - t0) / 200);
+    printf("publish %zu parameters: %.1f us\n", params_count(l->ps), 1e6 * (clock_s() - t0) / 200);
     weights_unref(w);
     learner_free(l);
     hparams_free(hp);

@@ -8,6 +8,7 @@
 #include "app/ui/canvas.h"
 #include "app/ui/screen.h"
 #include "app/ui_state.h"
+#include "engine/base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +22,6 @@ static const char *const models[] = {"gru4rec", "caser",    "svae",
 static const char *const tabs[] = {"train",  "predict",   "attention", "filters", "gates",
                                    "latent", "evolution", "compare",   "data",    "lessons"};
 enum { MODELS = sizeof models / sizeof *models, TABS = sizeof tabs / sizeof *tabs };
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 static int by_size(const void *a, const void *b)
 {
@@ -57,9 +51,9 @@ static void check(enum status st, const struct err *err)
 static double look(struct app *a, struct grid *g, const struct theme *theme)
 {
     struct err err = {0};
-    double from = now_ms();
+    double from = 1e3 * clock_s();
     check(screen_snap(a, COLS, ROWS, theme, g, &err), &err);
-    return now_ms() - from;
+    return 1e3 * clock_s() - from;
 }
 
 static void kept_steps(const char *model, struct grid *g, const struct theme *theme)
@@ -138,10 +132,10 @@ static void edits(const char *model, const char *path, struct grid *g,
     (void)look(a, g, theme);
     for (int i = 0; i < EDITS; i++) {
         snprintf(line, sizeof line, "whatif %d=%d", i % 50 + 1, i * 61 % 4000 + 1);
-        double from = now_ms();
+        double from = 1e3 * clock_s();
         run(a, line);
         (void)look(a, g, theme);
-        took[i] = now_ms() - from;
+        took[i] = 1e3 * clock_s() - from;
     }
     qsort(took, EDITS, sizeof *took, by_size);
     printf("edit to predictions and why, %-10s %5d items, 50 typed: p50 %7.2f  p95 %7.2f  max "

@@ -2,6 +2,7 @@
  * popularity and Markov-1.  Reads $SEQLAB_DATA/ml-1m/ml-1m.txt.gz.
  *   ml1m_sasrec [epochs [preset [settings]]]      default: 20 official */
 #include "engine/tensor/gemm.h"
+#include "engine/base/clock.h"
 #include "engine/train/eval.h"
 #include "models/models.h"
 
@@ -10,13 +11,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static struct pool *pool;
 
@@ -109,14 +103,14 @@ int main(int argc, char **argv)
     int64_t per_epoch = learner_steps_per_epoch(l);
     double seconds = 0;
     for (long e = 1; e <= epochs; e++) {
-        double began = now_s(), loss = 0;
+        double began = clock_s(), loss = 0;
         for (int64_t i = 0; i < per_epoch; i++) {
             struct step_info info;
             if (learner_step(l, pool, NULL, &info, &err))
                 give_up(&err);
             loss += info.loss / (double)per_epoch;
         }
-        seconds += now_s() - began;
+        seconds += clock_s() - began;
         if (e % 20 == 0 || e == epochs) {
             char name[64];
             snprintf(name, sizeof name, "sasrec %s, %ld epochs", preset, e);

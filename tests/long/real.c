@@ -2,6 +2,7 @@
  *   real NAME [seconds [settings]]      NAME of a row below; default 600 s
  * Reads $SEQLAB_DATA.  Fails when the model is not above popularity and Markov-1. */
 #include "engine/tensor/gemm.h"
+#include "engine/base/clock.h"
 #include "engine/train/eval.h"
 #include "models/models.h"
 
@@ -36,13 +37,6 @@ static int give_up(const struct err *e)
 {
     fprintf(stderr, "real: %s\n", e->msg);
     exit(1);
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* "strong|full": the first name that is a row of the table of protocols. */
@@ -125,13 +119,13 @@ static double train(const struct run *run, struct learner *l, double budget)
         struct step_info info = {0};
         struct err err;
         char name[64];
-        double loss = 0, began = now_s(), before = used;
+        double loss = 0, began = clock_s(), before = used;
         int64_t from = l->step;
         while (used < budget * quarter / PRINTS) {
             if (learner_step(l, pool, NULL, &info, &err))
                 give_up(&err);
             loss += info.loss;
-            used = before + now_s() - began;
+            used = before + clock_s() - began;
         }
         double steps = (double)(l->step - from);
         printf("  step %lld, epoch %.2f, mean loss %.4f, %.2f ms a step\n", (long long)l->step,

@@ -3,6 +3,7 @@
  *   storms PROGRAM [keys [resizes [stops [seed [model]]]]]      totals over the models; default 1000000 10000 200 1 and all six */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "tests/support/storm.h"
+#include "engine/base/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +41,7 @@ static bool weather(struct storm *s, int m, long keys, int resizes, int stops,
         !storm_resizes(s, 1000) || !storm_calm(s, &t))
         return false;
     long before = storm_rss_kb(s);
-    double from = vt_now();
+    double from = clock_s();
     if (!storm_resizes(s, resizes) || !storm_calm(s, &t))
         return false;
     *repaint_s = t > *repaint_s ? t : *repaint_s;
@@ -48,7 +49,7 @@ static bool weather(struct storm *s, int m, long keys, int resizes, int stops,
     vt_pump(
         s->vt,
         (int)(1000 *
-              (vt_now() -
+              (clock_s() -
                from))); /* the run keeps every point of its curves: what it takes in as much time is not the storm's */
     *growth_kb = (after - before) - (storm_rss_kb(s) - after);
     return storm_stops(s, stops) && storm_calm(s, &t) &&
@@ -70,7 +71,7 @@ int main(int argc, char **argv)
         if (argc > 6 && strncmp(models[m], argv[6], strlen(argv[6])) != 0)
             continue;
         char start[512];
-        double repaint_s = 0, began = vt_now();
+        double repaint_s = 0, began = clock_s();
         long growth_kb = 0;
         snprintf(start, sizeof start,
                  "data plant twins items=144 sessions=400 seed=7\nset keep.mb 2\nmodel new "
@@ -88,7 +89,7 @@ int main(int argc, char **argv)
         printf("%-32s %8ld bytes, %6ld sizes, %4ld stops, %3ld starts: %s; repaint <= %.2f s, "
                "%+ld KB, slowest key %.2f s, %.0f s\n",
                models[m], s.keys, s.resizes, s.stops, s.restarts + 2, ok ? "ok" : "FAILED",
-               repaint_s, growth_kb, s.slowest_s, vt_now() - began);
+               repaint_s, growth_kb, s.slowest_s, clock_s() - began);
         fflush(stdout);
         if (!ok) {
             fprintf(stderr, "seed %ld, %s: %s\n", seed, models[m], s.failure);

@@ -1,4 +1,5 @@
 #include "tests/support/planted.h"
+#include "engine/base/clock.h"
 #include "engine/tensor/gemm.h"
 #include "models/models.h"
 #include "tests/support/figures.h"
@@ -11,13 +12,6 @@
 #include <string.h>
 #include <time.h>
 #include <cmocka.h>
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static struct learner *born(const struct model_def *m, const struct hparams *hp, const struct split *sp, uint64_t seed)
 {
@@ -53,13 +47,13 @@ void planted_more(struct planted *p, int64_t steps)
 {
     struct err err;
     struct step_info info;
-    double began = now_s();
+    double began = clock_s();
     for (int64_t i = 0; i < steps; i++) {
         if (learner_step(p->l, p->pool, NULL, &info, &err))
             fail_msg("%s", err.msg);
         p->loss = info.loss;
     }
-    p->seconds += now_s() - began;
+    p->seconds += clock_s() - began;
     weights_unref(p->w);
     if (weights_of(&p->w, p->l, &err))
         fail_msg("%s", err.msg);

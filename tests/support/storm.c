@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "tests/support/storm.h"
 #include "app/cmd/command.h"
+#include "engine/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,7 +186,7 @@ static void wake(struct storm *s)
 /* Bytes as they are, however slowly they are taken; a program that a key stopped goes on. */
 static bool push(struct storm *s, const unsigned char *bytes, size_t n)
 {
-    double began = vt_now();
+    double began = clock_s();
     for (size_t i = 0; i < n; i++)
         s->recent[s->n_recent++ % STORM_RECENT] = bytes[i];
     while (n > 0) {
@@ -205,10 +206,10 @@ static bool push(struct storm *s, const unsigned char *bytes, size_t n)
             return true;
         wake(s);
         vt_pump(s->vt, 2);
-        if (vt_now() - began > HANG_S)
+        if (clock_s() - began > HANG_S)
             return failed(s, "took no key for %d s after %ld bytes", HANG_S, s->keys);
     }
-    double took = vt_now() - began;
+    double took = clock_s() - began;
     s->slowest_s = took > s->slowest_s ? took : s->slowest_s;
     if (s->recent[(s->n_recent - 1) % STORM_RECENT] == CTRL_Z) {
         s->stop_key = s->n_recent;
@@ -575,9 +576,9 @@ bool storm_stops(struct storm *s, int n)
 /* Until the program has taken every byte that was sent; a stop among them is ended. */
 static bool drain(struct storm *s)
 {
-    double end = vt_now() + HANG_S;
+    double end = clock_s() + HANG_S;
     int fd = open(ptsname(vt_fd(s->vt)), O_RDONLY | O_NOCTTY | O_NONBLOCK), left = 1;
-    for (int quiet = 0; quiet < 2 && vt_now() < end;) {
+    for (int quiet = 0; quiet < 2 && clock_s() < end;) {
         vt_pump(s->vt, 10);
         wake(s);
         if (ioctl(fd, FIONREAD, &left) != 0)
@@ -588,7 +589,7 @@ static bool drain(struct storm *s)
         quiet = left ? 0 : quiet + 1;
     }
     close(fd);
-    return lives(s) && (vt_now() < end || failed(s, "took no key for %d s", HANG_S));
+    return lives(s) && (clock_s() < end || failed(s, "took no key for %d s", HANG_S));
 }
 
 bool storm_calm(struct storm *s, double *repaint_s)
@@ -611,7 +612,7 @@ bool storm_calm(struct storm *s, double *repaint_s)
     snprintf(want, sizeof want, "calm %d", word_id);
     if (!drain(s))
         return false;
-    double from = vt_now();
+    double from = clock_s();
     vt_resize(s->vt, COLS, ROWS);
     if (!push(s, (const unsigned char *)word, strlen(word)))
         return false;
@@ -624,7 +625,7 @@ bool storm_calm(struct storm *s, double *repaint_s)
         free(text);
         return false;
     }
-    *repaint_s = vt_now() - from;
+    *repaint_s = clock_s() - from;
     vt_pump(s->vt, 50);
     if (!vt_wait(s->vt, "1:Train", WAIT_MS))
         return failed(s, "the screen does not come back");

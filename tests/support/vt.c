@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/support/vt.h"
+#include "engine/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,13 +43,6 @@ char *vt_program(void)
     if (path[0] == '\0' && !realpath(own ? own : built, path)) /* once: a test may leave the folder */
         fail_msg("no program %s", own ? own : built);
     return path;
-}
-
-double vt_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static int on_prop(VTermProp prop, VTermValue *val, void *user)
@@ -159,11 +153,11 @@ static int take(struct vt *t)
 
 int vt_pump(struct vt *t, int ms)
 {
-    double end = vt_now() + ms / 1000.0;
+    double end = clock_s() + ms / 1000.0;
     int total = 0;
     for (;;) {
         total += take(t);
-        double left = end - vt_now();
+        double left = end - clock_s();
         if (left <= 0)
             return total;
         struct pollfd p = {.fd = t->fd, .events = POLLIN};
@@ -206,12 +200,12 @@ bool vt_sees(struct vt *t, const char *text)
 
 static bool wait_for(struct vt *t, const char *text, int ms, bool want)
 {
-    double end = vt_now() + ms / 1000.0;
+    double end = clock_s() + ms / 1000.0;
     for (;;) {
         take(t);
         if (vt_sees(t, text) == want)
             return true;
-        double left = end - vt_now();
+        double left = end - clock_s();
         if (left <= 0)
             return false;
         struct pollfd p = {.fd = t->fd, .events = POLLIN};
@@ -224,7 +218,7 @@ bool vt_wait_gone(struct vt *t, const char *text, int ms) { return wait_for(t, t
 
 bool vt_wait_exit(struct vt *t, int ms, int *status)
 {
-    double end = vt_now() + ms / 1000.0;
+    double end = clock_s() + ms / 1000.0;
     while (!t->ended) {
         take(t);
         if (waitpid(t->pid, &t->status, WNOHANG) == t->pid) {
@@ -232,7 +226,7 @@ bool vt_wait_exit(struct vt *t, int ms, int *status)
             take(t);
             break;
         }
-        if (vt_now() > end)
+        if (clock_s() > end)
             return false;
         struct timespec nap = {0, 5000000};
         nanosleep(&nap, NULL);

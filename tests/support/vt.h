@@ -31,6 +31,5 @@ bool vt_coloured(struct vt *t);                             /* some cell has a c
 unsigned long long vt_bytes(const struct vt *t);            /* output so far */
 pid_t vt_pid(const struct vt *t);
 int vt_fd(const struct vt *t);
-double vt_now(void);                                        /* seconds, monotonic */
 
 #endif

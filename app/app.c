@@ -125,10 +125,10 @@ enum status app_set_data(struct app *a, struct dataset *ds, struct err *err)
     return ST_OK;
 }
 
-enum status app_set_split(struct app *a, enum split_kind kind, struct err *err)
+enum status app_set_split(struct app *a, enum split_kind kind, int32_t k, struct err *err)
 {
     struct split *sp = NULL;
-    enum status st = split_new(&sp, a->ds, kind, err);
+    enum status st = kind == SPLIT_LEAVE_K_OUT ? split_leave(&sp, a->ds, k, err) : split_new(&sp, a->ds, kind, err);
     if (st != ST_OK)
         return st;
     app_explorer_rest(a);

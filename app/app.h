@@ -188,7 +188,7 @@ bool app_exclude_seen(const struct app *a);
 /* "A:SASRec @1840" */
 void app_slot_title(struct app *a, int slot, int64_t step, char *buf, size_t size);
 /* A split of another kind on the same data; slots are dropped. */
-enum status app_set_split(struct app *a, enum split_kind kind, struct err *err);
+enum status app_set_split(struct app *a, enum split_kind kind, int32_t k, struct err *err); /* k: of leave-k-out */
 /* The learner as it was after `step` updates of the slot's run, bit for bit, by replay from its start; the caller owns it. */
 enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out,
                        struct err *err);

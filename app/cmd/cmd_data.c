@@ -9,6 +9,7 @@
 #include "app/ui_state.h"
 #include "engine/base/rng.h"
 #include "engine/data/import.h"
+#include "engine/train/horizon.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -391,6 +392,7 @@ enum status run_data_random(struct app *a, const struct cmd_call *call, struct c
 // clang-format off
 const struct cmd_arg args_data_split[] = {
     {.name = "KIND", .type = ARG_CHOICE, .choices = split_words, .doc = "how questions are held out"},
+    {.name = "k", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = HORIZON_MAX, .doc = "leave-k-out: items a part, default 5"},
     {0},
 };
 // clang-format on
@@ -398,7 +400,15 @@ const struct cmd_arg args_data_split[] = {
 enum status run_data_split(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                            struct err *err)
 {
-    enum status st = app_set_split(a, (enum split_kind)call_int(call, "KIND", 0), err);
+    enum split_kind kind = (enum split_kind)call_int(call, "KIND", 0);
+    if (call_has(call, "k") && kind != SPLIT_LEAVE_K_OUT) {
+        call_blame(call, "k", out);
+        err_set(err, ST_ARG, "k= is of leave-k-out, not of %s", split_words[kind]);
+        return err_hint(err, "bad-value", "Try: data split leave-k-out k=%d",
+                        (int)call_int(call, "k", 5)),
+               ST_ARG;
+    }
+    enum status st = app_set_split(a, kind, (int32_t)call_int(call, "k", 5), err);
     if (st != ST_OK)
         return st;
     out_line(out, "split %s: %d training sessions, %lld validation and %lld test questions",

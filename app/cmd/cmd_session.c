@@ -110,8 +110,10 @@ static void save_data(const struct app *a, FILE *f)
     } else {
         fprintf(f, "%s\n", a->data_command);
     }
-    if (a->split->kind != (a->ds->by_user ? SPLIT_LEAVE_ONE_OUT : SPLIT_SESSIONS))
-        fprintf(f, "data split %s\n", args_data_split[0].choices[a->split->kind]);
+    if (a->split->kind == SPLIT_LEAVE_K_OUT)
+        fprintf(f, "data split leave-k-out k=%d\n", (int)a->split->k);
+    else if (a->split->kind != (a->ds->by_user ? SPLIT_LEAVE_ONE_OUT : SPLIT_SESSIONS))
+        fprintf(f, "data split %s\n", split_words[a->split->kind]);
 }
 
 static void save_sequence(const struct app *a, const char *verb, const struct sequence *s,

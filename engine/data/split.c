@@ -10,9 +10,10 @@ static const char *const names[] = {
     [SPLIT_SESSIONS] = "by session number, 80 / 10 / 10 %",
     [SPLIT_RATIO] = "of each user, 70 / 10 / 20 %",
     [SPLIT_USERS] = "by user, 80 / 10 / 10 %",
+    [SPLIT_LEAVE_K_OUT] = "leave k out",
 };
 
-const char *const split_words[] = {"leave-one-out", "sessions", "ratio", "users", NULL};
+const char *const split_words[] = {"leave-one-out", "sessions", "ratio", "users", "leave-k-out", NULL};
 
 const char *split_name(enum split_kind k)
 {
@@ -36,7 +37,7 @@ static int64_t put_cases(struct split *sp, int32_t s, int32_t from, int32_t to, 
     int64_t n = 0;
     for (int32_t at = from; at < to; at++) {
         struct eval_case c = case_at(sp->ds, s, given < 0 ? at : given, at);
-        if (sp->kind != SPLIT_LEAVE_ONE_OUT && sp->train_pop[c.target] == 0) {
+        if (sp->k == 0 && sp->train_pop[c.target] == 0) {
             sp->n_unseen += !out;
             continue;
         }
@@ -66,31 +67,41 @@ static int32_t fold_in(const struct split *sp, int32_t s)
     return at;
 }
 
-/* Cases of a session for one part. */
+/* Shorter histories train whole. */
+static int32_t enough(const struct split *sp)
+{
+    return sp->kind == SPLIT_LEAVE_K_OUT ? 2 * sp->k + 2 : ENOUGH;
+}
+
+bool split_held(const struct split *sp, int32_t s, enum split_part part, int32_t *from,
+                int32_t *to)
+{
+    int32_t n = dataset_len(sp->ds, s);
+    bool valid = part == PART_VALID;
+    *from = 0;
+    *to = n;
+    if (sp->kind == SPLIT_SESSIONS || sp->kind == SPLIT_USERS) {
+        bool own = sp->part[s] == part;
+        *from = own && sp->kind == SPLIT_SESSIONS ? 1 : own ? fold_in(sp, s) : 0;
+        return *from > 0 && *from < n;
+    }
+    if (n < enough(sp))
+        return false;
+    /* At test what validates is given */
+    *from = sp->k ? n - (valid ? 2 : 1) * sp->k : percent(n, valid ? 70 : 80);
+    *to = !valid ? n : sp->k ? n - sp->k : percent(n, 80);
+    return *from < *to;
+}
+
+/* Cases of a session for one part: from what is given alone, or each from all before it. */
 static int64_t session_cases(struct split *sp, int32_t s, enum split_part part,
                              struct eval_case *out)
 {
-    int32_t n = dataset_len(sp->ds, s), seventy = percent(n, 70), eighty = percent(n, 80),
-            given;
-    switch (sp->kind) {
-    case SPLIT_SESSIONS:
-        return sp->part[s] == part ? put_cases(sp, s, 1, n, -1, out) : 0;
-    case SPLIT_USERS:
-        given = sp->part[s] == part ? fold_in(sp, s) : 0;
-        return given ? put_cases(sp, s, given, n, given, out) : 0;
-    case SPLIT_RATIO:
-        if (n < ENOUGH)
-            return 0;
-        return part == PART_VALID ? put_cases(sp, s, seventy, eighty, seventy, out)
-                                  : put_cases(sp, s, eighty, n, eighty, out);
-    case SPLIT_LEAVE_ONE_OUT:
-        break;
-    }
-    if (n < ENOUGH)
-        return 0;
-    /* At test the validation item is part of the prefix */
-    int32_t at = part == PART_VALID ? n - 2 : n - 1;
-    return put_cases(sp, s, at, at + 1, -1, out);
+    int32_t from, to;
+    bool from_given = sp->kind == SPLIT_USERS || sp->kind == SPLIT_RATIO;
+    return split_held(sp, s, part, &from, &to)
+               ? put_cases(sp, s, from, to, from_given ? from : -1, out)
+               : 0;
 }
 
 /* Which sessions train.  Users are shuffled by a key of their own: which ones are held out depends on no setting. */
@@ -128,21 +139,17 @@ static int32_t train_length(const struct split *sp, int32_t s)
     int32_t n = dataset_len(sp->ds, s);
     if (sp->part[s] != PART_TRAIN)
         return 0;
-    if (n < ENOUGH) /* too short for targets: all of it trains, as the authors' code has it */
+    if (n < enough(sp)) /* too short for targets: all of it trains, as the authors' code has it */
         return n;
-    return sp->kind == SPLIT_LEAVE_ONE_OUT ? n - 2
-           : sp->kind == SPLIT_RATIO       ? percent(n, 70)
-                                           : n;
+    return sp->kind == SPLIT_RATIO ? percent(n, 70) : n - 2 * sp->k;
 }
 
 int32_t split_valid_len(const struct split *sp, int32_t s)
 {
     int32_t n = dataset_len(sp->ds, s);
-    if (n < ENOUGH || sp->part[s] != PART_TRAIN)
+    if (n < enough(sp) || sp->part[s] != PART_TRAIN)
         return sp->train_len[s];
-    return sp->kind == SPLIT_LEAVE_ONE_OUT ? n - 1
-           : sp->kind == SPLIT_RATIO       ? percent(n, 80)
-                                           : sp->train_len[s];
+    return sp->kind == SPLIT_RATIO ? percent(n, 80) : n - sp->k;
 }
 
 static void count_training(struct split *sp)
@@ -157,8 +164,8 @@ static void count_training(struct split *sp)
     }
 }
 
-enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind,
-                      struct err *err)
+static enum status make(struct split **out, const struct dataset *ds, enum split_kind kind,
+                        int32_t k, struct err *err)
 {
     *out = NULL;
     struct split *sp = calloc(1, sizeof *sp);
@@ -166,6 +173,7 @@ enum status split_new(struct split **out, const struct dataset *ds, enum split_k
         return err_nomem(err, sizeof *sp, "split");
     size_t n = (size_t)ds->n_sessions + 1;
     sp->kind = kind;
+    sp->k = k;
     sp->ds = ds;
     sp->train_len = calloc(n, sizeof *sp->train_len);
     sp->part = calloc(n, sizeof *sp->part);
@@ -193,6 +201,32 @@ fail:
               "split");
     split_free(sp);
     return ST_NOMEM;
+}
+
+enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind,
+                      struct err *err)
+{
+    bool leave = kind == SPLIT_LEAVE_ONE_OUT || kind == SPLIT_LEAVE_K_OUT;
+    return make(out, ds, kind, leave ? 1 : 0, err);
+}
+
+enum status split_leave(struct split **out, const struct dataset *ds, int32_t k,
+                        struct err *err)
+{
+    *out = NULL;
+    int32_t longest = 0;
+    for (int32_t s = 0; s < ds->n_sessions; s++)
+        longest = dataset_len(ds, s) > longest ? dataset_len(ds, s) : longest;
+    if (k < 1 || (int64_t)2 * k + 2 > longest) {
+        int32_t most = (longest - 2) / 2;
+        err_set(err, ST_ARG,
+                "twice %d items held out need histories of %lld or more, the longest has %d",
+                (int)k, 2 * (long long)k + 2, (int)longest);
+        return err_hint(err, "bad-value", most > 0 ? "Try: k=%d" : "Try: data split sessions",
+                        (int)most),
+               ST_ARG;
+    }
+    return make(out, ds, SPLIT_LEAVE_K_OUT, k, err);
 }
 
 void split_free(struct split *s)

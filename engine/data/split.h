@@ -10,11 +10,13 @@
 #include "engine/data/dataset.h"
 #include "engine/data/world.h"
 
-/* Two more for comparing with published numbers.  SPLIT_RATIO (Caser): of each user the first 70 % train, the next 10 % are validation,
+/* SPLIT_LEAVE_K_OUT: as leave-one-out with k items for the test and the k before them for validation, for predicting several steps
+ * ahead; users with fewer than 2 k + 2 items train whole.
+ * Two more for comparing with published numbers.  SPLIT_RATIO (Caser): of each user the first 70 % train, the next 10 % are validation,
  * the last 20 % test; all of them are asked from where training (for test: validation) ends.  SPLIT_USERS (SVAE): a tenth of the users
  * is test, a tenth validation, chosen by a fixed shuffle; the first 80 % of a held-out user's items are given, the rest is asked;
  * what never occurs in training is not counted, and held-out users under 5 items are not asked. */
-enum split_kind { SPLIT_LEAVE_ONE_OUT, SPLIT_SESSIONS, SPLIT_RATIO, SPLIT_USERS };
+enum split_kind { SPLIT_LEAVE_ONE_OUT, SPLIT_SESSIONS, SPLIT_RATIO, SPLIT_USERS, SPLIT_LEAVE_K_OUT };
 enum split_part { PART_TRAIN, PART_VALID, PART_TEST };
 
 struct eval_case {     /* "after the first n_prefix items of session, what is next?" */
@@ -23,18 +25,22 @@ struct eval_case {     /* "after the first n_prefix items of session, what is ne
 };
 struct split {
     enum split_kind kind;
+    int32_t k;                  /* items of a history held out for each part: 1, leave-k-out's k; 0: otherwise */
     const struct dataset *ds;
     int32_t *train_len;         /* (n_sessions) events of the session that train, from its start; 0 = none */
     int32_t n_train;            /* sessions with train_len >= 2 */
     int64_t n_train_events;
     int64_t n_valid, n_test;
-    int64_t n_unseen;           /* held-out events not asked: their item is not in training (leave-one-out: 0) */
+    int64_t n_unseen;           /* held-out events not asked: their item is not in training (leave-one-out, leave-k-out: 0) */
     struct eval_case *valid, *test;
     int64_t *train_pop;         /* [0..n_items] events of each item in training */
     uint8_t *part;              /* (n_sessions) enum split_part of each session; leave-one-out and ratio: all PART_TRAIN */
 };
 MUST_CHECK enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind, struct err *err);
+MUST_CHECK enum status split_leave(struct split **out, const struct dataset *ds, int32_t k, struct err *err); /* leave-k-out; ST_ARG: k < 1, or nobody has as many */
 void split_free(struct split *s);
+/* Items from..to-1 of the session are held out for that part, what stands before them is given.  false: none. */
+bool split_held(const struct split *sp, int32_t session, enum split_part part, int32_t *from, int32_t *to);
 /* Events of the session up to the end of its validation part: what trains when validation items may; where nothing of it validates, train_len. */
 int32_t split_valid_len(const struct split *sp, int32_t session);
 const char *split_name(enum split_kind k);

@@ -42,6 +42,52 @@ static void test_leave_one_out(void **state)
     split_free(NULL);
 }
 
+/* k items test, the k before them validate, each asked after all before it; who has fewer than 2 k + 2 trains whole; k = 1 asks what
+ * leave-one-out does. */
+static void test_leave_k_out(void **state)
+{
+    (void)state;
+    enum { K = 3 };
+    const int64_t off[] = {0, 9, 16, 24};
+    int32_t item[24];
+    for (int i = 0; i < 24; i++)
+        item[i] = 1 + i % 10;
+    struct dataset ds = {.name = "hand", .n_items = 10, .n_sessions = 3, .n_events = 24, .off = off, .item = item, .by_user = true};
+    struct split *sp = NULL, *one = NULL;
+    struct err err;
+    int32_t from, to;
+    assert_int_equal(split_leave(&sp, &ds, K, &err), ST_OK);
+    const int32_t len[] = {3, 7, 2};
+    for (int s = 0; s < 3; s++)
+        assert_int_equal(sp->train_len[s], len[s]);
+    assert_int_equal(sp->n_valid, 2 * K);
+    assert_int_equal(sp->n_test, 2 * K);
+    for (int i = 0; i < 2 * K; i++) {
+        int32_t s = i < K ? 0 : 2, n = i < K ? 9 : 8;
+        assert_int_equal(sp->test[i].session, s);
+        assert_int_equal(sp->test[i].n_prefix, n - K + i % K);
+        assert_int_equal(sp->test[i].target, item[off[s] + n - K + i % K]);
+        assert_int_equal(sp->valid[i].n_prefix, n - 2 * K + i % K);
+    }
+    assert_true(split_held(sp, 0, PART_VALID, &from, &to) && from == 3 && to == 6);
+    assert_true(split_held(sp, 0, PART_TEST, &from, &to) && from == 6 && to == 9);
+    assert_false(split_held(sp, 1, PART_TEST, &from, &to));
+    assert_int_equal(split_valid_len(sp, 0), 6);
+    assert_int_equal(split_valid_len(sp, 1), 7);
+    split_free(sp);
+    assert_int_equal(split_leave(&sp, &ds, 1, &err), ST_OK);
+    assert_int_equal(split_new(&one, &ds, SPLIT_LEAVE_ONE_OUT, &err), ST_OK);
+    assert_int_equal(sp->n_test, one->n_test);
+    assert_memory_equal(sp->test, one->test, (size_t)one->n_test * sizeof *one->test);
+    assert_memory_equal(sp->valid, one->valid, (size_t)one->n_valid * sizeof *one->valid);
+    split_free(sp);
+    split_free(one);
+    assert_int_equal(split_leave(&sp, &ds, 4, &err), ST_ARG); /* the longest history has 9 */
+    assert_null(sp);
+    assert_non_null(strstr(err.hint, "k=3"));
+    assert_int_equal(split_leave(&sp, &ds, 0, &err), ST_ARG);
+}
+
 static void test_by_session(void **state)
 {
     (void)state;
@@ -173,7 +219,7 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_leave_one_out),  cmocka_unit_test(test_by_session),
+        cmocka_unit_test(test_leave_one_out), cmocka_unit_test(test_leave_k_out),  cmocka_unit_test(test_by_session),
         cmocka_unit_test(test_unseen_items),   cmocka_unit_test(test_ratio),
         cmocka_unit_test(test_held_out_users), cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WITHIN = 5, ALIKE = 10, CELL = 34 };
+enum { WITHIN = 5, ALIKE = 10, CELL = 24 };
 
 static void cell(struct app *a, char buf[CELL + 8], int32_t item, const float *odds)
 {
@@ -17,7 +17,7 @@ static void cell(struct app *a, char buf[CELL + 8], int32_t item, const float *o
         return;
     }
     app_item_text(a, item, name, sizeof name);
-    snprintf(buf, CELL + 8, "%.24s %s", name, fmt_num(num, (double)odds[item]));
+    snprintf(buf, CELL + 8, "%.16s %s", name, fmt_num(num, (double)odds[item]));
 }
 
 static json_t *step_json(struct app *a, int32_t item, const float *odds, int32_t n_items)
@@ -89,6 +89,112 @@ static enum status show_within(struct app *a, const struct horizon *h, struct cm
     return ST_OK;
 }
 
+/* ---- eval ahead=K ---- */
+
+static void put_figures(json_t *j, const char *way, const struct horizon_figures *f,
+                        int32_t step, int32_t k)
+{
+    char hr[24], ndcg[24];
+    snprintf(hr, sizeof hr, "hr@%d", (int)k);
+    snprintf(ndcg, sizeof ndcg, "ndcg@%d", (int)k);
+    json_object_set_new(j, way,
+                        json_pack("{s:o,s:o}", hr, json_num(f->hr[step].mean), ndcg,
+                                  json_num(f->ndcg[step].mean)));
+}
+
+/* "0.7850 +-0.0571": a share and half its 95 % interval. */
+static int put_share(char *line, size_t size, const struct metric_value *v)
+{
+    return snprintf(line, size, " %.4f +-%.4f", v->mean, isnan(v->se) ? 0 : 1.96 * v->se);
+}
+
+static void show_figures(const struct horizon_result *r, const struct horizon_spec *s,
+                         struct cmd_out *out)
+{
+    static const char *const keys[] = {"tail", "roll"};
+    const struct horizon_figures *way[] = {&r->tail, &r->roll};
+    const int first = r->has_tail ? 0 : 1;
+    json_t *steps = json_array(), *recall = json_object();
+    char head[2][16], label[16], line[200];
+    snprintf(head[0], sizeof head[0], "HR@%d", (int)s->k);
+    snprintf(head[1], sizeof head[1], "NDCG@%d", (int)s->k);
+    snprintf(label, sizeof label, "Recall@%d", (int)s->k);
+    if (r->has_tail)
+        out_line(out, "%-11s%-33s%s", "", "hidden places at once", "one after the other");
+    else
+        out_line(out, "%-11s%s", "", "one after the other");
+    int at = snprintf(line, sizeof line, "%-10s", "step");
+    for (int w = first; w < 2; w++)
+        at += snprintf(line + at, sizeof line - (size_t)at, " %-15s %-16s", head[0], head[1]);
+    out_line(out, "%s", line);
+    for (int32_t t = 0; t < s->ahead; t++) {
+        json_t *j = json_pack("{s:i}", "step", (int)t + 1);
+        at = snprintf(line, sizeof line, "%-10d", (int)t + 1);
+        for (int w = first; w < 2; w++) {
+            at += put_share(line + at, sizeof line - (size_t)at, &way[w]->hr[t]);
+            at += put_share(line + at, sizeof line - (size_t)at, &way[w]->ndcg[t]);
+            if (w == 0)
+                at += snprintf(line + at, sizeof line - (size_t)at, " ");
+            put_figures(j, keys[w], way[w], t, s->k);
+        }
+        out_line(out, "%s", line);
+        json_array_append_new(steps, j);
+    }
+    at = snprintf(line, sizeof line, "%-10s", label);
+    for (int w = first; w < 2; w++) {
+        at += put_share(line + at, sizeof line - (size_t)at, &way[w]->recall);
+        if (w == 0)
+            at += snprintf(line + at, sizeof line - (size_t)at, "%17s", "");
+        json_object_set_new(recall, keys[w], json_num(way[w]->recall.mean));
+    }
+    out_line(out, "%s", line);
+    out_line(out, "%s: of the items that came, among the %d likeliest of all steps together",
+             label, (int)s->k);
+    json_object_set_new(out_json(out), "steps", steps);
+    json_object_set_new(out_json(out), "recall", recall);
+}
+
+enum status eval_ahead(struct app *a, int slot, const struct horizon_spec *s,
+                       struct cmd_out *out, struct err *err)
+{
+    struct horizon_result r;
+    struct weights *w = NULL;
+    if (horizon_count(a->split, s) == 0) {
+        struct horizon_spec less = *s;
+        while (less.ahead > 1 && horizon_count(a->split, &less) == 0)
+            less.ahead--;
+        err_set(err, ST_STATE, "nobody has %d items held out in the %s part (split %s)",
+                (int)s->ahead, s->on == PART_TEST ? "test" : "validation",
+                split_name(a->split->kind));
+        return err_hint(err, "no-question",
+                        a->split->k ? "Try: data split leave-k-out k=%d" : "Try: eval ahead=%d",
+                        a->split->k ? (int)s->ahead : (int)less.ahead),
+               ST_STATE;
+    }
+    enum status st = app_weights_at(a, slot, slot == a->slot ? a->at : STEP_LIVE, &w, err);
+    if (st == ST_OK)
+        st = horizon_eval(&r, a->explore, w, s, &a->cancel, err);
+    weights_unref(w);
+    if (st != ST_OK)
+        return st;
+    char title[64], n[FMT_NUM];
+    app_slot_title(a, slot, r.step, title, sizeof title);
+    out_line(out, "%s  %s: %s sequences, their next %d items, all items ranked, seen %s%s",
+             title, s->on == PART_TEST ? "test" : "valid", fmt_count(n, (double)r.n),
+             (int)s->ahead, s->exclude_seen ? "left out" : "kept",
+             s->repeats ? "" : "; nothing picked twice");
+    out_text(out, "slot", (char[2]){(char)('A' + slot), '\0'});
+    out_text(out, "model", a->slots[slot].model->name);
+    out_int(out, "step", r.step);
+    out_text(out, "on", s->on == PART_TEST ? "test" : "valid");
+    out_int(out, "ahead", s->ahead);
+    out_int(out, "n", r.n);
+    show_figures(&r, s, out);
+    return ST_OK;
+}
+
+/* ---- predict steps=N ---- */
+
 enum status predict_ahead(struct app *a, int slot, int64_t at, const struct sequence *seq,
                           const struct horizon_opts *o, struct cmd_out *out, struct err *err)
 {
@@ -109,7 +215,13 @@ enum status predict_ahead(struct app *a, int slot, int64_t at, const struct sequ
     out_int(out, "step", h->step);
     json_object_set_new(out_json(out), "sequence", sequence_json(seq));
     show_steps(a, h, out);
-    out_line(out, "path of %d kept: ln p %s%s", (int)o->beam, fmt_num(num, h->logp),
+    char how[120];
+    if (o->temperature > 0)
+        snprintf(how, sizeof how, "path drawn at temperature %g, top_p %g, seed %llu",
+                 o->temperature, o->top_p, (unsigned long long)o->seed);
+    else
+        snprintf(how, sizeof how, "path of %d kept", (int)o->beam);
+    out_line(out, "%s: ln p %s%s", how, fmt_num(num, h->logp),
              o->repeats ? "" : ", nothing picked twice");
     out_num(out, "logp", h->logp);
     if (h->has_tail)

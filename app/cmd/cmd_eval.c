@@ -1,5 +1,6 @@
 /* eval compare assert. */
 #include "app/background.h"
+#include "app/cmd/ahead.h"
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/condition.h"
@@ -19,6 +20,7 @@
 static const char *const part_choices[] = {"valid", "test", NULL};
 static const char *const sampled_choices[] = {"100", "uni100", "pop100", NULL};
 static const char *const exclude_choices[] = {"none", "seen", NULL};
+static const char *const repeats_choices[] = {"no", "yes", NULL};
 const struct cmd_arg args_eval[] = {
     {.name = "on", .type = ARG_CHOICE, .option = true, .optional = true, .choices = part_choices, .doc = "default valid"},
     {.name = "k", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1000, .doc = "cut-off, default 10"},
@@ -28,6 +30,8 @@ const struct cmd_arg args_eval[] = {
     {.name = "model", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the current slot"},
     {.name = "exclude", .type = ARG_CHOICE, .option = true, .optional = true, .choices = exclude_choices, .doc = "seen items"},
     {.name = "ties", .type = ARG_CHOICE, .option = true, .optional = true, .choices = ties_names, .doc = "place of a target among equal scores; default: the protocol's"},
+    {.name = "ahead", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = HORIZON_MAX, .doc = "the next so many items at once, not one"},
+    {.name = "repeats", .type = ARG_CHOICE, .option = true, .optional = true, .choices = repeats_choices, .doc = "with ahead: may a path pick an item twice, default no"},
     {.name = "cases", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1e12, .doc = "only so many, evenly spread"},
     {0},
 };
@@ -159,6 +163,30 @@ static json_t *column_named(const struct eval_table *t, const char *name)
     return NULL;
 }
 
+enum { SCREEN_CASES = 200 }; /* sequences that the screen waits for */
+
+/* The next items of whole sequences: what asks single items does not go with it. */
+static enum status run_ahead(struct app *a, const struct cmd_call *call, int slot,
+                             const struct eval_spec *spec, struct cmd_out *out, struct err *err)
+{
+    static const char *const single[] = {"protocol", "sampled", "where", "ties"};
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++)
+        if (call_has(call, single[i])) {
+            call_blame(call, single[i], out);
+            err_set(err, ST_ARG, "ahead= asks sequences, %s= single items", single[i]);
+            return err_hint(err, "bad-value", "Leave %s= out", single[i]), ST_ARG;
+        }
+    struct horizon_spec s = {.on = spec->on,
+                             .ahead = (int32_t)call_int(call, "ahead", 1),
+                             .k = spec->k,
+                             .exclude_seen = spec->exclude_seen,
+                             .repeats = call_int(call, "repeats", 0) == 1,
+                             .max_cases = spec->max_cases};
+    if (a->ui && out_form(out) == OUT_MESSAGE && s.max_cases == 0)
+        s.max_cases = SCREEN_CASES;
+    return eval_ahead(a, slot, &s, out, err);
+}
+
 enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                      struct err *err)
 {
@@ -169,6 +197,13 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
     enum status st = eval_options(a, call, &spec, out, err);
     if (st != ST_OK)
         return st;
+    if (call_has(call, "ahead"))
+        return run_ahead(a, call, slot, &spec, out, err);
+    if (call_has(call, "repeats")) {
+        call_blame(call, "repeats", out);
+        err_set(err, ST_ARG, "repeats= goes with ahead=");
+        return err_hint(err, "bad-value", "Try: eval ahead=5 repeats=yes"), ST_ARG;
+    }
     if (eval_count(a->split, &spec) == 0) {
         err_set(err, ST_STATE, "the %s part asks nothing here (split %s)",
                 spec.on == PART_TEST ? "test" : "validation", split_name(a->split->kind));

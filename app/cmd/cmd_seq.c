@@ -156,6 +156,9 @@ const struct cmd_arg args_predict[] = {
     {.name = "steps", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = HORIZON_MAX, .doc = "so many steps ahead"},
     {.name = "beam", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = HORIZON_BEAM, .doc = "with steps: paths kept, default 1"},
     {.name = "repeats", .type = ARG_CHOICE, .option = true, .optional = true, .choices = repeats_choices, .doc = "with steps: may an item be picked twice, default no"},
+    {.name = "temperature", .type = ARG_FLOAT, .option = true, .optional = true, .min = 0.001, .max = 1000, .doc = "with steps: picks are drawn; 1: by the odds, less: nearer to the best"},
+    {.name = "top_p", .type = ARG_FLOAT, .option = true, .optional = true, .min = 0.001, .max = 1, .doc = "with steps: drawn among the likeliest with this share of the odds"},
+    {.name = "seed", .type = ARG_INT, .option = true, .optional = true, .min = 0, .max = 9007199254740991.0, .doc = "of drawn picks, default the seed"},
     {0},
 };
 // clang-format on
@@ -182,10 +185,14 @@ enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_o
     }
     bool exclude =
         call_has(call, "exclude") ? call_int(call, "exclude", 0) == 1 : app_exclude_seen(a);
-    if (call_has(call, "steps") || call_has(call, "beam") || call_has(call, "repeats")) {
+    bool drawn = call_has(call, "temperature") || call_has(call, "top_p") || call_has(call, "seed");
+    if (call_has(call, "steps") || call_has(call, "beam") || call_has(call, "repeats") || drawn) {
         struct horizon_opts o = {.k = (int32_t)call_int(call, "steps", 5),
                                  .beam = (int32_t)call_int(call, "beam", 1),
                                  .repeats = call_int(call, "repeats", 0) == 1,
+                                 .temperature = drawn ? call_num(call, "temperature", 1) : 0,
+                                 .top_p = call_num(call, "top_p", 1),
+                                 .seed = (uint64_t)call_int(call, "seed", (int64_t)a->seed),
                                  .skip = s->item,
                                  .n_skip = exclude ? s->n : 0};
         st = predict_ahead(a, slot, at, s, &o, out, err);

@@ -36,9 +36,22 @@ static void take_line(void *ctx, const char *line)
     }
 }
 
-/* Commands whose answer is a pane: the tab opens instead of a list of lines. */
-static const char *const shown_by[][2] = {{"predict", "predict"}, {"why", "why"}, {"attend", "attention"}, {"whatif", "predict"},
-                                          {"seq", NULL},          {"pin", NULL}};
+/* Commands whose answer is a pane: the tab opens instead of a list of lines; but not with the options of several steps ahead, which no
+ * pane shows. */
+static const char *const steps_ahead[] = {" steps=", " beam=", " repeats=", " temperature=", " top_p=", " seed=", NULL};
+static const struct {
+    const char *verb, *view;
+    const char *const *not_with;
+} shown_by[] = {{"predict", "predict", steps_ahead}, {"why", "why", NULL}, {"attend", "attention", NULL}, {"whatif", "predict", NULL},
+                {"seq", NULL, NULL}, {"pin", NULL, NULL}};
+
+static bool names_any(const char *line, const char *const *word)
+{
+    for (; word && *word; word++)
+        if (strstr(line, *word))
+            return true;
+    return false;
+}
 
 static bool is_verb(const char *line, const char *verb)
 {
@@ -97,9 +110,9 @@ void screen_line(struct screen *s, const char *line)
         return;
     }
     for (size_t i = 0; i < sizeof shown_by / sizeof *shown_by; i++) {
-        if (!is_verb(line, shown_by[i][0]))
+        if (!is_verb(line, shown_by[i].verb) || names_any(line, shown_by[i].not_with))
             continue;
-        const char *view = shown_by[i][1];
+        const char *view = shown_by[i].view;
         struct view *v = view ? ui_view(a, view) : NULL;
         if (v && !v->visible && a->ui->tab == tab && ui_show(a, view, NULL, NULL) != ST_OK)
             continue; /* no place for it in this size: the lines tell */

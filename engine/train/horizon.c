@@ -1,6 +1,8 @@
 /* Several steps ahead; see horizon.h. */
 #include "engine/train/horizon.h"
 
+#include "engine/base/rng.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +92,8 @@ struct beam {
     int32_t n, n_next, width;
     int32_t *seq, *skip; /* (width, n + k) sequences with their picks; (n_skip + k) */
     float *odds;         /* (n_items+1) */
+    int32_t *ranked;     /* (n_items) drawn picks: items by score, and those scores */
+    float *ranked_score;
     const int32_t *variant[HORIZON_BEAM];
     int32_t variant_n[HORIZON_BEAM];
 };
@@ -107,6 +111,26 @@ static void keep_best(struct beam *b, const struct path *p)
     b->next[at] = *p;
 }
 
+/* One of the items that are left, by its odds; 0: none is left. */
+static int32_t draw(struct beam *b, int32_t step, const float *score, int32_t n_items,
+                    int32_t n_skip, const struct horizon_opts *o)
+{
+    int32_t n = top_items(score, n_items, n_items, b->skip, n_skip, b->ranked, b->ranked_score),
+            i = 0;
+    double all = 0, sum = 0, share = o->top_p > 0 ? o->top_p : 1;
+    for (i = 0; i < n; i++)
+        all += exp(((double)b->ranked_score[i] - (double)b->ranked_score[0]) / o->temperature);
+    for (i = 0; i < n && (i == 0 || sum < share * all); i++)
+        sum += exp(((double)b->ranked_score[i] - (double)b->ranked_score[0]) / o->temperature);
+    double u = sum * (double)rng_uniform(rng_key(o->seed, step, rng_site("horizon.draw")), 0);
+    for (n = i, i = 0; i < n; i++) {
+        u -= exp(((double)b->ranked_score[i] - (double)b->ranked_score[0]) / o->temperature);
+        if (u < 0)
+            break;
+    }
+    return n == 0 ? 0 : b->ranked[i < n ? i : n - 1];
+}
+
 static void extend(struct beam *b, const struct path *p, int32_t step, const float *score,
                    const struct horizon *h, const struct horizon_opts *o)
 {
@@ -115,7 +139,13 @@ static void extend(struct beam *b, const struct path *p, int32_t step, const flo
     softmax_row(score, h->n_items, b->odds);
     for (int32_t i = 0; !o->repeats && i < step; i++)
         b->skip[n_skip++] = p->pick[i];
-    int32_t n = top_items(score, h->n_items, b->width, b->skip, n_skip, item, best);
+    int32_t n = 0;
+    if (o->temperature > 0) {
+        item[0] = draw(b, step, score, h->n_items, n_skip, o);
+        n = item[0] > 0;
+    } else {
+        n = top_items(score, h->n_items, b->width, b->skip, n_skip, item, best);
+    }
     for (int32_t i = 0; i < n; i++) {
         struct path q = *p;
         q.pick[step] = item[i];
@@ -181,6 +211,11 @@ enum status horizon_new(struct horizon **out, struct explore *e, const struct we
     if (o->k < 1 || o->k > HORIZON_MAX || o->beam < 1 || o->beam > HORIZON_BEAM)
         return err_set(err, ST_ARG, "%d steps with %d paths: at most %d and %d", o->k, o->beam,
                        HORIZON_MAX, HORIZON_BEAM);
+    if (o->temperature > 0 && o->beam > 1) {
+        err_set(err, ST_ARG, "a path is drawn or the best of %d are kept, not both", o->beam);
+        return err_hint(err, "bad-value", "Leave beam= out, or temperature= and top_p="),
+               ST_ARG;
+    }
     struct horizon *h = calloc(1, sizeof *h);
     struct beam *b = calloc(1, sizeof *b);
     enum status st = ST_OK;
@@ -196,8 +231,11 @@ enum status horizon_new(struct horizon **out, struct explore *e, const struct we
         b->seq = calloc((size_t)o->beam * ((size_t)n + k), sizeof *b->seq);
         b->skip = calloc((size_t)o->n_skip + k, sizeof *b->skip);
         b->odds = calloc(cols, sizeof *b->odds);
+        b->ranked = calloc(cols, sizeof *b->ranked);
+        b->ranked_score = calloc(cols, sizeof *b->ranked_score);
     }
-    if (!h || !b || !h->tail || !h->roll || !b->seq || !b->skip || !b->odds)
+    if (!h || !b || !h->tail || !h->roll || !b->seq || !b->skip || !b->odds || !b->ranked ||
+        !b->ranked_score)
         st = err_nomem(err, 2 * k * cols * sizeof *h->tail, "steps ahead");
     if (st == ST_OK && o->n_skip)
         memcpy(b->skip, o->skip, (size_t)o->n_skip * sizeof *b->skip);
@@ -209,6 +247,8 @@ enum status horizon_new(struct horizon **out, struct explore *e, const struct we
         free(b->seq);
         free(b->skip);
         free(b->odds);
+        free(b->ranked);
+        free(b->ranked_score);
         free(b);
     }
     if (st != ST_OK) {

@@ -32,6 +32,42 @@ static void test_ties(void **state)
     kit_fails(kit, "eval ties=best", "bad-value");
 }
 
+/* ahead: whole sequences; what asks single items is refused, and where nobody has enough held out the way out is named. */
+static void test_ahead(void **state)
+{
+    (void)state;
+    kit_ok(kit,
+           "data plant chain sessions=200; model new bert4rec d=8 layers=1; train steps=20");
+    json_t *j = kit_json(kit, "eval ahead=3 on=test cases=10");
+    assert_int_equal(json_integer_value(json_object_get(j, "n")), 10);
+    assert_int_equal(json_array_size(json_object_get(j, "steps")), 3);
+    json_t *step = json_array_get(json_object_get(j, "steps"), 2);
+    assert_true(json_is_number(json_object_get(json_object_get(step, "tail"), "hr@10")));
+    assert_true(json_is_number(json_object_get(json_object_get(step, "roll"), "ndcg@10")));
+    assert_true(json_is_number(json_object_get(json_object_get(j, "recall"), "roll")));
+    json_decref(j);
+    kit_ok(kit, "eval ahead=3");
+    for (char *line = strtok(kit->said.text, "\n"); line; line = strtok(NULL, "\n"))
+        assert_true(strlen(line) <= 80 || strncmp(line, "A:", 2) == 0);
+    kit_fails(kit, "eval ahead=3 ties=half", "bad-value");
+    kit_fails(kit, "eval ahead=3 protocol=events", "bad-value");
+    kit_fails(kit, "eval repeats=yes", "bad-value");
+    kit_fails(kit, "eval ahead=25", "no-question");
+    int most = 0;
+    assert_int_equal(sscanf(kit->err.hint, "Try: eval ahead=%d", &most), 1);
+    char line[40];
+    snprintf(line, sizeof line, "eval ahead=%d", most);
+    kit_ok(kit, line);
+    kit_ok(kit, "predict 12 87 3 steps=3 temperature=1 top_p=0.9 seed=4");
+    assert_non_null(strstr(kit->said.text, "drawn at temperature 1, top_p 0.9, seed 4"));
+    kit_fails(kit, "predict 12 87 3 steps=3 temperature=1 beam=2", "bad-value");
+    kit_ok(kit, "data split leave-one-out; model new bert4rec d=8 layers=1");
+    kit_fails(kit, "eval ahead=2", "no-question");
+    assert_non_null(strstr(kit->err.hint, "leave-k-out k=2"));
+    kit_ok(kit, "data split leave-k-out k=2; model new bert4rec d=8 layers=1; eval ahead=2");
+    kit_fails(kit, "data split sessions k=2", "bad-value");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -50,6 +86,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_ahead),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -194,10 +194,200 @@ static void test_beam(void **state)
     split_free(p.sp);
 }
 
+/* Drawn picks: by the odds among what is left, the same for a seed; cold draws are the greedy path, and top_p leaves out the tail. */
+static void test_draws(void **state)
+{
+    (void)state;
+    enum { DRAWS = 2000, K = 3 };
+    struct planted p;
+    planted_train(&p, "chain", 1, 500, "gru4rec", "hidden=16", 60);
+    size_t row = (size_t)p.ds->n_items + 1;
+    float *odds = calloc(row, sizeof *odds);
+    int *count = calloc(row, sizeof *count);
+    odds_after(&p, seq, 3, odds);
+    struct horizon_opts o = {.k = 1, .beam = 1, .temperature = 0.5, .skip = seq, .n_skip = 3};
+    for (int i = 0; i < DRAWS; i++) {
+        o.seed = (uint64_t)i;
+        struct horizon *h = ahead(&p, seq, 3, o);
+        count[h->roll_pick[0]]++;
+        assert_true(fabs(h->logp - log((double)odds[h->roll_pick[0]])) < 1e-5);
+        horizon_free(h);
+    }
+    double all = 0; /* temperature 1/2: odds squared */
+    for (size_t i = 1; i < row; i++)
+        all += i == 12 || i == 87 || i == 3 ? 0 : pow((double)odds[i], 2);
+    assert_int_equal(count[12] + count[87] + count[3], 0);
+    int seen = 0;
+    for (size_t i = 1; i < row; i++) {
+        double q = i == 12 || i == 87 || i == 3 ? 0 : pow((double)odds[i], 2) / all;
+        assert_true(fabs(count[i] - DRAWS * q) < 5 * sqrt(DRAWS * q * (1 - q)) + 1);
+        seen += count[i] > 0;
+    }
+    assert_true(seen > 5);
+
+    o = (struct horizon_opts){.k = K, .beam = 1, .temperature = 0.001, .seed = 9};
+    struct horizon *cold = ahead(&p, seq, 3, o),
+                   *greedy = ahead(&p, seq, 3, (struct horizon_opts){.k = K, .beam = 1});
+    assert_memory_equal(cold->roll_pick, greedy->roll_pick, K * sizeof *cold->roll_pick);
+    assert_true(cold->logp == greedy->logp);
+    o.temperature = 50;
+    struct horizon *warm = ahead(&p, seq, 3, o), *again = ahead(&p, seq, 3, o);
+    assert_memory_equal(warm->roll_pick, again->roll_pick, K * sizeof *warm->roll_pick);
+    assert_true(warm->logp < greedy->logp);
+    for (int s = 1; s < K; s++)
+        for (int t = 0; t < s; t++)
+            assert_int_not_equal(warm->roll_pick[s], warm->roll_pick[t]);
+    o.top_p = 0.001; /* the likeliest alone */
+    struct horizon *top = ahead(&p, seq, 3, o), *h;
+    assert_memory_equal(top->roll_pick, greedy->roll_pick, K * sizeof *top->roll_pick);
+    o.beam = 2;
+    struct err err;
+    assert_int_equal(horizon_new(&h, p.ask, p.w, seq, 3, &o, NULL, &err), ST_ARG);
+    horizon_free(cold);
+    horizon_free(greedy);
+    horizon_free(warm);
+    horizon_free(again);
+    horizon_free(top);
+    free(odds);
+    free(count);
+    planted_free(&p);
+}
+
+static struct planted histories(const char *model, const char *settings, int32_t k, int steps)
+{
+    struct planted p = {.seconds = 0};
+    struct world_opts o = {.items = 144, .sessions = 120, .noise = -1, .seed = 1};
+    const struct model_def *m = model_find(model);
+    struct err err = {0};
+    if (world_generate(&p.ds, "tastes", &o, &err) || split_leave(&p.sp, p.ds, k, &err) ||
+        hparams_new(&p.hp, m->hparams, m->name, &err) ||
+        hparams_set_all(p.hp, settings, &err) || learner_new(&p.l, m, p.hp, p.sp, 5, &err) ||
+        explore_new(&p.ask, &err))
+        fail_msg("%s", err.msg);
+    for (int i = 0; i < steps; i++)
+        assert_int_equal(learner_step(p.l, NULL, NULL, NULL, &err), ST_OK);
+    assert_int_equal(weights_of(&p.w, p.l, &err), ST_OK);
+    return p;
+}
+
+/* One step ahead is the usual evaluation, hidden place and roll-out alike. */
+static void test_figures_of_one_step(void **state)
+{
+    (void)state;
+    struct planted p = histories("bert4rec", "d=16 layers=1 batch=32", 1, 40);
+    struct eval_spec usual;
+    struct eval_result want;
+    struct horizon_result got;
+    struct err err = {0};
+    eval_defaults(&usual, p.sp);
+    usual.on = PART_TEST;
+    assert_true(usual.exclude_seen);
+    assert_int_equal(eval_run(p.w, &usual, NULL, NULL, &want, &err), ST_OK);
+    struct horizon_spec s = {.on = PART_TEST, .ahead = 1, .k = 10, .exclude_seen = true};
+    if (horizon_eval(&got, p.ask, p.w, &s, NULL, &err))
+        fail_msg("%s", err.msg);
+    assert_true(got.has_tail && got.n == want.n && want.hr > 0);
+    const struct horizon_figures *way[] = {&got.tail, &got.roll};
+    for (int i = 0; i < 2; i++) {
+        assert_true(fabs(way[i]->hr[0].mean - want.hr) < 1e-9);
+        assert_true(fabs(way[i]->ndcg[0].mean - want.ndcg) < 1e-9);
+        assert_true(fabs(way[i]->hr[0].se - want.se_hr) < 1e-9);
+        assert_true(fabs(way[i]->recall.mean - want.hr) < 1e-9);
+    }
+    planted_free(&p);
+}
+
+/* Ranks among all but what was given (an item that came stays), by the odds of a path or of hidden places. */
+static double place(const float *odds, int32_t n_items, const int32_t *item, int32_t n,
+                    const int32_t *came, int32_t k, int32_t target)
+{
+    double rank = 1;
+    for (int32_t i = 1; i <= n_items; i++) {
+        bool out = false, stays = false;
+        for (int32_t t = 0; t < n; t++)
+            out |= item[t] == i;
+        for (int32_t t = 0; t < k; t++)
+            stays |= came[t] == i;
+        rank += (!out || stays) && odds[i] > odds[target];
+    }
+    return rank;
+}
+
+static void test_figures(void **state)
+{
+    (void)state;
+    enum { K = 3 };
+    struct planted p = histories("bert4rec", "d=16 layers=1 batch=32 mask.tail=0.3", K, 60);
+    struct horizon_spec s = {.on = PART_VALID, .ahead = K, .k = 10, .exclude_seen = true};
+    struct horizon_result got;
+    struct err err = {0};
+    double hit[2][K] = {{0}}, found[2] = {0}, n = 0;
+    int32_t n_items = p.ds->n_items;
+    float *set = malloc(((size_t)n_items + 1) * sizeof *set);
+    for (int32_t u = 0; u < p.ds->n_sessions; u++) {
+        int32_t from, to;
+        if (!split_held(p.sp, u, PART_VALID, &from, &to))
+            continue;
+        const int32_t *item = p.ds->item + p.ds->off[u];
+        struct horizon *h =
+            ahead(&p, item, from,
+                  (struct horizon_opts){.k = K, .beam = 1, .skip = item, .n_skip = from});
+        for (int way = 0; way < 2; way++) {
+            const float *rows = way ? h->roll : h->tail;
+            int32_t distinct = 0, inside = 0;
+            for (int t = 0; t < K; t++)
+                hit[way][t] += place(rows + (size_t)t * ((size_t)n_items + 1), n_items, item,
+                                     from, item + from, K, item[from + t]) <= 10;
+            for (int32_t i = 1; i <= n_items; i++) {
+                double none = 1;
+                for (int t = 0; t < K; t++)
+                    none *= 1 - (double)rows[(size_t)t * ((size_t)n_items + 1) + (size_t)i];
+                set[i] = (float)(1 - none);
+            }
+            for (int t = 0; t < K; t++) {
+                bool again = false;
+                for (int b = 0; b < t; b++)
+                    again |= item[from + b] == item[from + t];
+                distinct += !again;
+                inside += !again &&
+                          place(set, n_items, item, from, item + from, K, item[from + t]) <= 10;
+            }
+            found[way] += (double)inside / distinct;
+        }
+        n++;
+        horizon_free(h);
+    }
+    assert_true(n > 60);
+    if (horizon_eval(&got, p.ask, p.w, &s, NULL, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(got.n, (int64_t)n);
+    for (int t = 0; t < K; t++) {
+        assert_true(hit[0][t] > 0 && fabs(got.tail.hr[t].mean - hit[0][t] / n) < 1e-9);
+        assert_true(fabs(got.roll.hr[t].mean - hit[1][t] / n) < 1e-9);
+    }
+    assert_true(fabs(got.tail.recall.mean - found[0] / n) <
+                0.5 / n); /* equal odds in float may change places */
+    assert_true(fabs(got.roll.recall.mean - found[1] / n) < 0.5 / n);
+    s.max_cases = 7;
+    assert_int_equal(horizon_count(p.sp, &s), 7);
+    assert_int_equal(horizon_eval(&got, p.ask, p.w, &s, NULL, &err), ST_OK);
+    assert_int_equal(got.n, 7);
+    s.max_cases = 0;
+    s.ahead = K + 1; /* nobody has so many held out */
+    assert_int_equal(horizon_count(p.sp, &s), 0);
+    volatile bool stop = true;
+    s.ahead = K;
+    assert_int_equal(horizon_eval(&got, p.ask, p.w, &s, &stop, &err), ST_CANCELLED);
+    free(set);
+    planted_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_step), cmocka_unit_test(test_hidden_places),
-        cmocka_unit_test(test_roll_out), cmocka_unit_test(test_beam)};
+        cmocka_unit_test(test_roll_out), cmocka_unit_test(test_beam),
+        cmocka_unit_test(test_draws),    cmocka_unit_test(test_figures_of_one_step),
+        cmocka_unit_test(test_figures)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,8 +219,9 @@ static bool poll_eval(struct app *a)
     a->asked_slot = a->evaluating_slot;
     char num[3][FMT_NUM];
     snprintf(a->message, sizeof a->message,
-             "%c @%lld on %s: HR@%d %s  NDCG@%d %s  MRR %s  (%lld cases)",
+             "%c @%lld%s on %s: HR@%d %s  NDCG@%d %s  MRR %s  (%lld cases)",
              'A' + a->evaluating_slot, (long long)r->step,
+             a->evaluating_patched ? " with parts set by hand" : "",
              r->on == PART_TEST ? "test" : "validation", (int)r->k, fmt_num(num[0], r->hr),
              (int)r->k, fmt_num(num[1], r->ndcg), fmt_num(num[2], r->mrr), (long long)r->n);
     app_log(a, r->step, LOG_EVENT, "%.200s", a->message);

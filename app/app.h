@@ -131,6 +131,7 @@ struct app {
     int asked_slot;
     bool
         evaluating; /* with a screen: the explorer is at an `eval`; its answer comes in by app_poll */
+    bool evaluating_patched; /* with parts set by hand */
     bool evaluating_plain; /* of the data's own questions, all of them: goes to the slot */
     int evaluating_slot;
     bool error_shown; /* the script that failed has shown its line already */

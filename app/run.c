@@ -1,5 +1,6 @@
 /* Starting runs and waiting for them; see run.h. */
 #include "app/run.h"
+#include "app/cmd/ablate.h"
 #include "app/cmd/condition.h"
 #include "app/cmd/measure.h"
 #include "app/settings.h"
@@ -159,7 +160,8 @@ static enum status metric(struct app *a, const struct quantity *q, double *v, st
         struct eval_spec spec;
         eval_defaults(&spec, a->split);
         spec.k = q->k;
-        bool whole = s->valid.n == eval_count(a->split, &spec) && s->valid.step == step &&
+        ablate_eval(a, a->slot, &spec);
+        bool whole = !spec.n_patch && s->valid.n == eval_count(a->split, &spec) && s->valid.step == step &&
                      s->valid.k == q->k;
         enum status st = whole ? ST_OK : app_weights_at(a, a->slot, STEP_LIVE, &w, err);
         if (whole)

@@ -99,6 +99,7 @@ static struct tensor *attend(const struct bert4rec *m, struct tape *t, const str
     struct tensor *k = dense(t, "k", &w->k, x, ACT_NONE, 0);
     struct tensor *v = dense(t, "v", &w->v, x, ACT_NONE, 0);
     struct tensor *o = op_attention(t, q, k, v, b->off, b->n, m->heads, m->causal, m->drop_attn);
+    o = tape_probe(t, "heads", o);
     o = tape_probe(t, "out", dense(t, "o", &w->o, o, ACT_NONE, m->drop));
     tape_pop(t);
     return o;
@@ -451,6 +452,7 @@ static const struct probe_def probes[] = {
     {"emb",               "(R,d)",             "what the first block reads: item plus position, normalised", "emb"},
     {"block*.attn.score", "(h,T,T) a session", "Q K^T / sqrt(d/h), before the softmax", NULL},
     {"block*.attn.prob",  "(h,T,T) a session", "who looks at whom: row = reader, columns sum to 1; both sides are seen", "attn[l]"},
+    {"block*.attn.heads", "(R,d)",             "what each head brings, d/heads columns a head, before W^O mixes them", NULL},
     {"block*.attn.out",   "(R,d)",             "what attention brings", NULL},
     {"block*.ffn.hidden", "(R,I)",             "hidden units", NULL},
     {"block*.out",        "(R,d)",             "the state after a block", "layer_out[l]"},

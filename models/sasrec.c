@@ -114,7 +114,7 @@ static struct tensor *attend(const struct sasrec *m, struct tape *t, const struc
     struct tensor *q = dense(t, "q", &w->q, q_in, ACT_NONE, 0);
     struct tensor *k = dense(t, "k", &w->k, kv_in, ACT_NONE, 0);
     struct tensor *v = dense(t, "v", &w->v, kv_in, ACT_NONE, 0);
-    struct tensor *o = op_attention(t, q, k, v, b->off, b->n, m->heads, true, m->dropout);
+    struct tensor *o = tape_probe(t, "heads", op_attention(t, q, k, v, b->off, b->n, m->heads, true, m->dropout));
     if (m->out_proj)
         o = dense(t, "o", &w->o, o, ACT_NONE, drop);
     else if (drop > 0)
@@ -473,6 +473,7 @@ static const struct probe_def probes[] = {
     {"emb",               "(R,d)",             "what a block reads first: item plus position", "emb"},
     {"block*.attn.score", "(h,T,T) a session", "Q K^T / sqrt(d/h), before the softmax", NULL},
     {"block*.attn.prob",  "(h,T,T) a session", "who looks at whom: row = reader, columns sum to 1", "attn[l]"},
+    {"block*.attn.heads", "(R,d)",             "what each head brings, d/heads columns a head, before they are mixed", NULL},
     {"block*.attn.out",   "(R,d)",             "what attention brings", "attn_out[l]"},
     {"block*.ffn.hidden", "(R,d) or (R,w d)",  "hidden units; zeros are units that rest", "ffn_hidden[l]"},
     {"block*.out",        "(R,d)",             "the state after a block", "block_out[l]"},

@@ -5,6 +5,7 @@
 #include "app/cmd/ranking.h"
 #include "app/ui/text.h"
 #include "app/ui_state.h"
+#include "app/views/view_util.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,30 @@ void ablate_with(const struct app *a, int slot, struct question *q, const struct
     q->n_patch = standing + n;
 }
 
+void ablate_eval(const struct app *a, int slot, struct eval_spec *s)
+{
+    struct question q = {.kind = ASK_SCORE};
+    ablate_with(a, slot, &q, NULL, 0);
+    s->patch = q.patch;
+    s->n_patch = q.n_patch;
+}
+
+void ablate_names(const struct app *a, int slot, char *buf, size_t size)
+{
+    size_t at = 0;
+    *buf = '\0';
+    for (int i = 0; i < a->n_ablation && at < size; i++) {
+        const struct ablation *b = &a->ablation[i];
+        if (b->slot != slot)
+            continue;
+        if (at + strlen(b->part) + 8 > size) {
+            snprintf(buf + at, size - at, "%s...", at ? ", " : "");
+            return;
+        }
+        at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "", b->part);
+    }
+}
+
 static int place_of(const struct app *a, int slot, const char *part)
 {
     for (int i = 0; i < a->n_ablation; i++)
@@ -80,6 +105,13 @@ bool ablate_parse(const struct app *a, int slot, const char *part, float value,
     snprintf(out->probe, sizeof out->probe, "%.*s", (int)(dot - part), part);
     out->col = (int32_t)k - 1;
     int nh = setting_of(a, slot, "nh"), d = setting_of(a, slot, "d");
+    int heads = setting_of(a, slot, "heads"), layer, all = 0;
+    if (sscanf(part, "attn.%d.head.%*d%n", &layer, &all) == 1 && !part[all] && heads > 0) {
+        snprintf(out->probe, sizeof out->probe, "block%d.attn.heads",
+                 layer); /* a head's columns lie together */
+        out->n = d / heads;
+        out->col *= out->n;
+    }
     if (strcmp(out->probe, "filter") == 0 && nh > 0) {
         snprintf(out->probe, sizeof out->probe, "conv.h%d.max", (int)out->col / nh + 1);
         out->col %= nh;
@@ -93,7 +125,7 @@ bool ablate_parse(const struct app *a, int slot, const char *part, float value,
 
 // clang-format off
 const struct cmd_arg args_ablate[] = {
-    {.name = "PART", .type = ARG_WORD, .optional = true, .doc = "PROBE.N, filter.N, vertical.N; cursor; off, list, undo"},
+    {.name = "PART", .type = ARG_WORD, .optional = true, .doc = "attn.LAYER.head.N, filter.N, vertical.N, PROBE.N; cursor; off, list, undo"},
     {.name = "value", .type = ARG_FLOAT, .option = true, .optional = true, .min = -1e6, .max = 1e6, .doc = "what it is set to, default 0"},
     {0},
 };
@@ -111,6 +143,38 @@ static void drop_slot(struct app *a, int slot)
     for (int i = a->n_ablation; i-- > 0;)
         if (a->ablation[i].slot == slot)
             remove_at(a, i);
+}
+
+/* What the parts do to the model's own first choice; nothing to say without a sequence. */
+static void say_effect(struct app *a, json_t *j, struct cmd_out *out)
+{
+    static const struct patch
+        none; /* a question with a place for patches, and none in it, meets the whole model */
+    struct question q = {.kind = ASK_SCORE, .n = a->seq.n, .item = a->seq.item, .patch = &none};
+    const struct answer *ans;
+    char name[64], was[FMT_NUM], is[FMT_NUM];
+    if (check_sequence(a, a->slot, &a->seq, NULL) != ST_OK ||
+        ask_here(a, a->slot, a->at, &q, &ans, NULL) != ST_OK)
+        return;
+    int32_t top = answer_top(ans, 0), rank = 1;
+    double whole = answer_value(ans, 0, top);
+    q.patch = NULL;
+    if (ask_here(a, a->slot, a->at, &q, &ans, NULL) != ST_OK)
+        return;
+    double set = answer_value(ans, 0, top);
+    for (int32_t i = 1; i <= ans->n_items; i++)
+        rank +=
+            ans->score[i] > ans->score[top] || (ans->score[i] == ans->score[top] && i < top);
+    app_item_text(a, top, name, sizeof name);
+    out_line(
+        out, "first choice %s: %s %s, now %s, rank %d; eval measures the model as it is set",
+        name, ans->softmax ? "p" : "score", fmt_num(was, whole), fmt_num(is, set), (int)rank);
+    json_t *e = json_object();
+    json_object_set_new(e, "item", item_json(a, top));
+    json_object_set_new(e, "whole", json_num(whole));
+    json_object_set_new(e, "set", json_num(set));
+    json_object_set_new(e, "rank", json_integer(rank));
+    json_object_set_new(j, "effect", e);
 }
 
 static void show_list(struct app *a, struct cmd_out *out)
@@ -132,6 +196,8 @@ static void show_list(struct app *a, struct cmd_out *out)
         json_array_append_new(list, j);
     }
     json_object_set_new(out_json(out), "parts", list);
+    if (n)
+        say_effect(a, out_json(out), out);
 }
 
 /* Gates run from nothing to all: the key goes through both ends.  Everything else is silent or not. */
@@ -159,6 +225,13 @@ static enum status check_part(struct app *a, const struct cmd_call *call, const 
     if (wide && p->col + p->n <= wide)
         return ST_OK;
     call_blame(call, "PART", out);
+    if (strstr(p->probe, ".attn.heads")) {
+        if (probe)
+            err_set(err, ST_ARG, "a layer has %d heads", (int)(wide / p->n));
+        else
+            err_set(err, ST_ARG, "%s has no such layer", app_slot(a)->model->title);
+        return err_hint(err, "bad-value", "Try: ablate attn.1.head.1"), ST_ARG;
+    }
     if (!probe) {
         err_set(err, ST_ARG, "%s shows no %s", app_slot(a)->model->title, p->probe);
         return err_hint(err, "bad-value", "model info lists what it shows; then PROBE.N"),
@@ -176,7 +249,9 @@ static enum status put(struct app *a, const struct cmd_call *call, const char *p
     if (!ablate_parse(a, a->slot, part, value, &p)) {
         call_blame(call, "PART", out);
         err_set(err, ST_ARG, "no part is called \"%.60s\"", part);
-        return err_hint(err, "bad-value", "PROBE.N, as gru1.update.22 or filter.4"), ST_ARG;
+        return err_hint(err, "bad-value",
+                        "attn.2.head.1, filter.4, gru1.update.22: model info lists probes"),
+               ST_ARG;
     }
     enum status st = check_part(a, call, &p, out, err);
     if (st != ST_OK)
@@ -219,7 +294,10 @@ enum status run_ablate(struct app *a, const struct cmd_call *call, struct cmd_ou
         struct view *v = ui_focused(a);
         if (!v || !v->def->part || !v->def->part(v, at_cursor, sizeof at_cursor)) {
             err_set(err, ST_STATE, "the cursor is on no part of a model");
-            return err_hint(err, "no-screen", "Try: ablate filter.4"), ST_STATE;
+            return err_hint(
+                       err, "no-screen",
+                       "Choose one head, filter or unit, or name it: ablate attn.2.head.1"),
+                   ST_STATE;
         }
         st = put(a, call, at_cursor, true, out, err);
     } else if (strcmp(part, "list") != 0) {
@@ -227,6 +305,8 @@ enum status run_ablate(struct app *a, const struct cmd_call *call, struct cmd_ou
     }
     if (st != ST_OK)
         return st;
+    if (strcmp(part, "list") != 0)
+        a->asked.n = 0; /* it was another model */
     if (a->ui)
         a->ui->generation++;
     if (out_form(out) == OUT_MESSAGE &&

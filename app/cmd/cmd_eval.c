@@ -1,6 +1,7 @@
 /* eval compare assert. */
 #include "app/background.h"
 #include "app/cmd/ahead.h"
+#include "app/cmd/ablate.h"
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/condition.h"
@@ -81,7 +82,7 @@ static enum status eval_options(struct app *a, const struct cmd_call *call,
 }
 
 /* A table of figures: columns are the model, what it could reach and what it should beat; rows are the protocol's metrics. */
-enum { EVAL_COLUMNS = 3 + BASELINES };
+enum { EVAL_COLUMNS = 4 + BASELINES };
 struct eval_column {
     const char *name;
     double v[PROTOCOL_METRICS + 1]; /* the last row is the log loss */
@@ -214,20 +215,28 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
         call_blame(call, "model", out);
         return st;
     }
+    ablate_eval(a, slot, &spec);
     bool plain = spec.flag < 0 && spec.protocol == PROTO_FULL && spec.max_cases == 0 &&
-                 !call_has(call, "ties");
+                 !spec.n_patch && !call_has(call, "ties");
     if (a->ui && out_form(out) == OUT_MESSAGE &&
         a->explorer) { /* the screen does not wait: app_poll takes the answer */
         explorer_eval(a->explorer, APP_EVAL_ID, w, &spec);
         weights_unref(w);
         a->evaluating = true;
         a->evaluating_plain = plain;
+        a->evaluating_patched = spec.n_patch > 0;
         a->evaluating_slot = slot;
         out_line(out, "evaluating %c on %s ...", 'A' + slot,
                  spec.on == PART_TEST ? "test" : "validation");
         return ST_OK;
     }
     st = run_evaluate(a, w, &spec, &r, err);
+    struct eval_result whole = {
+        0}; /* with parts set by hand: beside it the model as it was trained */
+    struct eval_spec bare = spec;
+    bare.n_patch = 0;
+    if (st == ST_OK && spec.n_patch)
+        st = run_evaluate(a, w, &bare, &whole, err);
     weights_unref(w);
     if (st != ST_OK)
         return st;
@@ -244,6 +253,8 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
     struct ceiling top;
     add_column(&table, "model", &r, false);
     add_column(&table, "95 %", &r, true);
+    if (spec.n_patch)
+        add_column(&table, "whole", &whole, false);
     if (spec.protocol == PROTO_FULL && a->ds->world && spec.k == 10 && !spec.exclude_seen &&
         eval_ceiling(a->split, &spec, &top, &a->cancel, NULL) == ST_OK)
         add_ceiling(&table, &top);
@@ -271,6 +282,13 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
              part_choices[spec.on == PART_TEST], fmt_count(count, (double)r.n), head,
              protocol_def(spec.protocol)->title, r.exclude_seen ? "left out" : "kept", seen);
     table_text(&table, out);
+    if (spec.n_patch) {
+        char names[160];
+        ablate_names(a, slot, names, sizeof names);
+        out_line(out, "set by hand: %s; whole = without", names);
+        out_text(out, "set", names);
+        json_object_set_new(out_json(out), "whole", column_named(&table, "whole"));
+    }
     out_text(out, "slot", letter);
     out_text(out, "model", s->model->name);
     out_int(out, "step", r.step);

@@ -14,7 +14,8 @@ void attn_done(struct maps *m)
 
 size_t attn_at(const struct maps *m, int layer, int head)
 {
-    return ((size_t)layer * (size_t)m->heads + (size_t)head) * (size_t)m->rows * (size_t)m->cols;
+    return ((size_t)layer * (size_t)m->heads + (size_t)head) * (size_t)m->rows *
+           (size_t)m->cols;
 }
 
 bool attn_take(struct maps *m, const struct answer *a)
@@ -40,7 +41,8 @@ bool attn_take(struct maps *m, const struct answer *a)
     if (!np)
         return true;
     const struct probe_copy *p0 = prob[0];
-    int heads = p0->nd >= 3 ? p0->d[p0->nd - 3] : 1, rows = p0->d[p0->nd - 2], cols = p0->d[p0->nd - 1];
+    int heads = p0->nd >= 3 ? p0->d[p0->nd - 3] : 1, rows = p0->d[p0->nd - 2],
+        cols = p0->d[p0->nd - 1];
     if (heads < 1 || heads > ATTN_HEADS || rows < 1 || cols < 1)
         return true;
     size_t one = (size_t)heads * (size_t)rows * (size_t)cols, need = one * (size_t)np;
@@ -59,7 +61,8 @@ bool attn_take(struct maps *m, const struct answer *a)
     bool all = ns == np;
     for (int l = 0; l < np; l++) {
         const struct probe_copy *p = prob[l];
-        if (p->d[p->nd - 2] != rows || p->d[p->nd - 1] != cols || (p->nd >= 3 ? p->d[p->nd - 3] : 1) != heads)
+        if (p->d[p->nd - 2] != rows || p->d[p->nd - 1] != cols ||
+            (p->nd >= 3 ? p->d[p->nd - 3] : 1) != heads)
             break;
         memcpy(m->prob + (size_t)l * one, p->x, one * sizeof *p->x);
         if (all)
@@ -195,12 +198,26 @@ int attn_layer(const struct maps *m, const struct ui_select *s)
     return s->layer > 0 && s->layer <= m->layers ? s->layer - 1 : m->layers - 1;
 }
 
-int attn_head(const struct maps *m, const struct ui_select *s) { return s->head > m->heads ? m->heads : s->head; }
+int attn_head(const struct maps *m, const struct ui_select *s)
+{
+    return s->head > m->heads ? m->heads : s->head;
+}
 
 void attn_cell(const struct maps *m, const struct ui_select *s, int *row, int *col)
 {
     *row = s->row < 0 || s->row >= m->rows ? m->rows - 1 : s->row;
-    *col = s->col < 0 || s->col >= m->cols ? (s->col < 0 ? (m->causal ? *row : m->cols - 1) : m->cols - 1) : s->col;
+    *col = s->col < 0 || s->col >= m->cols
+               ? (s->col < 0 ? (m->causal ? *row : m->cols - 1) : m->cols - 1)
+               : s->col;
+}
+
+bool attn_part(const struct view *v, const struct maps *m, char *buf, size_t size)
+{
+    const struct ui_select *s = &v->ui->select;
+    if (!m->ready || attn_head(m, s) < 1 || s->rollout)
+        return false;
+    snprintf(buf, size, "attn.%d.head.%d", attn_layer(m, s) + 1, attn_head(m, s));
+    return true;
 }
 
 bool attn_move(struct view *v, const struct maps *m, const char *key)

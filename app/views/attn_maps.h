@@ -30,6 +30,7 @@ bool attn_ask(struct view *v, int which, struct view_ask *ask);
 int attn_layer(const struct maps *m, const struct ui_select *s); /* from 0 */
 int attn_head(const struct maps *m, const struct ui_select *s);  /* from 1; 0 mean, -1 maximum */
 void attn_cell(const struct maps *m, const struct ui_select *s, int *row, int *col);
+bool attn_part(const struct view *v, const struct maps *m, char *buf, size_t size); /* the head chosen, as `ablate` names it */
 bool attn_move(struct view *v, const struct maps *m, const char *key);
 /* All heads, small, with what they mostly do. */
 void attn_draw_heads(const struct view *v, struct canvas *c, const struct maps *m);

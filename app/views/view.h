@@ -18,7 +18,7 @@ enum view_flag {
     VIEW_EXPORTS = 1u << 2,
     VIEW_NEEDS_DATA = 1u << 3,
 };
-enum { VIEW_ASKS = 4 };
+enum { VIEW_ASKS = 5 };
 /* A question with the place and time it is about. */
 struct view_ask {
     struct question q;          /* comes in asking for the scores after the typed sequence */

@@ -1,5 +1,6 @@
 /* The map of the Attention tab: one head, mean, maximum, rollout, one row as bars, all heads, the difference to the pin.  Rows are queries
  * (who reads), columns keys (what is read). */
+#include "app/cmd/ablate.h"
 #include "app/cmd/command.h"
 #include "app/ui/plot.h"
 #include "app/views/attn_maps.h"
@@ -13,15 +14,15 @@ static const char *const style_names[STYLES] = {"map", "numbers", "row", "heads"
 struct map_state {
     struct maps m, pin;
     struct heat_memory memory;
-    float *x, *y;                       /* the map shown; that of the pin */
+    float *x, *y; /* the map shown; that of the pin */
     size_t room;
     enum map_style style;
     int top, left;
 };
 
-struct drawn {                          /* context of the heatmap's callbacks */
+struct drawn { /* context of the heatmap's callbacks */
     const struct map_state *st;
-    char *label;                        /* 24 bytes of the caller */
+    char *label; /* 24 bytes of the caller */
 };
 
 static bool cell_value(const void *ctx, int row, int col, double *v)
@@ -58,7 +59,8 @@ static const char *cell_label(const void *ctx, int i)
 
 static enum status map_grow(struct map_state *st)
 {
-    size_t need = (size_t)st->m.rows * (size_t)st->m.cols, pin = (size_t)st->pin.rows * (size_t)st->pin.cols;
+    size_t need = (size_t)st->m.rows * (size_t)st->m.cols,
+           pin = (size_t)st->pin.rows * (size_t)st->pin.cols;
     if (pin > need)
         need = pin;
     if (need <= st->room && st->x && st->y)
@@ -85,7 +87,8 @@ static bool map_shown(struct view *v)
     if (!s->rollout || !attn_rollout(&st->m, layer, st->x))
         attn_map(&st->m, layer, attn_head(&st->m, s), st->x);
     if (st->pin.ready)
-        attn_map(&st->pin, layer < st->pin.layers ? layer : st->pin.layers - 1, attn_head(&st->pin, s), st->y);
+        attn_map(&st->pin, layer < st->pin.layers ? layer : st->pin.layers - 1,
+                 attn_head(&st->pin, s), st->y);
     return true;
 }
 
@@ -106,13 +109,19 @@ static void map_title(struct view *v)
     else
         snprintf(head, sizeof head, "%s of %d heads", h < 0 ? "maximum" : "mean", m->heads);
     if (s->rollout)
-        snprintf(v->title, sizeof v->title, "rollout to layer %d (a heuristic)", attn_layer(m, s) + 1);
+        snprintf(v->title, sizeof v->title, "rollout to layer %d (a heuristic)",
+                 attn_layer(m, s) + 1);
     else if (st->style == STYLE_HEADS)
         snprintf(v->title, sizeof v->title, "all heads");
     else
-        snprintf(v->title, sizeof v->title, "layer %d %s%s", attn_layer(m, s) + 1, head, st->style == STYLE_PIN ? " less pin" : "");
+        snprintf(v->title, sizeof v->title, "layer %d %s%s", attn_layer(m, s) + 1, head,
+                 st->style == STYLE_PIN ? " less pin" : "");
     if (v->w > 47 && st->style != STYLE_HEADS && st->style != STYLE_ROW)
         snprintf(v->note, sizeof v->note, "rows read from columns");
+    char part[48];
+    float set;
+    if (attn_part(v, m, part, sizeof part) && ablate_has(v->app, v->app->slot, part, &set))
+        snprintf(v->note, sizeof v->note, "set to %s by hand", fmt_short(part, (double)set));
     if (m->first > 0)
         snprintf(v->note, sizeof v->note, "oldest %d cut off", (int)m->first);
 }
@@ -159,15 +168,28 @@ static void map_close(struct view *v)
     free(st->y);
 }
 
-static void describe(const struct map_state *st, struct heatmap *h, struct drawn *d, const struct ui_select *s)
+static void describe(const struct map_state *st, struct heatmap *h, struct drawn *d,
+                     const struct ui_select *s)
 {
     d->st = st;
     int row, col;
     attn_cell(&st->m, s, &row, &col);
-    *h = (struct heatmap){.rows = st->m.rows, .cols = st->m.cols, .at = cell_value, .ctx = d, .row_label = cell_label, .col_label = cell_label,
-                          .row_name = "query", .col_name = "key", .scale = st->style == STYLE_PIN ? HEAT_SIGNED : HEAT_PER_ROW,
-                          .numbers = st->style == STYLE_NUMBERS, .shape_square = true, .cursor = true, .cur_row = row, .cur_col = col,
-                          .top = st->top, .left = st->left};
+    *h = (struct heatmap){.rows = st->m.rows,
+                          .cols = st->m.cols,
+                          .at = cell_value,
+                          .ctx = d,
+                          .row_label = cell_label,
+                          .col_label = cell_label,
+                          .row_name = "query",
+                          .col_name = "key",
+                          .scale = st->style == STYLE_PIN ? HEAT_SIGNED : HEAT_PER_ROW,
+                          .numbers = st->style == STYLE_NUMBERS,
+                          .shape_square = true,
+                          .cursor = true,
+                          .cur_row = row,
+                          .cur_col = col,
+                          .top = st->top,
+                          .left = st->left};
     if (st->style == STYLE_NUMBERS)
         h->size = HEAT_LARGE;
 }
@@ -185,7 +207,8 @@ static void draw_row(const struct view *v, struct canvas *c)
     else
         snprintf(name, sizeof name, "the mask");
     canvas_printf(c, 0, 1, ROLE_TEXT, "query %d  %s  reads", row + 1, name);
-    int open = m->causal ? row + 1 : m->cols, shown = c->rows - 2, from = canvas_scroll(0, col, shown, open);
+    int open = m->causal ? row + 1 : m->cols, shown = c->rows - 2,
+        from = canvas_scroll(0, col, shown, open);
     const float *x = st->x + (size_t)row * (size_t)m->cols;
     double full = 0;
     for (int k = 0; k < open; k++)
@@ -209,7 +232,11 @@ static void map_draw(const struct view *v, struct canvas *c)
 {
     const struct map_state *st = v->state;
     if (!st->m.ready || !st->x) {
-        draw_empty(c, st->m.error[0] ? st->m.error : v->app->seq.n ? "thinking" : "no sequence yet", v->app->seq.n ? "" : "p  types one;  9  picks a session");
+        draw_empty(c,
+                   st->m.error[0]  ? st->m.error
+                   : v->app->seq.n ? "thinking"
+                                   : "no sequence yet",
+                   v->app->seq.n ? "" : "p  types one;  9  picks a session");
         return;
     }
     if (st->style == STYLE_HEADS) {
@@ -320,9 +347,11 @@ static bool map_command(struct view *v, const struct cmd_call *call)
 {
     struct map_state *st = v->state;
     struct ui_select *s = &v->ui->select;
-    int layers = st->m.ready ? st->m.layers : ATTN_LAYERS, heads = st->m.ready ? st->m.heads : ATTN_HEADS;
+    int layers = st->m.ready ? st->m.layers : ATTN_LAYERS,
+        heads = st->m.ready ? st->m.heads : ATTN_HEADS;
     if (call_has(call, "layer")) {
-        int now = s->layer > 0 ? s->layer : layers, to = step_in(call_text(call, "layer", "0"), now, layers, 0);
+        int now = s->layer > 0 ? s->layer : layers,
+            to = step_in(call_text(call, "layer", "0"), now, layers, 0);
         if (to < 1)
             return false;
         s->layer = to;
@@ -347,6 +376,11 @@ static bool map_command(struct view *v, const struct cmd_call *call)
     return true;
 }
 
+static bool map_part(const struct view *v, char *buf, size_t size)
+{
+    return attn_part(v, &((const struct map_state *)v->state)->m, buf, size);
+}
+
 static void map_plot(const struct view *v, struct plot *p)
 {
     static struct drawn d;
@@ -360,9 +394,24 @@ static void map_plot(const struct view *v, struct plot *p)
 
 static const char *const map_keys[] = {"hjkl", "cell", "v", "style", NULL};
 const struct view_def view_attention = {
-    .name = "attention", .title = "attention",
-    .help = "Who reads whom.  Rows are queries, columns keys; ( ) head, { } layer, a mean or maximum, R rollout, v style.",
-    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS, .min_rows = 5, .min_cols = 20, .state_size = sizeof(struct map_state), .keys = map_keys,
-    .close = map_close, .ask = map_ask, .answer = map_answer, .update = map_update, .draw = map_draw, .key = map_key, .click = map_click,
-    .command = map_command, .style = map_style, .plot = map_plot,
+    .name = "attention",
+    .title = "attention",
+    .help = "Who reads whom.  Rows are queries, columns keys; ( ) head, { } layer, a mean or "
+            "maximum, R rollout, v style; z silences the head, u undoes.",
+    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS,
+    .min_rows = 5,
+    .min_cols = 20,
+    .state_size = sizeof(struct map_state),
+    .keys = map_keys,
+    .close = map_close,
+    .ask = map_ask,
+    .answer = map_answer,
+    .update = map_update,
+    .draw = map_draw,
+    .key = map_key,
+    .click = map_click,
+    .command = map_command,
+    .part = map_part,
+    .style = map_style,
+    .plot = map_plot,
 };

@@ -1,4 +1,5 @@
 /* Beside the attention map: the cell under the cursor, exactly, and all heads at a glance. */
+#include "app/cmd/ablate.h"
 #include "app/ui/plot.h"
 #include "app/views/attn_maps.h"
 
@@ -8,16 +9,22 @@
 
 /* ---- the cell under the cursor ------------------------------------------------------------------------ */
 
-enum { CELL_NOW, CELL_LIVE, CELL_EARLIER, CELL_DROP };
+enum { CELL_NOW, CELL_LIVE, CELL_EARLIER, CELL_DROP, CELL_HEAD };
 struct cell_state {
     struct maps m, live, earlier;
     int64_t earlier_at;
     bool has_drop;
-    double drop;                        /* occlusion of the key on the first answer after the row's prefix */
+    double drop; /* occlusion of the key on the first answer after the row's prefix */
     int drop_row, drop_col;
-    int32_t prefix[SEQ_MAX], less[SEQ_MAX]; /* the sequence up to the query, and without the key */
+    int32_t prefix[SEQ_MAX],
+        less[SEQ_MAX]; /* the sequence up to the query, and without the key */
     const int32_t *variant[2];
     int32_t variant_n[2];
+    struct patch silent; /* the head chosen */
+    char part[48];       /*   by name */
+    bool has_effect, effect_softmax;
+    int32_t effect_item; /* first choice with the head, and what it loses without */
+    double effect;
 };
 
 /* Steps to compare with: live when the view is behind, and the kept step before the viewed one. */
@@ -83,6 +90,21 @@ static bool cell_ask(struct view *v, int which, struct view_ask *ask)
         ask->q.variant_n = st->variant_n;
         return true;
     }
+    if (which == CELL_HEAD) {
+        char part[48];
+        float set;
+        st->has_effect = st->has_effect && attn_part(v, &st->m, part, sizeof part) &&
+                         strcmp(part, st->part) == 0;
+        if (!attn_part(v, &st->m, st->part, sizeof st->part) ||
+            ablate_has(a, a->slot, st->part, &set) ||
+            !ablate_parse(a, a->slot, st->part, 0, &st->silent))
+            return st->has_effect = false;
+        st->silent.set = 1; /* set 0 is the model with it */
+        ask->q.kind = ASK_PATCHES;
+        ask->q.n_set = 2;
+        ablate_with(a, a->slot, &ask->q, &st->silent, 1);
+        return true;
+    }
     return which == CELL_NOW;
 }
 
@@ -107,7 +129,19 @@ static bool cell_answer(struct view *v, int which, const struct answer *a)
             for (int32_t i = 2; i <= a->n_items; i++)
                 if (full[i] > full[top])
                     top = i;
-            st->drop = a->softmax ? probability(full, a->n_items, top) - probability(less, a->n_items, top) : (double)full[top] - (double)less[top];
+            st->drop = a->softmax ? probability(full, a->n_items, top) -
+                                        probability(less, a->n_items, top)
+                                  : (double)full[top] - (double)less[top];
+        }
+        return true;
+    }
+    if (which == CELL_HEAD) {
+        st->has_effect = !a->err.code && a->n_row == 2;
+        if (st->has_effect) {
+            st->effect_item = answer_top(a, 0);
+            st->effect_softmax = a->softmax;
+            st->effect =
+                answer_value(a, 1, st->effect_item) - answer_value(a, 0, st->effect_item);
         }
         return true;
     }
@@ -190,25 +224,34 @@ static void cell_draw(const struct view *v, struct canvas *c)
         canvas_printf(&t, y++, at, ROLE_DIM, "  rank %d/%d", rank, open);
     }
     if (!(m->causal && col > row))
-        canvas_printf(&t, y++, 0, ROLE_DIM, wide ? "row entropy %s of %s nats" : "entropy %s of %s nats", fmt_fixed(b2, h, 2), fmt_fixed(b3, log(open), 2));
+        canvas_printf(&t, y++, 0, ROLE_DIM,
+                      wide ? "row entropy %s of %s nats" : "entropy %s of %s nats",
+                      fmt_fixed(b2, h, 2), fmt_fixed(b3, log(open), 2));
     int head = attn_head(m, s), layer = attn_layer(m, s);
     if (m->score && head > 0 && !(m->causal && col > row)) {
-        double z = (double)m->score[attn_at(m, layer, head - 1) + (size_t)row * (size_t)m->cols + (size_t)col];
-        canvas_printf(&t, y++, 0, ROLE_DIM, wide ? "logit  %s  (before the softmax)" : "logit  %s", fmt_fixed(b, z, 3));
+        double z = (double)m->score[attn_at(m, layer, head - 1) +
+                                    (size_t)row * (size_t)m->cols + (size_t)col];
+        canvas_printf(&t, y++, 0, ROLE_DIM,
+                      wide ? "logit  %s  (before the softmax)" : "logit  %s",
+                      fmt_fixed(b, z, 3));
     }
     if (st->live.ready && row < st->live.rows && col < st->live.cols) {
         double x = cell_weight(&st->live, s, row, col);
-        canvas_printf(&t, y++, 0, ROLE_TEXT, "at live: %s (%s)", fmt_fixed(b, x, 4), fmt_signed(b3, x - w));
+        canvas_printf(&t, y++, 0, ROLE_TEXT, "at live: %s (%s)", fmt_fixed(b, x, 4),
+                      fmt_signed(b3, x - w));
     }
-    if (st->earlier.ready && st->earlier.step != m->step && row < st->earlier.rows && col < st->earlier.cols) {
+    if (st->earlier.ready && st->earlier.step != m->step && row < st->earlier.rows &&
+        col < st->earlier.cols) {
         double x = cell_weight(&st->earlier, s, row, col);
-        canvas_printf(&t, y++, 0, ROLE_DIM, "at step %lld: %s", (long long)st->earlier.step, fmt_fixed(b, x, 4));
+        canvas_printf(&t, y++, 0, ROLE_DIM, "at step %lld: %s", (long long)st->earlier.step,
+                      fmt_fixed(b, x, 4));
     }
     if (st->has_drop && st->drop_row == row && st->drop_col == col) {
         if (wide)
-            snprintf(line, sizeof line, "occlusion of key %d on the first answer: %s", col + 1, fmt_signed(b, st->drop));
+            snprintf(line, sizeof line, "occlusion of key %d on top-1: %s", col + 1,
+                     fmt_signed(b, st->drop));
         else
-            snprintf(line, sizeof line, "occlusion of the key on the first answer: %s", fmt_signed(b, st->drop));
+            snprintf(line, sizeof line, "occlusion on top-1: %s", fmt_signed(b, st->drop));
         y += canvas_wrap(&t, y, st->drop < 0 ? ROLE_DOWN : ROLE_TEXT, line);
     }
     if (y < t.rows) {
@@ -218,22 +261,59 @@ static void cell_draw(const struct view *v, struct canvas *c)
         if (x) {
             attn_map(m, layer, head, x);
             const char *role = attn_role(m, x, &share, &ent);
-            snprintf(line, sizeof line, wide ? "role guess: %s (%s of the mass)" : "role: %s (%s)", role, fmt_prob(b, share));
+            snprintf(line, sizeof line,
+                     wide ? "role guess: %s (%s of the mass)" : "role: %s (%s)", role,
+                     fmt_prob(b, share));
             if (strcmp(role, "uniform") == 0 || strcmp(role, "mixed") == 0)
-                snprintf(line, sizeof line, wide ? "role guess: %s (mean entropy %s)" : "role: %s (H=%s)", role, fmt_fixed(b, ent, 2));
-            canvas_wrap(&t, y, ROLE_TEXT, line);
+                snprintf(line, sizeof line,
+                         wide ? "role guess: %s (mean entropy %s)" : "role: %s (H=%s)", role,
+                         fmt_fixed(b, ent, 2));
+            y += canvas_wrap(&t, y, ROLE_TEXT, line);
             free(x);
+        }
+    }
+    float set;
+    char part[48];
+    if (y < t.rows && attn_part(v, m, part, sizeof part)) {
+        if (ablate_has(a, a->slot, part, &set)) {
+            canvas_printf(&t, y, 0, ROLE_WARN, "head set to %s by hand: u undoes",
+                          fmt_short(b, (double)set));
+        } else if (st->has_effect && strcmp(part, st->part) == 0) {
+            app_item_text(a, st->effect_item, q, sizeof q);
+            snprintf(line, sizeof line, wide ? "silent (z): %s %s %s" : "silent: %s(%s) %s",
+                     st->effect_softmax ? "p" : "score", q, fmt_signed(b, st->effect));
+            canvas_wrap(&t, y, st->effect < 0 ? ROLE_DOWN : ROLE_TEXT, line);
         }
     }
 }
 
-static bool cell_key(struct view *v, const char *key) { return attn_move(v, &((struct cell_state *)v->state)->m, key); }
+static bool cell_part(const struct view *v, char *buf, size_t size)
+{
+    return attn_part(v, &((const struct cell_state *)v->state)->m, buf, size);
+}
+
+static bool cell_key(struct view *v, const char *key)
+{
+    return attn_move(v, &((struct cell_state *)v->state)->m, key);
+}
 
 static const char *const cell_keys[] = {"hjkl", "cell", NULL};
 const struct view_def view_cell = {
-    .name = "cell", .title = "cursor", .help = "The cell under the cursor: exact weight, value before the softmax, other steps, occlusion, what the head mostly does.",
-    .flags = VIEW_NEEDS_MODEL, .min_rows = 3, .min_cols = 20, .state_size = sizeof(struct cell_state), .keys = cell_keys,
-    .close = cell_close, .ask = cell_ask, .answer = cell_answer, .draw = cell_draw, .key = cell_key,
+    .name = "cell",
+    .title = "cursor",
+    .help = "The cell under the cursor: exact weight, value before the softmax, other steps, "
+            "occlusion, what the head mostly does.",
+    .flags = VIEW_NEEDS_MODEL,
+    .min_rows = 3,
+    .min_cols = 20,
+    .state_size = sizeof(struct cell_state),
+    .keys = cell_keys,
+    .close = cell_close,
+    .ask = cell_ask,
+    .answer = cell_answer,
+    .draw = cell_draw,
+    .key = cell_key,
+    .part = cell_part,
 };
 
 /* ---- all heads ---------------------------------------------------------------------------------------- */
@@ -249,7 +329,10 @@ static bool heads_answer(struct view *v, int which, const struct answer *a)
     return true;
 }
 
-static void heads_close(struct view *v) { attn_done(&((struct heads_state *)v->state)->m); }
+static void heads_close(struct view *v)
+{
+    attn_done(&((struct heads_state *)v->state)->m);
+}
 
 struct mini {
     const struct maps *m;
@@ -271,7 +354,10 @@ void attn_draw_heads(const struct view *v, struct canvas *c, const struct maps *
         return;
     }
     const struct ui_select *s = &v->ui->select;
-    int across = m->heads < 4 ? m->heads : c->cols / 4 >= 14 ? 4 : 2, down = (m->heads + across - 1) / across;
+    int across = m->heads < 4        ? m->heads
+                 : c->cols / 4 >= 14 ? 4
+                                     : 2,
+        down = (m->heads + across - 1) / across;
     int cell_w = c->cols / across, cell_h = c->rows / (m->layers * down);
     while (cell_h < 4 && across < m->heads && c->cols / (across + 1) >= 10) {
         across++;
@@ -294,30 +380,55 @@ void attn_draw_heads(const struct view *v, struct canvas *c, const struct maps *
             char b[FMT_NUM];
             attn_map(m, l, h + 1, x);
             const char *role = attn_role(m, x, &share, &ent);
-            int at = canvas_printf(&box, 0, 0, on ? ROLE_STRONG : ROLE_TEXT, "L%d H%d%s", l + 1, h + 1, on ? " <-" : "");
+            char part[48];
+            float set;
+            snprintf(part, sizeof part, "attn.%d.head.%d", l + 1, h + 1);
+            bool off = ablate_has(v->app, v->app->slot, part, &set);
+            int at =
+                canvas_printf(&box, 0, 0,
+                              on    ? ROLE_STRONG
+                              : off ? ROLE_WARN
+                                    : ROLE_TEXT,
+                              "L%d H%d%s%s", l + 1, h + 1, on ? " <-" : "", off ? " off" : "");
             bool even = strcmp(role, "uniform") == 0 || strcmp(role, "mixed") == 0;
             /* Large cells where four columns a value and a side column of words fit. */
             bool large = cell_w - 4 * m->cols - 3 >= 14 && cell_h - 2 >= m->rows;
             int map_w = large ? 4 * m->cols : m->cols;
             bool side = cell_w - map_w - 2 >= 14 && cell_h > 4;
             if (!side)
-                canvas_printf(&box, 0, at + 1, ROLE_DIM, "%s %s", role, even ? "" : fmt_prob(b, share));
+                canvas_printf(&box, 0, at + 1, ROLE_DIM, "%s %s", role,
+                              even ? "" : fmt_prob(b, share));
             struct mini d = {m, x};
-            struct heatmap map = {.rows = m->rows, .cols = m->cols, .at = mini_value, .ctx = &d, .scale = HEAT_PER_ROW, .size = large ? HEAT_LARGE : HEAT_TINY};
+            struct heatmap map = {.rows = m->rows,
+                                  .cols = m->cols,
+                                  .at = mini_value,
+                                  .ctx = &d,
+                                  .scale = HEAT_PER_ROW,
+                                  .size = large ? HEAT_LARGE : HEAT_TINY};
             struct heat_info info;
-            struct canvas area = canvas_sub(&box, 1, 0, cell_h - 2 > 0 ? cell_h - 2 : 1, side ? map_w : cell_w - 2);
+            struct canvas area = canvas_sub(&box, 1, 0, cell_h - 2 > 0 ? cell_h - 2 : 1,
+                                            side ? map_w : cell_w - 2);
             heat_draw(&area, &map, &info);
             if (side) {
                 canvas_text(&box, 2, map_w + 2, ROLE_TEXT, role);
                 if (!even)
                     canvas_text(&box, 3, map_w + 2, ROLE_DIM, fmt_prob(b, share));
-                canvas_printf(&box, even ? 3 : 4, map_w + 2, ROLE_DIM, "H=%s", fmt_fixed(b, ent, 2));
+                canvas_printf(&box, even ? 3 : 4, map_w + 2, ROLE_DIM, "H=%s",
+                              fmt_fixed(b, ent, 2));
             }
         }
     free(x);
 }
 
-static void heads_draw(const struct view *v, struct canvas *c) { attn_draw_heads(v, c, &((const struct heads_state *)v->state)->m); }
+static void heads_draw(const struct view *v, struct canvas *c)
+{
+    attn_draw_heads(v, c, &((const struct heads_state *)v->state)->m);
+}
+
+static bool heads_part(const struct view *v, char *buf, size_t size)
+{
+    return attn_part(v, &((const struct heads_state *)v->state)->m, buf, size);
+}
 
 static bool heads_key(struct view *v, const char *key)
 {
@@ -338,7 +449,17 @@ static bool heads_key(struct view *v, const char *key)
 }
 
 const struct view_def view_heads = {
-    .name = "heads", .title = "all heads", .help = "Every head of every layer, small, with what it mostly does; hjkl choose one.",
-    .flags = VIEW_NEEDS_MODEL, .min_rows = 4, .min_cols = 20, .state_size = sizeof(struct heads_state), .close = heads_close,
-    .ask = attn_ask, .answer = heads_answer, .draw = heads_draw, .key = heads_key,
+    .name = "heads",
+    .title = "all heads",
+    .help = "Every head of every layer, small, with what it mostly does; hjkl choose one.",
+    .flags = VIEW_NEEDS_MODEL,
+    .min_rows = 4,
+    .min_cols = 20,
+    .state_size = sizeof(struct heads_state),
+    .close = heads_close,
+    .ask = attn_ask,
+    .answer = heads_answer,
+    .draw = heads_draw,
+    .key = heads_key,
+    .part = heads_part,
 };

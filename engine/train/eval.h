@@ -17,6 +17,8 @@ struct eval_spec {
     uint64_t seed;             /* of sampled protocols */
     bool in_place;             /* each answer read where it stands in the whole session, not from the typed prefix (causal models that read
                                 * whole sessions); cases outside the window are not asked */
+    const struct patch *patch; /* parts of the model set by hand, in rows of all (PATCH_ALL); borrowed */
+    int32_t n_patch;
 };
 struct eval_result {
     int64_t step, n, seen_target; /* seen_target: cases whose target repeats an item of the prefix */

@@ -242,7 +242,7 @@ static void run_chunk(void *ctx, int task, int worker)
         j->status[worker] = err_nomem(&j->err[worker], arena_used(ws->mem), "evaluation");
         return;
     }
-    struct tape_env env = {.x = j->w->x, .seed = j->w->seed, .step = j->w->step};
+    struct tape_env env = {.x = j->w->x, .seed = j->w->seed, .step = j->w->step, .patch = j->s->patch, .n_patch = j->s->n_patch, .set = -1};
     tape_begin(ws->tape, &env);
     struct tensor *s = b.n_query ? model_score(j->w->model, j->w->self, ws->tape, &b) : NULL;
     j->status[worker] = tape_check(ws->tape, &j->err[worker]);

@@ -266,6 +266,10 @@ void explorer_ask(struct explorer *e, uint64_t id, struct weights *w, const stru
 void explorer_eval(struct explorer *e, uint64_t id, struct weights *w, const struct eval_spec *s)
 {
     struct asked job = {.kind = JOB_EVAL, .w = weights_ref(w), .eval = *s};
+    if (s->n_patch && (job.patch = malloc((size_t)s->n_patch * sizeof *job.patch)))
+        memcpy(job.patch, s->patch, (size_t)s->n_patch * sizeof *job.patch);
+    job.eval.patch = job.patch;
+    job.eval.n_patch = job.patch ? s->n_patch : 0;
     post(e, id, &job);
 }
 

@@ -110,6 +110,80 @@ static void ablation(void **state)
     kit_ok(kit, "model use A; ablate off");
 }
 
+/* A silent head is a model whose output projection has zeros in that head's rows: the same list, the same figures of eval. */
+static void one_head(char slot, const char *make)
+{
+    char line[160];
+    struct err err;
+    struct learner *l = NULL;
+    snprintf(line, sizeof line, "%s; model use %c; train steps=6", make, slot);
+    kit_ok(kit, line);
+    assert_int_equal(learner_clone(&l, app_learner(kit->app, slot - 'A'), &err), ST_OK);
+    const struct param *p = params_find(l->ps, slot == 'F' ? "blk1.Wo" : "l1.Wo");
+    assert_non_null(p);
+    for (int r = 4; r < 8; r++) /* d=16, 4 heads: the second */
+        for (int c = 0; c < 16; c++)
+            l->x[p->at + (size_t)r * (size_t)p->ld + (size_t)c] = 0;
+    assert_int_equal(app_put_learner(kit->app, 'Z' - 'A', l, "by hand", &err), ST_OK);
+    json_t *want = kit_json(kit, "predict 13 1 14 2 15 3 16 k=20"),
+           *want_eval = kit_json(kit, "eval");
+    snprintf(line, sizeof line, "model use %c", slot);
+    kit_ok(kit, line);
+    json_t *whole = kit_json(kit, "eval"),
+           *before = kit_json(kit, "predict 13 1 14 2 15 3 16 k=20");
+    json_t *said = kit_json(kit, "ablate attn.1.head.2");
+    json_t *got = kit_json(kit, "predict 13 1 14 2 15 3 16 k=20"),
+           *got_eval = kit_json(kit, "eval");
+    const json_t *effect = json_object_get(said, "effect");
+    const json_t *top = json_array_get(json_object_get(before, "items"), 0);
+    assert_true(number(effect, "whole") == number(top, "prob") &&
+                number(effect, "set") != number(effect, "whole"));
+    assert_int_equal((int)number(json_object_get(effect, "item"), "id"),
+                     (int)number(top, "id"));
+    assert_false(json_equal(json_object_get(before, "items"), json_object_get(got, "items")));
+    for (size_t i = 0; i < 20; i++) {
+        const json_t *x = json_array_get(json_object_get(want, "items"), i),
+                     *y = json_array_get(json_object_get(got, "items"), i);
+        assert_int_equal((int)number(x, "id"), (int)number(y, "id"));
+        assert_true(fabs(number(x, "prob") - number(y, "prob")) < 1e-6);
+    }
+    static const char *const keys[] = {"hr@10", "ndcg@10", "logloss"};
+    for (int i = 0; i < 3; i++) {
+        double was = number(json_object_get(whole, "metrics"), keys[i]);
+        assert_true(fabs(number(json_object_get(got_eval, "metrics"), keys[i]) -
+                         number(json_object_get(want_eval, "metrics"), keys[i])) < 1e-4);
+        assert_true(number(json_object_get(got_eval, "whole"), keys[i]) == was);
+    }
+    assert_true(number(json_object_get(got_eval, "metrics"), "logloss") !=
+                number(json_object_get(whole, "metrics"), "logloss"));
+    assert_string_equal(json_string_value(json_object_get(got_eval, "set")), "attn.1.head.2");
+    kit_fails(kit, "ablate attn.1.head.5", "bad-value");
+    kit_fails(kit, "ablate attn.3.head.1", "bad-value");
+    kit_fails(kit, "ablate attn.1.head.0", "bad-value");
+    /* Training does not know of it, and its validation is of the whole model. */
+    char sha[2][65];
+    struct learner *twin = NULL;
+    struct step_info info;
+    assert_int_equal(learner_clone(&twin, app_learner(kit->app, slot - 'A'), &err), ST_OK);
+    assert_int_equal(learner_step(twin, NULL, NULL, &info, &err), ST_OK);
+    kit_ok(kit, "step");
+    learner_sha256(twin, sha[0]);
+    learner_sha256(app_learner(kit->app, slot - 'A'), sha[1]);
+    assert_string_equal(sha[0], sha[1]);
+    learner_free(twin);
+    kit_ok(kit, "ablate off; model drop Z");
+    json_t *all[] = {want, want_eval, whole, before, said, got, got_eval};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        json_decref(all[i]);
+}
+
+static void heads(void **state)
+{
+    (void)state;
+    one_head('F', "model new sasrec d=16 layers=2 heads=4 maxlen=12 slot=F seed=3");
+    one_head('G', "model new bert4rec d=16 layers=2 heads=4 maxlen=12 slot=G seed=3");
+}
+
 static void gates(void **state)
 {
     (void)state;
@@ -202,8 +276,8 @@ static void information(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(filters), cmocka_unit_test(ablation),    cmocka_unit_test(gates),
-        cmocka_unit_test(latent),  cmocka_unit_test(information),
+        cmocka_unit_test(filters), cmocka_unit_test(ablation), cmocka_unit_test(heads),
+        cmocka_unit_test(gates),   cmocka_unit_test(latent),   cmocka_unit_test(information),
     };
     return cmocka_run_group_tests_name("parts", tests, set_up, tear_down);
 }

@@ -8,6 +8,7 @@
  * 1e-12 inside the root (code).  Ids: 1..V items, V+1 = [mask]; row 0 of the table stays zero.  Sessions are packed, so there
  * are no padded rows and no padding mask (the code's -10000 underflows to 0 after the softmax: the same numbers).  pad=right
  * counts positions from the window's first item (code), pad=left lets the last slot always read P[N-1]. */
+#include "models/layers.h"
 #include "models/models.h"
 
 #include <assert.h>
@@ -21,12 +22,6 @@ enum loss { LOSS_CE, LOSS_SSM, LOSS_GBCE };
 enum side { PAD_RIGHT, PAD_LEFT };
 enum start { START_TRUNC_NORMAL, START_GLOROT };
 
-struct norm {
-    const struct param *gamma, *beta;
-};
-struct dense {
-    const struct param *w, *b;
-};
 struct layer {
     struct norm ln1, ln2;
     struct dense q, k, v, o, f1, f2;
@@ -46,23 +41,6 @@ struct bert4rec {
 };
 
 /* ---- Forward ---- */
-
-static struct tensor *norm(struct tape *t, const char *scope, const struct norm *p, struct tensor *x)
-{
-    tape_push(t, "%s", scope);
-    x = op_layernorm(t, x, tape_param(t, p->gamma), tape_param(t, p->beta), LN_EPS);
-    tape_pop(t);
-    return x;
-}
-
-static struct tensor *dense(struct tape *t, const char *scope, const struct dense *p, struct tensor *x, enum act act,
-                            float drop)
-{
-    tape_push(t, "%s", scope);
-    x = op_linear(t, x, tape_param(t, p->w), tape_param(t, p->b), act, drop);
-    tape_pop(t);
-    return x;
-}
 
 /* The constant that the code's segment table adds everywhere: T_0, one row for all. */
 static struct tensor *add_type(const struct bert4rec *m, struct tape *t, struct tensor *x)
@@ -223,8 +201,7 @@ static struct dense declare_dense(const struct maker *k, const char *w, const ch
 
 static struct norm declare_norm(const struct maker *k, const char *gamma, const char *beta, int32_t d)
 {
-    return (struct norm){params_add(k->ps, named(k, gamma), 1, &d, INIT_ONE, 0, PARAM_NO_DECAY),
-                         params_add(k->ps, named(k, beta), 1, &d, INIT_ZERO, 0, PARAM_NO_DECAY)};
+    return norm_declare(k->ps, named(k, gamma), named(k, beta), d, LN_EPS);
 }
 
 static void declare_layer(struct layer *w, const struct maker *k, int32_t d, int32_t inner)

@@ -17,21 +17,21 @@
 enum branch { BRANCH_HV, BRANCH_H, BRANCH_V };
 enum output { OUTPUT_SEPARATE, OUTPUT_TIED };
 enum loss { LOSS_SOFTMAX, LOSS_BCE };
-enum norm { NORM_GROUP_MEAN, NORM_COUNT, NORM_INSTANCE_SUM };
+enum sum_by { NORM_GROUP_MEAN, NORM_COUNT, NORM_INSTANCE_SUM };
 enum anon { ANON_MEAN, ANON_ZERO, ANON_FIT };
 
 struct caser {
     enum branch branch;
     enum act phi_c, phi_a;
     enum pool_kind pool;
-    enum norm norm;
+    enum sum_by norm;
     enum anon anon;
     bool known_users;
     int32_t d, rows; /* rows: L */
     float dropout;
     const struct param *item, *user; /* Q (I+1,d); P (U,d) or NULL */
-    struct filters v, h[CASER_MAX_L];      /* h[i]: height i+1 */
-    struct filters fc, tie;          /* eq. 9; the projection of output=tied */
+    struct dense v, h[CASER_MAX_L];      /* h[i]: height i+1 */
+    struct dense fc, tie;          /* eq. 9; the projection of output=tied */
     enum caser_tail tail;            /* in place of fc */
     struct caser_mix mix;
     struct caser_latent latent;
@@ -57,13 +57,13 @@ static struct caser_features features(const struct caser *m, struct tape *t, str
 {
     struct caser_features f = {.v = NULL};
     if (m->branch != BRANCH_H) {
-        struct tensor *v = op_convcol(t, e, m->rows, tape_param(t, m->v.f), tape_param(t, m->v.b));
+        struct tensor *v = op_convcol(t, e, m->rows, tape_param(t, m->v.w), tape_param(t, m->v.b));
         f.v = tape_probe(t, "conv.v", v);
     }
     for (int32_t h = 1; m->branch != BRANCH_V && h <= m->rows; h++) {
-        const struct filters *w = &m->h[h - 1];
+        const struct dense *w = &m->h[h - 1];
         tape_push(t, "conv.h%d", h);
-        struct tensor *o = op_convmax(t, e, m->rows, tape_param(t, w->f), tape_param(t, w->b), m->phi_c, m->pool);
+        struct tensor *o = op_convmax(t, e, m->rows, tape_param(t, w->w), tape_param(t, w->b), m->phi_c, m->pool);
         f.h[f.heights++] = tape_probe(t, "max", o);
         tape_pop(t);
     }
@@ -115,12 +115,7 @@ static struct tensor *taste(const struct caser *m, struct tape *t, const struct 
 /* output=tied: t = W3 x + b3, scored against the input's item vectors. */
 static struct tensor *projected(const struct caser *m, struct tape *t, struct tensor *x)
 {
-    if (!m->tie.f)
-        return x;
-    tape_push(t, "tie");
-    x = op_linear(t, x, tape_param(t, m->tie.f), tape_param(t, m->tie.b), ACT_NONE, 0);
-    tape_pop(t);
-    return x;
+    return m->tie.w ? dense(t, "tie", &m->tie, x, ACT_NONE, 0) : x;
 }
 
 /* Is somebody looking at an answer?  What is made for the eye only is made then. */
@@ -157,13 +152,13 @@ static void show_cover(const struct caser *m, struct tape *t, const struct caser
     struct tensor *cover = looked_at(t) && f->heights ? tape_input(t, NULL, 1, &m->rows) : NULL;
     if (!cover || tape_failed(t) || s >= tensor_rows(f->h[0]))
         return;
-    const real *w = tape_env(t)->x + m->fc.f->at;
+    const real *w = tape_env(t)->x + m->fc.w->at;
     for (int32_t h = 1; h <= f->heights; h++) {
         const struct tensor *o = f->h[h - 1], *win = tape_find(t, arena_printf(tape_arena(t), "conv.h%d.win", h));
         for (int32_t k = 0; win && k < tensor_cols(o); k++, at++) {
             double length = 0, vote = (double)o->x[(size_t)s * (size_t)o->ld + (size_t)k];
             for (int32_t j = 0; j < m->d; j++) {
-                double x = (double)w[(size_t)at * (size_t)m->fc.f->ld + (size_t)j];
+                double x = (double)w[(size_t)at * (size_t)m->fc.w->ld + (size_t)j];
                 length += x * x;
             }
             for (int32_t i = 0; i < h; i++)
@@ -186,7 +181,7 @@ static struct tensor *sequence_vector(const struct caser *m, struct tape *t, con
     show_cover(m, t, f);
     tape_push(t, "fc");
     z = op_dropout_shown(t, z, m->dropout, "drop");
-    z = op_linear(t, z, tape_param(t, m->fc.f), tape_param(t, m->fc.b), has_latent(m) ? ACT_TANH : m->phi_a, 0);
+    z = op_linear(t, z, tape_param(t, m->fc.w), tape_param(t, m->fc.b), has_latent(m) ? ACT_TANH : m->phi_a, 0);
     tape_pop(t);
     return tape_probe(t, "z", z);
 }
@@ -203,7 +198,7 @@ static struct tensor *read_windows(const struct caser *m, struct tape *t, const 
 /* By how much each item's score changes with each number of P_u: a part of W', or of the projection. */
 static const real *taste_slopes(const struct caser *m, struct tape *t, size_t *ld)
 {
-    const struct param *table = m->head.table, *w = m->tie.f;
+    const struct param *table = m->head.table, *w = m->tie.w;
     const real *x = tape_env(t)->x;
     size_t d = (size_t)m->d;
     *ld = w ? d : (size_t)table->ld;
@@ -424,7 +419,7 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
     m->phi_c = act_of[hp_enum(hp, "phi_c")];
     m->phi_a = act_of[hp_enum(hp, "phi_a")];
     m->pool = hp_enum(hp, "pool") ? POOL_MEAN : POOL_MAX;
-    m->norm = (enum norm)hp_enum(hp, "loss_norm");
+    m->norm = (enum sum_by)hp_enum(hp, "loss_norm");
     m->d = d;
     m->rows = hp_int(hp, "L");
 

@@ -5,40 +5,24 @@
 
 #define LN_EPS 1e-8f
 
-struct filters caser_declare(struct params *ps, struct arena *mem, const char *scope, int nd,
+struct dense caser_declare(struct params *ps, struct arena *mem, const char *scope, int nd,
                              const int32_t *d, int32_t outputs, float fan_in)
 {
     const char *f = arena_printf(mem, "%s.W", scope), *b = arena_printf(mem, "%s.b", scope);
     float reach = 1 / sqrtf(fan_in);
     if (!f || !b)
         f = b = scope; /* out of memory: a name taken twice, which params_build refuses */
-    return (struct filters){params_add(ps, f, nd, d, INIT_UNIFORM, reach, 0),
+    return (struct dense){params_add(ps, f, nd, d, INIT_UNIFORM, reach, 0),
                             params_add(ps, b, 1, &outputs, INIT_UNIFORM, reach, 0)};
 }
 
-static struct filters declare_dense(struct params *ps, struct arena *mem, const char *scope,
+static struct dense declare_dense(struct params *ps, struct arena *mem, const char *scope,
                                     int32_t in, int32_t out)
 {
     return caser_declare(ps, mem, scope, 2, (int32_t[]){in, out}, out, (float)in);
 }
 
-static struct tensor *dense(struct tape *t, const char *scope, const struct filters *w,
-                            struct tensor *x, enum act act, float drop)
-{
-    tape_push(t, "%s", scope);
-    x = op_linear(t, x, tape_param(t, w->f), tape_param(t, w->b), act, drop);
-    tape_pop(t);
-    return x;
-}
-
 /* ---- Transformer ---- */
-
-static struct filters declare_norm(struct params *ps, const char *gamma, const char *beta,
-                                   int32_t d)
-{
-    return (struct filters){params_add(ps, gamma, 1, &d, INIT_ONE, 0, 0),
-                            params_add(ps, beta, 1, &d, INIT_ZERO, 0, 0)};
-}
 
 void caser_mix_declare(struct caser_mix *m, struct params *ps, struct arena *mem, int32_t d,
                        int32_t heads, int32_t nv, int32_t nh, int32_t heights, bool user)
@@ -52,10 +36,10 @@ void caser_mix_declare(struct caser_mix *m, struct params *ps, struct arena *mem
         const char *scope = arena_printf(mem, "tail.h%d", h);
         m->height[h - 1] = declare_dense(ps, mem, scope ? scope : "tail.h", nh, d);
     }
-    m->ln1 = declare_norm(ps, "tail.ln1.gamma", "tail.ln1.beta", d);
+    m->ln1 = norm_declare(ps, "tail.ln1.gamma", "tail.ln1.beta", d, LN_EPS);
     m->qkv = declare_dense(ps, mem, "tail.qkv", d, 3 * d);
     m->o = declare_dense(ps, mem, "tail.o", d, d);
-    m->ln2 = declare_norm(ps, "tail.ln2.gamma", "tail.ln2.beta", d);
+    m->ln2 = norm_declare(ps, "tail.ln2.gamma", "tail.ln2.beta", d, LN_EPS);
     m->f1 = declare_dense(ps, mem, "tail.f1", d, 2 * d);
     m->f2 = declare_dense(ps, mem, "tail.f2", 2 * d, d);
 }
@@ -85,11 +69,6 @@ static struct tensor *tokens(const struct caser_mix *m, struct tape *t,
     return tape_probe(t, "tokens", op_add(t, x, op_rows(t, m->type, type, rows, 0)));
 }
 
-static struct tensor *norm(struct tape *t, const struct filters *p, struct tensor *x)
-{
-    return op_layernorm(t, x, tape_param(t, p->f), tape_param(t, p->b), LN_EPS);
-}
-
 /* x + drop(attention(LN(x))), then + drop(feed(LN(.))), on the summary's row alone: nobody reads the others after the attention. */
 struct tensor *caser_mix(const struct caser_mix *m, struct tape *t,
                          const struct caser_features *f, struct tensor *user, int32_t n)
@@ -101,13 +80,13 @@ struct tensor *caser_mix(const struct caser_mix *m, struct tape *t,
         off[s] = s * m->tokens;
     tape_push(t, "tail");
     struct tensor *x = tokens(m, t, f, user, n),
-                  *q = dense(t, "qkv", &m->qkv, norm(t, &m->ln1, x), ACT_NONE, 0);
+                  *q = dense(t, "qkv", &m->qkv, norm(t, "ln1", &m->ln1, x), ACT_NONE, 0);
     tape_push(t, "attn");
     struct tensor *a = op_attention_qkv(t, q, off, n, m->heads, false, m->drop);
     tape_pop(t);
     struct tensor *y = op_add(t, op_pick(t, x, off, n),
                               dense(t, "o", &m->o, op_pick(t, a, off, n), ACT_NONE, m->drop));
-    struct tensor *g = dense(t, "f1", &m->f1, norm(t, &m->ln2, y), ACT_GELU, m->drop);
+    struct tensor *g = dense(t, "f1", &m->f1, norm(t, "ln2", &m->ln2, y), ACT_GELU, m->drop);
     y = op_add(t, y, dense(t, "f2", &m->f2, g, ACT_NONE, m->drop));
     tape_pop(t);
     return y;

@@ -5,16 +5,13 @@
 #ifndef MODELS_CASER_TAIL_H
 #define MODELS_CASER_TAIL_H
 
-#include "engine/train/model.h"
+#include "models/layers.h"
 
 enum caser_tail { TAIL_FC, TAIL_VAE, TAIL_TRANSFORMER, TAIL_BOTH };
 enum { CASER_MAX_L = 50 };
 
-struct filters {
-    const struct param *f, *b;
-};
 /* scope.W and scope.b, both U(+-1/sqrt(fan_in)). */
-struct filters caser_declare(struct params *ps, struct arena *mem, const char *scope, int nd, const int32_t *d, int32_t outputs, float fan_in);
+struct dense caser_declare(struct params *ps, struct arena *mem, const char *scope, int nd, const int32_t *d, int32_t outputs, float fan_in);
 
 struct caser_features { /* of n windows */
     struct tensor *v, *h[CASER_MAX_L]; /* (n,nv d) or NULL; (n,nh) each */
@@ -26,7 +23,8 @@ struct caser_mix {
     int32_t d, tokens, heads;
     float drop;
     const struct param *type; /* (M,d): added to each token; the summary is its row alone */
-    struct filters ln1, ln2, height[CASER_MAX_L], qkv, o, f1, f2;
+    struct norm ln1, ln2;
+    struct dense height[CASER_MAX_L], qkv, o, f1, f2;
 };
 void caser_mix_declare(struct caser_mix *m, struct params *ps, struct arena *mem, int32_t d, int32_t heads, int32_t nv, int32_t nh,
                        int32_t heights, bool user);
@@ -35,7 +33,7 @@ struct tensor *caser_mix(const struct caser_mix *m, struct tape *t, const struct
 
 /* [mu, s] = e W_m + b_m, s = log variance; zeta = mu + exp(s/2) eps in training, mu in answers; g = tanh(zeta W_g + b_g). */
 struct caser_latent {
-    struct filters ms, dec;
+    struct dense ms, dec;
     bool sample; /* answers are drawn too */
     double beta_cap, beta_steps;
 };

@@ -6,6 +6,7 @@
  * Notation: V items, n = maxlen, d, h heads of d/h, L blocks; y = x W + b with W (in,out); LN(x) is the paper's section
  * III.C LayerNorm with eps 1e-8 (code).  Sessions are packed: there are no padded rows, hence no padding mask; the paper's
  * left padding is pad_side=left, where the newest item reads P[n-1]. */
+#include "models/layers.h"
 #include "models/models.h"
 
 #include <assert.h>
@@ -22,12 +23,6 @@ enum start { START_AUTO, START_GLOROT, START_XAVIER_NORMAL, START_NORMAL_002 };
 enum side { PAD_LEFT, PAD_RIGHT };
 enum three { THREE_AUTO, THREE_NO, THREE_YES };
 
-struct norm {
-    const struct param *gamma, *beta;
-};
-struct dense {
-    const struct param *w, *b;
-};
 struct layer {
     struct norm ln1, ln2;
     struct dense q, k, v, o, f1, f2;
@@ -49,23 +44,6 @@ struct sasrec {
 };
 
 /* ---- Forward ---- */
-
-static struct tensor *norm(struct tape *t, const char *scope, const struct norm *p, struct tensor *x)
-{
-    tape_push(t, "%s", scope);
-    x = op_layernorm(t, x, tape_param(t, p->gamma), tape_param(t, p->beta), LN_EPS);
-    tape_pop(t);
-    return x;
-}
-
-static struct tensor *dense(struct tape *t, const char *scope, const struct dense *p, struct tensor *x, enum act act,
-                            float drop)
-{
-    tape_push(t, "%s", scope);
-    x = op_linear(t, x, tape_param(t, p->w), tape_param(t, p->b), act, drop);
-    tape_pop(t);
-    return x;
-}
 
 /* One weight (k,d_in,d_out) over the last k rows of the session; tap k-1 is the row itself. */
 static struct tensor *conv(struct tape *t, const char *scope, const struct block *b, const struct dense *p,
@@ -245,8 +223,7 @@ static struct dense declare_dense(const struct maker *k, const char *w, const ch
 
 static struct norm declare_norm(const struct maker *k, const char *gamma, const char *beta, int32_t d)
 {
-    return (struct norm){params_add(k->ps, named(k, gamma), 1, &d, INIT_ONE, 0, PARAM_NO_DECAY),
-                         params_add(k->ps, named(k, beta), 1, &d, INIT_ZERO, 0, PARAM_NO_DECAY)};
+    return norm_declare(k->ps, named(k, gamma), named(k, beta), d, LN_EPS);
 }
 
 static void declare_layer(struct sasrec *m, struct layer *w, const struct maker *k, const struct hparams *hp)

@@ -62,7 +62,7 @@ static struct tensor *expected(const struct svae *m, struct tape *t, const struc
         for (int32_t r = b->off[s]; r < b->off[s + 1]; r++)
             before[r] = r > b->off[s] ? r - 1 : -1;
     struct tensor *p =
-        dense_run(t, "prior", &m->prior, gru_run(t, "gru2", &m->second, v, b), ACT_NONE);
+        dense(t, "prior", &m->prior, gru_run(t, "gru2", &m->second, v, b), ACT_NONE, 0);
     return op_pick(t, p, before, rows);
 }
 
@@ -75,10 +75,10 @@ static struct cloud look(const struct svae *m, struct tape *t, const struct bloc
     /* Without memory before the encoder: the mean of the items so far, which knows no order */
     bool blind = m->place == PLACE_NONE || m->place == PLACE_DECODER;
     struct tensor *e =
-        dense_run(t, "enc", &m->enc, blind ? op_seg_mean(t, v, b->off, b->n) : c.h, ACT_TANH);
+        dense(t, "enc", &m->enc, blind ? op_seg_mean(t, v, b->off, b->n) : c.h, ACT_TANH, 0);
     tape_probe(t, "enc", e);
     tape_push(t, "latent");
-    c.ms = dense_run(t, "ms", &m->latent, e, ACT_NONE);
+    c.ms = dense(t, "ms", &m->latent, e, ACT_NONE, 0);
     tape_pop(t);
     if (m->place == PLACE_PRIOR)
         c.prior = expected(m, t, b, v);
@@ -105,7 +105,7 @@ static struct tensor *decode(const struct svae *m, struct tape *t, const struct 
         z = gru_run(t, named ? "gru2" : NULL, &m->second, z, b);
     else if (m->place == PLACE_DECODER)
         z = op_concat(t, (struct tensor *[]){c->h, z}, 2);
-    struct tensor *all = dense_run(t, "dec", &m->dec, z, ACT_TANH), *g = all;
+    struct tensor *all = dense(t, "dec", &m->dec, z, ACT_TANH, 0), *g = all;
     if (b->n_query != b->off[b->n])
         g = op_pick(t, all, b->query, b->n_query);
     if (named) {

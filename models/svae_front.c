@@ -12,15 +12,6 @@ struct dense dense_declare(struct params *ps, const char *w, const char *b, int3
                           params_add(ps, b, 1, &out, INIT_UNIFORM, 1 / sqrtf((float)in), 0)};
 }
 
-struct tensor *dense_run(struct tape *t, const char *scope, const struct dense *p,
-                         struct tensor *x, enum act act)
-{
-    tape_push(t, "%s", scope);
-    x = op_linear(t, x, tape_param(t, p->w), tape_param(t, p->b), act, 0);
-    tape_pop(t);
-    return x;
-}
-
 static struct unit unit_declare(struct params *ps, const char *const name[4], int32_t in,
                                 int32_t h, int32_t gates)
 {
@@ -71,52 +62,36 @@ static struct tensor *lstm_run(struct tape *t, const struct unit *u, struct tens
 
 /* ---- Transformer: Vaswani et al. 2017, one block, norms first, learned places from the start of the session ---- */
 
-static struct norm norm_declare(struct params *ps, const char *gamma, const char *beta,
-                                int32_t d)
-{
-    return (struct norm){params_add(ps, gamma, 1, &d, INIT_ONE, 0, PARAM_NO_DECAY),
-                         params_add(ps, beta, 1, &d, INIT_ZERO, 0, PARAM_NO_DECAY)};
-}
-
-static struct tensor *norm_run(struct tape *t, const char *scope, const struct norm *p,
-                               struct tensor *x)
-{
-    tape_push(t, "%s", scope);
-    x = op_layernorm(t, x, tape_param(t, p->gamma), tape_param(t, p->beta), LN_EPS);
-    tape_pop(t);
-    return x;
-}
-
 static void transformer_declare(struct front *f, struct params *ps, int32_t in, int32_t h,
                                 int32_t max_len)
 {
     f->in = dense_declare(ps, "tf1.in.W", "tf1.in.b", in, h);
     f->place =
         params_add(ps, "tf1.P", 2, (int32_t[]){max_len, h}, INIT_NORMAL, 0.02f, PARAM_ROWS);
-    f->before_attn = norm_declare(ps, "tf1.ln1.gamma", "tf1.ln1.beta", h);
+    f->before_attn = norm_declare(ps, "tf1.ln1.gamma", "tf1.ln1.beta", h, LN_EPS);
     f->qkv = dense_declare(ps, "tf1.qkv.W", "tf1.qkv.b", h, 3 * h);
     f->out = dense_declare(ps, "tf1.out.W", "tf1.out.b", h, h);
-    f->before_feed = norm_declare(ps, "tf1.ln2.gamma", "tf1.ln2.beta", h);
+    f->before_feed = norm_declare(ps, "tf1.ln2.gamma", "tf1.ln2.beta", h, LN_EPS);
     f->up = dense_declare(ps, "tf1.up.W", "tf1.up.b", h, 2 * h);
     f->down = dense_declare(ps, "tf1.down.W", "tf1.down.b", 2 * h, h);
-    f->last = norm_declare(ps, "tf1.ln3.gamma", "tf1.ln3.beta", h);
+    f->last = norm_declare(ps, "tf1.ln3.gamma", "tf1.ln3.beta", h, LN_EPS);
 }
 
 static struct tensor *transformer_run(const struct front *f, struct tape *t, struct tensor *x,
                                       const struct block *b)
 {
     tape_push(t, "tf1");
-    x = op_add(t, dense_run(t, "in", &f->in, x, ACT_NONE),
+    x = op_add(t, dense(t, "in", &f->in, x, ACT_NONE, 0),
                op_rows(t, f->place, b->pos, b->off[b->n], 0));
     struct tensor *y =
-        dense_run(t, "qkv", &f->qkv, norm_run(t, "ln1", &f->before_attn, x), ACT_NONE);
+        dense(t, "qkv", &f->qkv, norm(t, "ln1", &f->before_attn, x), ACT_NONE, 0);
     tape_push(t, "attn");
     y = op_attention_qkv(t, y, b->off, b->n, f->heads, true, 0);
     tape_pop(t);
-    x = op_add(t, x, dense_run(t, "out", &f->out, y, ACT_NONE));
-    y = dense_run(t, "up", &f->up, norm_run(t, "ln2", &f->before_feed, x), ACT_RELU);
-    x = op_add(t, x, dense_run(t, "down", &f->down, y, ACT_NONE));
-    x = tape_probe(t, "state", norm_run(t, "ln3", &f->last, x));
+    x = op_add(t, x, dense(t, "out", &f->out, y, ACT_NONE, 0));
+    y = dense(t, "up", &f->up, norm(t, "ln2", &f->before_feed, x), ACT_RELU, 0);
+    x = op_add(t, x, dense(t, "down", &f->down, y, ACT_NONE, 0));
+    x = tape_probe(t, "state", norm(t, "ln3", &f->last, x));
     tape_pop(t);
     return x;
 }

@@ -3,15 +3,9 @@
 #ifndef MODELS_SVAE_FRONT_H
 #define MODELS_SVAE_FRONT_H
 
-#include "engine/train/model.h"
+#include "models/layers.h"
 
 enum front_kind { FRONT_GRU, FRONT_LSTM, FRONT_TRANSFORMER };
-struct dense {
-    const struct param *w, *b;
-};
-struct norm {
-    const struct param *gamma, *beta;
-};
 struct unit { /* of a recurrent part: x Wx + bx and h Wh + bh, a column group a gate */
     int32_t h;
     const struct param *wx, *bx, *wh, *bh;
@@ -28,8 +22,6 @@ struct front {
 
 struct dense dense_declare(struct params *ps, const char *w, const char *b, int32_t in,
                            int32_t out);
-struct tensor *dense_run(struct tape *t, const char *scope, const struct dense *p,
-                         struct tensor *x, enum act act);
 
 /* Cho et al. 2014 as in the libraries: r = sigma(x_r + h W_r + b_r), u likewise, c = tanh(x_c + r * (h W_c + b_c)), h' = u h + (1
  * - u) c; two biases a gate.  scope: "gru2", of names and probes; NULL: nothing of it is shown. */

@@ -55,7 +55,8 @@ static bool take_entry(struct course_entry *e, const char *dir, const char *name
         return false;
     *e = (struct course_entry){0};
     snprintf(e->id, sizeof e->id, "%.*s", (int)(n - 7), name);
-    snprintf(e->path, sizeof e->path, "%s/%s", dir, name);
+    if (snprintf(e->path, sizeof e->path, "%s/%s", dir, name) >= (int)sizeof e->path)
+        return false;
     if (lesson_read(&l, e->path, &err) != ST_OK) {
         /* Listed all the same: starting it says what is wrong with it. */
         snprintf(e->title, sizeof e->title, "%.*s", (int)(n - 7), name);

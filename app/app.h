@@ -21,10 +21,11 @@ struct setting_change { /* "lr 0.0005", in effect from the batch after `step` up
 };
 struct slot {                      /* 'A'..'Z' */
     const struct model_def *model; /* NULL = empty */
-    struct learner *learner;       /* at rest here; NULL while the trainer has it */
+    struct learner *
+        learner; /* at rest here, also beside a trainer that was told nothing yet; NULL while that has it */
     struct trainer
-        *trainer; /* running or paused run, else NULL; its series stay after it is done */
-    uint64_t seen;            /* snapshot taken in last */
+        *trainer;  /* running or paused run, else NULL; its series stay after it is done */
+    uint64_t seen; /* snapshot taken in last */
     struct weights *weights;  /* latest seen, what views show when live */
     struct history *history;  /* kept steps */
     struct eval_result valid; /* latest validation; n == 0: none yet */
@@ -63,7 +64,7 @@ enum log_kind { LOG_COMMAND, LOG_EVENT, LOG_ERROR };
 struct log_line {
     int64_t step;
     enum log_kind kind;
-    bool running; /* a command given while the run went on */
+    bool running;  /* a command given while the run went on */
     bool by_event; /* its effect is reported by the run, with the step it really acted at */
     char text[240];
 };
@@ -95,9 +96,9 @@ struct app {
     bool has_pin;
     struct sequence undo[UNDO_MAX];
     int n_undo, at_undo;
-    int64_t at;       /* STEP_LIVE or a kept step */
-    int cursor;       /* place in the sequence, 0-based */
-    bool truth_shown; /* planted truth beside the answers */
+    int64_t at;                          /* STEP_LIVE or a kept step */
+    int cursor;                          /* place in the sequence, 0-based */
+    bool truth_shown;                    /* planted truth beside the answers */
     struct ablation ablation[ABLATIONS]; /* in the order they were set; app/cmd/ablate.h */
     int n_ablation;
     uint64_t seed;
@@ -132,13 +133,14 @@ struct app {
     bool
         evaluating; /* with a screen: the explorer is at an `eval`; its answer comes in by app_poll */
     bool evaluating_patched; /* with parts set by hand */
-    bool evaluating_plain; /* of the data's own questions, all of them: goes to the slot */
+    bool evaluating_plain;   /* of the data's own questions, all of them: goes to the slot */
     int evaluating_slot;
     bool error_shown; /* the script that failed has shown its line already */
     volatile bool
         cancel; /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */
     struct background *background;
-    char data_command[1400];  /* that loads this file of data again; worlds know their own options */
+    char data_command
+        [1400]; /* that loads this file of data again; worlds know their own options */
     unsigned data_generation; /* grows with each app_set_data */
     struct ui *ui;            /* tabs, panes, focus: app/ui_state.h; NULL without a screen */
     struct cast *cast;        /* recording of the screen: app/io/cast.h; NULL: none */
@@ -146,7 +148,8 @@ struct app {
     struct carried carried[CARRIED];
     int n_carried;
     struct {
-        int layer, head; /* what `attend` showed last without a screen: the cursor of its readers */
+        int layer,
+            head; /* what `attend` showed last without a screen: the cursor of its readers */
     } looked;
 };
 
@@ -189,7 +192,8 @@ bool app_exclude_seen(const struct app *a);
 /* "A:SASRec @1840" */
 void app_slot_title(struct app *a, int slot, int64_t step, char *buf, size_t size);
 /* A split of another kind on the same data; slots are dropped. */
-enum status app_set_split(struct app *a, enum split_kind kind, int32_t k, struct err *err); /* k: of leave-k-out */
+enum status app_set_split(struct app *a, enum split_kind kind, int32_t k,
+                          struct err *err); /* k: of leave-k-out */
 /* The learner as it was after `step` updates of the slot's run, bit for bit, by replay from its start; the caller owns it. */
 enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out,
                        struct err *err);

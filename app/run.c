@@ -17,6 +17,18 @@ static enum status no_model(int slot, struct err *err)
     return err_hint(err, "no-model", "Try: model new sasrec slot=%c", 'A' + slot), ST_STATE;
 }
 
+/* The first command: it starts the thread. */
+static enum status begin(struct app *a, int slot, struct err *err)
+{
+    struct slot *s = &a->slots[slot];
+    int64_t every = (int64_t)setting(a, SETTING_EVAL_EVERY);
+    struct train_cmd c = {.kind = TC_EVERY, .n = every ? every : run_steps_per_epoch(a, slot)};
+    s->learner = NULL;
+    if (!trainer_post(s->trainer, &c))
+        return err_set(err, ST_STATE, "the run takes no commands");
+    return ST_OK;
+}
+
 enum status run_trainer(struct app *a, int slot, struct trainer **out, struct err *err)
 {
     struct slot *s = &a->slots[slot];
@@ -32,20 +44,20 @@ enum status run_trainer(struct app *a, int slot, struct trainer **out, struct er
         err_set(err, ST_STATE, "a run is going on in %c", 'A' + other);
         return err_hint(err, "busy", "Try: model use %c; pause", 'A' + other), ST_STATE;
     }
-    if (!s->trainer) {
-        enum status st = trainer_start(&s->trainer, s->learner, a->pool, NULL, err);
-        if (st != ST_OK)
-            return st;
-        s->learner = NULL;
-        trainer_set_history(s->trainer, s->history);
-        int64_t every = (int64_t)setting(a, SETTING_EVAL_EVERY);
-        struct train_cmd c = {.kind = TC_EVERY,
-                              .n = every ? every : run_steps_per_epoch(a, slot)};
-        if (!trainer_post(s->trainer, &c))
-            return err_set(err, ST_STATE, "the run takes no commands");
-    }
+    enum status st = s->trainer ? ST_OK : run_open(a, slot, err);
+    if (st == ST_OK && s->learner)
+        st = begin(a, slot, err);
     *out = s->trainer;
-    return ST_OK;
+    return st;
+}
+
+enum status run_open(struct app *a, int slot, struct err *err)
+{
+    struct slot *s = &a->slots[slot];
+    enum status st = trainer_start(&s->trainer, s->learner, a->pool, NULL, err);
+    if (st == ST_OK)
+        trainer_set_history(s->trainer, s->history);
+    return st;
 }
 
 enum status run_post(struct app *a, int slot, enum train_cmd_kind kind, int64_t n,

@@ -6,6 +6,8 @@
 
 /* The slot's trainer, started when the learner rests.  no-model, busy (another slot runs) and baselines are refused. */
 enum status run_trainer(struct app *a, int slot, struct trainer **out, struct err *err);
+/* Only the trainer, nothing told to it yet: its curves and last picture can still be put back.  The learner stays with the slot. */
+enum status run_open(struct app *a, int slot, struct err *err);
 enum status run_post(struct app *a, int slot, enum train_cmd_kind kind, int64_t n,
                      const char *text, struct err *err);
 /* Waits until the run rests: paused, done or failed.  One note a validation.  ST_NUMERIC when it diverged, ST_CANCELLED on a.cancel (the run

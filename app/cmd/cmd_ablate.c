@@ -213,9 +213,14 @@ static enum status check_part(struct app *a, const struct cmd_call *call, const 
                               struct cmd_out *out, struct err *err)
 {
     const struct answer *ans;
-    struct question q = {
-        .kind = ASK_PROBES, .n = a->seq.n, .item = a->seq.item, .probes = p->probe};
-    enum status st = check_sequence(a, a->slot, &a->seq, err);
+    static const int32_t any =
+        1; /* without a sequence any item will do: which parts there are does not depend on it */
+    bool typed = a->seq.n > 0;
+    struct question q = {.kind = ASK_PROBES,
+                         .n = typed ? a->seq.n : 1,
+                         .item = typed ? a->seq.item : &any,
+                         .probes = p->probe};
+    enum status st = typed ? check_sequence(a, a->slot, &a->seq, err) : ST_OK;
     if (st == ST_OK)
         st = ask_here(a, a->slot, a->at, &q, &ans, err);
     if (st != ST_OK)

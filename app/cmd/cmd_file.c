@@ -2,8 +2,10 @@
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/script.h"
+#include "app/io/past.h"
 #include "app/settings.h"
 #include "app/run.h"
+#include "app/ui/text.h"
 #include "engine/base/durable.h"
 
 #include <stdio.h>
@@ -105,6 +107,89 @@ enum status run_load_model(struct app *a, const struct cmd_call *call, struct cm
     out_text(out, "slot", letter);
     out_text(out, "model", l->model->name);
     out_int(out, "step", l->step);
+    return ST_OK;
+}
+
+/* ---- the past of a run ---- */
+
+// clang-format off
+const struct cmd_arg args_save_past[] = {
+    {.name = "FILE", .type = ARG_PATH, .doc = "safetensors"},
+    {.name = "model", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the current slot"},
+    {0},
+};
+const struct cmd_arg args_load_past[] = {
+    {.name = "FILE", .type = ARG_PATH, .doc = "as save past wrote it"},
+    {.name = "slot", .type = ARG_SLOT, .option = true, .optional = true, .doc = "default: the current one"},
+    {.name = "start", .type = ARG_PATH, .option = true, .optional = true, .doc = "the model the run began with; default: step 0 of its seed"},
+    {0},
+};
+// clang-format on
+
+static void say_past(const char *verb, const char *path, const struct past_size *size,
+                     struct cmd_out *out)
+{
+    char points[FMT_NUM];
+    out_line(out, "%s %s: %d kept steps, %s points of curves, %.1f MB", verb, path, size->kept,
+             fmt_count(points, (double)size->points), (double)size->bytes * 1e-6);
+    out_text(out, "file", path);
+    out_int(out, "kept", size->kept);
+    out_int(out, "points", size->points);
+    out_int(out, "bytes", size->bytes);
+}
+
+enum status run_save_past(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
+{
+    const char *path = call_text(call, "FILE", "");
+    int slot = (int)call_int(call, "model", a->slot);
+    struct past_size size;
+    if (!past_has(a, slot)) {
+        call_blame(call, "model", out);
+        err_set(err, ST_STATE, "nothing was trained in %c", 'A' + slot);
+        return err_hint(err, "no-run", "Try: train"), ST_STATE;
+    }
+    if (a->slots[slot].trainer && !trainer_wait(a->slots[slot].trainer, 0)) {
+        err_set(err, ST_STATE, "a run is going on in %c", 'A' + slot);
+        return err_hint(err, "busy", "Try: pause"), ST_STATE;
+    }
+    enum status st = past_save(a, slot, path, &size, err);
+    if (st != ST_OK) {
+        call_blame(call, "FILE", out);
+        return st;
+    }
+    say_past("wrote", path, &size, out);
+    return ST_OK;
+}
+
+enum status run_load_past(struct app *a, const struct cmd_call *call, struct cmd_out *out,
+                          struct err *err)
+{
+    char beside[1400], beside_start[1400];
+    const char *path = script_file(a, call_text(call, "FILE", ""), beside, sizeof beside);
+    const char *from = call_text(call, "start", NULL);
+    int slot = (int)call_int(call, "slot", a->slot);
+    struct learner *start = NULL;
+    struct past_size size;
+    enum status st = ST_OK;
+    if (!a->slots[slot].model) {
+        call_blame(call, "slot", out);
+        err_set(err, ST_STATE, "no model in slot %c", 'A' + slot);
+        return err_hint(err, "no-model", "Try: load model FILE slot=%c", 'A' + slot), ST_STATE;
+    }
+    if (from) {
+        from = script_file(a, from, beside_start, sizeof beside_start);
+        st = learner_load(&start, from, model_defs, a->split, true, err);
+        call_blame(call, "start", out);
+    }
+    if (st == ST_OK) {
+        call_blame(call, "FILE", out);
+        st = past_load(a, slot, path, start, &size, err);
+    }
+    if (st != ST_OK)
+        return st;
+    out_place(out, 0, 0);
+    say_past("read", path, &size, out);
     return ST_OK;
 }
 

@@ -22,11 +22,13 @@ static const char sum_key[] = "\"checksum\":\"";
 
 static size_t dtype_size(enum st_dtype t)
 {
-    return t == ST_F32 ? 4 : t == ST_I64 ? 8 : 1;
+    static const size_t size[] = {[ST_F32] = 4, [ST_F64] = 8, [ST_I64] = 8, [ST_U8] = 1};
+    return size[t];
 }
 static const char *dtype_name(enum st_dtype t)
 {
-    return t == ST_F32 ? "F32" : t == ST_I64 ? "I64" : "U8";
+    static const char *const name[] = {[ST_F32] = "F32", [ST_F64] = "F64", [ST_I64] = "I64", [ST_U8] = "U8"};
+    return name[t];
 }
 static size_t rows_of(const struct st_array *a)
 {

@@ -7,12 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum st_dtype { ST_F32, ST_I64, ST_U8 };
+enum st_dtype { ST_F32, ST_F64, ST_I64, ST_U8 };
 struct st_array {                  /* on the side of the program: where values are, and how they lie there */
     const char *name;
     enum st_dtype dtype;
     int32_t nd, d[TENSOR_MAX_DIM];
-    size_t ld;                     /* elements from row to row in memory (F32, I64: the filler is neither written nor touched) */
+    size_t ld;                     /* elements from row to row in memory (the filler is neither written nor touched) */
     void *data;
 };
 struct st_meta {
@@ -30,7 +30,7 @@ bool st_has(const struct st_file *f, const char *name);
 bool st_shape(const struct st_file *f, const char *name, int32_t *nd, int32_t d[TENSOR_MAX_DIM]);
 /* The file must hold exactly these arrays: names, types, shapes, contiguous cover of the data. */
 MUST_CHECK enum status st_match(const struct st_file *f, const struct st_array *a, int n, struct err *err);
-/* Reads what st_match accepted into the arrays' memory; the checksum (it must be there) and (F32) finite values are checked on the way.  On failure the memory is
+/* Reads what st_match accepted into the arrays' memory; the checksum (it must be there) and (F32) finite values are checked; F64 are measured numbers, NaN among them on the way.  On failure the memory is
  * half written: read into a copy that nobody uses yet. */
 MUST_CHECK enum status st_read(struct st_file *f, const struct st_array *a, int n, struct err *err);
 

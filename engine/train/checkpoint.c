@@ -19,7 +19,7 @@
 #define SEQLAB_VERSION "0"
 #endif
 static const char format_version[] = "1";
-enum { NAME_SIZE = 160, SETTINGS_SIZE = 4096 };
+enum { NAME_SIZE = 160 };
 
 /* The items a model's rows belong to: how many, and what they are called. */
 static uint64_t items_hash(const struct dataset *ds)
@@ -69,18 +69,6 @@ static int list_arrays(struct st_array **out, const struct params *ps, real *x, 
     return k;
 }
 
-static void settings_text(const struct hparams *hp, char *buf, size_t size)
-{
-    size_t at = 0;
-    buf[0] = '\0';
-    for (const struct hparam_def *d = hparams_defs(hp); d->name && at < size; d++) {
-        char value[96];
-        hparams_text(hp, d->name, value, sizeof value);
-        int n = snprintf(buf + at, size - at, "%s%s=%s", at ? " " : "", d->name, value);
-        at += n > 0 ? (size_t)n : 0;
-    }
-}
-
 enum status learner_save(const struct learner *l, const char *path, struct err *err)
 {
     struct arena *mem;
@@ -91,7 +79,7 @@ enum status learner_save(const struct learner *l, const char *path, struct err *
     const void *state = l->batcher ? batcher_state(l->batcher, &state_size) : NULL;
     struct st_array *a;
     int n = list_arrays(&a, l->ps, l->x, l->opt, l->aux, l->opt != NULL && l->aux != NULL, state, state_size, mem);
-    char *settings = arena_raw(mem, SETTINGS_SIZE);
+    char *settings = arena_raw(mem, HPARAMS_TEXT);
     char seed[24], step[24], items[24], data[24], n_items[16];
     snprintf(seed, sizeof seed, "%" PRIu64, l->seed);
     snprintf(step, sizeof step, "%" PRId64, l->step);
@@ -100,9 +88,9 @@ enum status learner_save(const struct learner *l, const char *path, struct err *
     snprintf(n_items, sizeof n_items, "%d", l->ds->n_items);
     if (n < 0 || !settings) {
         arena_free(mem);
-        return err_nomem(err, SETTINGS_SIZE, "checkpoint");
+        return err_nomem(err, HPARAMS_TEXT, "checkpoint");
     }
-    settings_text(l->hp, settings, SETTINGS_SIZE);
+    hparams_text_all(l->hp, settings, HPARAMS_TEXT);
     const struct st_meta meta[] = {
         {"format", format_version}, {"program", "seqlab " SEQLAB_VERSION}, {"model", l->model->name}, {"settings", settings},
         {"seed", seed},             {"step", step},                       {"items", items},          {"n_items", n_items},

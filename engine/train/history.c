@@ -122,6 +122,17 @@ void history_mark(struct history *h, int64_t step)
     pthread_mutex_unlock(&h->lock);
 }
 
+bool history_marked(const struct history *h, int64_t step)
+{
+    struct history *m = (struct history *)(uintptr_t)h;
+    bool marked = false;
+    pthread_mutex_lock(&m->lock);
+    for (int i = 0; i < m->n; i++)
+        marked |= m->k[i].w->step == step && m->k[i].marked;
+    pthread_mutex_unlock(&m->lock);
+    return marked;
+}
+
 int history_steps(const struct history *h, int64_t *out, int max)
 {
     struct history *m = (struct history *)(uintptr_t)h;

@@ -11,6 +11,7 @@ void history_free(struct history *h);
 bool history_due(const struct history *h, int64_t step);                 /* 0, 1, 2, 4, 8 ... and then evenly */
 void history_keep(struct history *h, struct weights *w);                 /* takes a reference; thins when over budget */
 void history_mark(struct history *h, int64_t step);                      /* never dropped */
+bool history_marked(const struct history *h, int64_t step);
 int history_steps(const struct history *h, int64_t *out, int max);       /* rising; returns how many there are */
 struct weights *history_at(const struct history *h, int64_t step);       /* a new reference, NULL = not kept */
 struct weights *history_nearest(const struct history *h, int64_t step);  /* at or before, NULL = none */

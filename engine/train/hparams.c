@@ -386,3 +386,15 @@ bool hp_has(const struct hparams *hp, const char *name)
 {
     return index_of(hp, name) >= 0;
 }
+
+void hparams_text_all(const struct hparams *hp, char *buf, size_t size)
+{
+    size_t at = 0;
+    buf[0] = '\0';
+    for (const struct hparam_def *d = hparams_defs(hp); d->name && at < size; d++) {
+        char value[96];
+        hparams_text(hp, d->name, value, sizeof value);
+        int n = snprintf(buf + at, size - at, "%s%s=%s", at ? " " : "", d->name, value);
+        at += n > 0 ? (size_t)n : 0;
+    }
+}

@@ -31,6 +31,8 @@ const struct hparam_def *hparams_defs(const struct hparams *hp);                
 enum status hparams_set(struct hparams *hp, const char *name, const char *value, struct err *err);
 enum status hparams_set_all(struct hparams *hp, const char *settings, struct err *err); /* "a=1 b=2": a preset */
 void hparams_text(const struct hparams *hp, const char *name, char *buf, size_t size); /* value as typed */
+enum { HPARAMS_TEXT = 4096 }; /* room for all */
+void hparams_text_all(const struct hparams *hp, char *buf, size_t size); /* "d=64 lr=0.001 ...", as hparams_set_all takes it */
 bool hparams_changed(const struct hparams *hp, const char *name);                      /* differs from the default */
 double hp_num(const struct hparams *hp, const char *name);    /* int, float, bool as number; asserts that it exists */
 int32_t hp_int(const struct hparams *hp, const char *name);

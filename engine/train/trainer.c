@@ -18,9 +18,9 @@
 
 enum { RING = 256, DEFAULT_RATE = 20, PUBLISH_MS = 100, VALID_CASES = 2000, VALID_CASES_LONG = 1000 };
 
-static const char *const series_names[N_SERIES] = {
+const char *const trainer_curves[] = {
     [S_LOSS] = "loss",          [S_REC] = "term.rec",   [S_KL] = "term.kl",     [S_LR] = "lr",           [S_GNORM] = "grad.norm",
-    [S_VALID_HR] = "valid.hr",  [S_VALID_NDCG] = "valid.ndcg", [S_VALID_MRR] = "valid.mrr", [S_VALID_LOSS] = "valid.loss",
+    [S_VALID_HR] = "valid.hr",  [S_VALID_NDCG] = "valid.ndcg", [S_VALID_MRR] = "valid.mrr", [S_VALID_LOSS] = "valid.loss", [N_SERIES] = NULL,
 };
 
 const char *train_state_name(enum train_state s)
@@ -512,7 +512,7 @@ enum status trainer_start(struct trainer **out, struct learner *l, struct pool *
     if (st == ST_OK)
         st = queue_new(&t->events, RING, sizeof(struct train_event), err);
     for (int i = 0; i < N_SERIES && st == ST_OK; i++)
-        st = series_new(&t->series[i], series_names[i], err);
+        st = series_new(&t->series[i], trainer_curves[i], err);
     for (int i = 0; i < 3 && st == ST_OK; i++) {
         t->probe[i] = calloc(1, sizeof *t->probe[i]);
         t->probe_x[i] = malloc(2 * PROBE_MAX * sizeof(float));
@@ -542,6 +542,33 @@ static bool ensure_thread(struct trainer *t)
     t->started = pthread_create(&t->thread, NULL, run, t) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return t->started;
+}
+
+void trainer_recall(struct trainer *t, const struct snapshot *s)
+{
+    assert(!t->started);
+    t->now.state = s->state;
+    t->now.epoch = s->epoch;
+    t->now.target_step = s->target_step;
+    t->now.lr = s->lr;
+    t->now.loss = s->loss;
+    t->now.grad_norm = s->grad_norm;
+    t->now.seconds = s->seconds;
+    t->now.has_eval = s->has_eval;
+    t->now.eval = s->eval;
+    if (s->has_eval) {
+        t->valid_step = s->eval.step;
+        t->best = s->eval.ndcg;
+    }
+}
+
+struct series *trainer_recall_series(struct trainer *t, const char *name)
+{
+    assert(!t->started);
+    for (int i = 0; i < N_SERIES; i++)
+        if (strcmp(trainer_curves[i], name) == 0)
+            return t->series[i];
+    return NULL;
 }
 
 void trainer_set_history(struct trainer *t, struct history *h)
@@ -583,7 +610,7 @@ bool trainer_event(struct trainer *t, struct train_event *out)
 const struct series *trainer_series(const struct trainer *t, const char *name)
 {
     for (int i = 0; i < N_SERIES; i++)
-        if (strcmp(series_names[i], name) == 0)
+        if (strcmp(trainer_curves[i], name) == 0)
             return t->series[i];
     return NULL;
 }

@@ -49,6 +49,11 @@ const struct snapshot *trainer_snapshot(struct trainer *t);                  /* 
 bool trainer_event(struct trainer *t, struct train_event *out);              /* next event, false = none */
 /* "loss", "term.rec", "term.kl", "valid.hr", "valid.ndcg", "valid.mrr", "valid.loss", "lr", "grad.norm"; created at start, x = step. */
 const struct series *trainer_series(const struct trainer *t, const char *name);
+extern const char *const trainer_curves[]; /* those names; NULL-terminated */
+/* A run that goes on where an older one stood, before the first command: that one's last picture (seq, probes and ops are left out),
+ * and its curves, to be filled by series_push. */
+void trainer_recall(struct trainer *t, const struct snapshot *s);
+struct series *trainer_recall_series(struct trainer *t, const char *name);
 /* Kept steps go there (borrowed: the slot's own, it outlives the trainer).  Call before the first command. */
 struct history;
 void trainer_set_history(struct trainer *t, struct history *h);

@@ -39,6 +39,16 @@ enum status weights_of(struct weights **out, const struct learner *l, struct err
     return ST_OK;
 }
 
+enum status weights_blank(struct weights **out, const struct learner *l, int64_t step, real **x, struct err *err)
+{
+    enum status st = weights_of(out, l, err);
+    if (st == ST_OK) {
+        (*out)->step = step;
+        *x = ((struct own *)*out)->block;
+    }
+    return st;
+}
+
 struct weights *weights_ref(struct weights *w)
 {
     atomic_fetch_add_explicit(&((struct own *)w)->refs, 1, memory_order_relaxed);

@@ -16,6 +16,8 @@ struct weights {
     uint64_t seed;
 };
 MUST_CHECK enum status weights_of(struct weights **out, const struct learner *l, struct err *err); /* a copy, one reference */
+/* The same at another step, its values (params_size of them) to be filled in at *x before anyone else sees it. */
+MUST_CHECK enum status weights_blank(struct weights **out, const struct learner *l, int64_t step, real **x, struct err *err);
 struct weights *weights_ref(struct weights *w);
 void weights_unref(struct weights *w); /* frees at zero; accepts NULL */
 

@@ -87,6 +87,7 @@ static struct tensor *usual_taste(const struct caser *m, struct tape *t, const s
 {
     struct tensor *y = tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
     const struct param *p = m->user;
+    tape_reads(t, p, NULL, 0, 0);
     const real *x = tape_env(t)->x + p->at;
     if (tape_failed(t))
         return y;

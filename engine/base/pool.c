@@ -51,10 +51,24 @@ int pool_cores(void)
     return n > 0 ? (int)n : 1;
 }
 
-void pool_compute_mode(void)
+unsigned pool_compute_mode(void)
 {
 #if defined(__x86_64__)
-    _mm_setcsr(_mm_getcsr() | 0x8040u); /* FTZ and DAZ: denormals cost a hundred times a normal number */
+    unsigned mode = _mm_getcsr();
+    _mm_setcsr(mode |
+               0x8040u); /* FTZ and DAZ: denormals cost a hundred times a normal number */
+    return mode;
+#else
+    return 0;
+#endif
+}
+
+void pool_restore_mode(unsigned mode)
+{
+#if defined(__x86_64__)
+    _mm_setcsr(mode);
+#else
+    (void)mode;
 #endif
 }
 
@@ -130,7 +144,8 @@ enum status pool_new(struct pool **out, int threads, struct err *err)
 {
     *out = NULL;
     if (threads < 0 || threads > MAX_THREADS)
-        return err_set(err, ST_ARG, "threads must be 1..%d (0: one for each core), got %d", MAX_THREADS, threads);
+        return err_set(err, ST_ARG, "threads must be 1..%d (0: one for each core), got %d",
+                       MAX_THREADS, threads);
     struct pool *p = calloc(1, sizeof *p);
     if (!p)
         return err_nomem(err, sizeof *p, "worker pool");
@@ -171,7 +186,8 @@ int pool_threads(const struct pool *p)
     return p ? p->threads : 1;
 }
 
-void pool_run(struct pool *p, int n_tasks, void (*fn)(void *ctx, int task, int worker), void *ctx)
+void pool_run(struct pool *p, int n_tasks, void (*fn)(void *ctx, int task, int worker),
+              void *ctx)
 {
     if (!p || p->threads == 1 || n_tasks <= 1) {
         for (int i = 0; i < n_tasks; i++)

@@ -19,7 +19,8 @@ void pool_run(struct pool *p, int n_tasks, void (*fn)(void *ctx, int task, int w
 void pool_free(struct pool *p); /* joins; accepts NULL */
 
 int pool_cores(void);        /* cores allowed to this process, >= 1 */
-void pool_compute_mode(void);/* sets flush-to-zero in the calling thread: call in every thread that computes */
+unsigned pool_compute_mode(void); /* sets flush-to-zero in the calling thread: call in every thread that computes; the mode it had */
+void pool_restore_mode(unsigned mode);
 void pool_be_nice(void);     /* nice +5 for the calling thread */
 
 #endif

@@ -68,6 +68,9 @@ static struct tensor *embed(struct tape *t, enum op_kind kind, const struct embe
     if (tape_failed(t))
         return tape_bad(t);
 
+    tape_reads(t, c->table, c->row, n, 0);
+    if (c->pos_table)
+        tape_reads(t, c->pos_table, c->pos, n, 0);
     const real *e = tape_env(t)->x + c->table->at;
     const real *p = c->pos_table ? tape_env(t)->x + c->pos_table->at : NULL;
     size_t ld = (size_t)y->ld; /* the same for table and positions: their width is d */

@@ -13,12 +13,20 @@ static void shrink(real *x, size_t n, float lr,
         kern()->scale((real)(1 - (double)lr * (double)decay), x, x, n);
 }
 
+void optim_prepare(struct optim_step *s)
+{
+    s->fix1 = 1 - pow((double)s->beta1, (double)s->t);
+    s->fix2 = 1 - pow((double)s->beta2, (double)s->t);
+}
+
 /* Kingma & Ba 2015: x -= lr mhat / (sqrt(vhat) + eps), both corrections drawn into lr and eps. */
 static void adam_corrected(real *x, const real *g, real *const *aux, size_t n,
                            const struct optim_step *s, float l2)
 {
-    double c1 = 1 - pow((double)s->beta1, (double)s->t),
-           c2 = sqrt(1 - pow((double)s->beta2, (double)s->t));
+    struct optim_step now = *s;
+    if (now.fix1 == 0)
+        optim_prepare(&now);
+    double c1 = now.fix1, c2 = sqrt(now.fix2);
     kern()->adam(x, g, aux[0], aux[1], n, (float)((double)s->lr * c2 / c1), s->beta1, s->beta2,
                  (float)((double)s->eps * c2), s->clip, l2);
 }
@@ -114,15 +122,8 @@ bool optim_idle(const struct optim_def *o, const struct optim_step *s)
 }
 
 void optim_catch_up(const struct optim_def *o, real *x, real *const *aux, size_t n,
-                    int64_t last, int64_t done, int64_t now,
-                    struct optim_step (*at)(const void *ctx, int64_t t), const void *ctx)
+                    const struct optim_step *past, int32_t n_past, int64_t done, int64_t now)
 {
-    for (int64_t t = done + 1; t <= now; t++) {
-        struct optim_step s = at(ctx, t);
-        if (optim_idle(o, &s))
-            continue;
-        if (s.decay == 0 && t - last > OPTIM_MEMORY)
-            continue;
-        o->span(x, NULL, aux, n, &s);
-    }
+    for (int64_t t = done + 1; t <= now; t++)
+        o->span(x, NULL, aux, n, &past[t % n_past]);
 }

@@ -13,7 +13,9 @@ struct optim_step {
     float decay;        /* weight decay of this span (0 for PARAM_NO_DECAY) */
     float clip;         /* factor on the gradient, 1 = none */
     float beta1, beta2, eps, momentum;
+    double fix1, fix2;  /* 1 - beta1^t and 1 - beta2^t as optim_prepare leaves them; 0: not yet */
 };
+void optim_prepare(struct optim_step *s); /* once for many rows; changes no bit */
 struct optim_def {
     const char *name, *title, *doc;
     int n_aux;                        /* arrays beside the weights */
@@ -27,15 +29,12 @@ struct optim_def {
 extern const struct optim_def *const optim_defs[];
 const struct optim_def *optim_find(const char *name); /* NULL = none */
 
-/* Rows of a table that had no gradient are brought up to date when they are next read.  An update without gradient still
- * moves a row (momentum, decay); optim_idle says when it does not, and rows need no catching up at all. */
+/* An update without gradient still moves a row (momentum, decay), so rows of a table that no batch reads may put theirs off: brought up
+ * to date when they are next read, they go through the same numbers as if they had been updated every time.  optim_idle: no number
+ * moves without a gradient, and nothing has to be made up for. */
 bool optim_idle(const struct optim_def *o, const struct optim_step *s);
-/* Momentum that is older than this moves nothing a float can hold: such updates are left out (never under decay). */
-enum { OPTIM_MEMORY = 256 };
-/* Updates done+1 .. now without gradient for one row, whose last gradient came with update `last` (<= done).  What an
- * update does depends on t and last alone, so settling rows early or often (to publish, to save) changes no bit.
- * at: the settings of update t. */
-void optim_catch_up(const struct optim_def *o, real *x, real *const *aux, size_t n, int64_t last, int64_t done, int64_t now,
-                    struct optim_step (*at)(const void *ctx, int64_t t), const void *ctx);
+/* Updates done+1 .. now without gradient; the settings of update t are past[t % n_past]. */
+void optim_catch_up(const struct optim_def *o, real *x, real *const *aux, size_t n, const struct optim_step *past, int32_t n_past,
+                    int64_t done, int64_t now);
 
 #endif

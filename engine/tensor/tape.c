@@ -314,6 +314,7 @@ struct tensor *tape_param(struct tape *t, const struct param *p)
     struct tensor *x = tape_alloc(t, sizeof *x);
     if (!x)
         return &t->bad;
+    tape_reads(t, p, NULL, 0, 0);
     *x = (struct tensor){.x = writable(t->env.x + p->at), .nd = p->nd, .ld = p->ld, .node = -1};
     memcpy(x->d, p->d, sizeof x->d);
     x->flags = T_PARAM | (p->index + 1) << T_INDEX_SHIFT;
@@ -325,6 +326,13 @@ struct tensor *tape_param(struct tape *t, const struct param *p)
     s->t = x;
     tape_append(t, OP_param, x, NULL);
     return tape_failed(t) ? &t->bad : x;
+}
+
+void tape_reads(const struct tape *t, const struct param *p, const int32_t *id, int32_t n,
+                int32_t id0)
+{
+    if (t->env.reads && p->flags & PARAM_ROWS)
+        t->env.reads(t->env.rows_ctx, p, id, n, id0);
 }
 
 real *tape_param_grad(struct tape *t, const struct param *p)

@@ -44,6 +44,9 @@ struct tape_env {
      * directly (the output layer while the forward pass runs, an op that reads the whole table) calls with g NULL: only to tell
      * which rows; row NULL: rows 0..n-1. */
     void (*rows)(void *rows_ctx, const struct param *table, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
+    /* Before rows id[i] - id0 of a PARAM_ROWS table are read (id < id0: none; id NULL: all are): whoever puts updates of rows off brings
+     * these up to date.  NULL: nobody does. */
+    void (*reads)(void *rows_ctx, const struct param *table, const int32_t *id, int32_t n, int32_t id0);
     void *rows_ctx;
 };
 
@@ -121,6 +124,7 @@ real *tape_grad_take(struct tape *t, struct tensor *out);
 real *tape_param_grad(struct tape *t, const struct param *p);          /* in env.g; NULL when forward only or frozen */
 /* Adds scale * g (n rows, ldg apart) to rows row[i] of a table's gradient, or hands them to env.rows; row[i] < 0: none. */
 void tape_rows_grad(struct tape *t, const struct param *p, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
+void tape_reads(const struct tape *t, const struct param *p, const int32_t *id, int32_t n, int32_t id0); /* tells env.reads */
 /* x^T of a matrix (rows, cols): (cols, rows), rows *ld apart.  Done once a block for a parameter. */
 const real *tape_transposed(struct tape *t, const struct tensor *x, int32_t *ld);
 void *tape_alloc(struct tape *t, size_t size);                         /* arena_raw that fails the tape instead; NULL then */

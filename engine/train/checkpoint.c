@@ -78,6 +78,7 @@ enum status learner_save(const struct learner *l, const char *path, struct err *
     size_t state_size = 0;
     const void *state = l->batcher ? batcher_state(l->batcher, &state_size) : NULL;
     struct st_array *a;
+    learner_settle(l, NULL);
     int n = list_arrays(&a, l->ps, l->x, l->opt, l->aux, l->opt != NULL && l->aux != NULL, state, state_size, mem);
     char *settings = arena_raw(mem, HPARAMS_TEXT);
     char seed[24], step[24], items[24], data[24], n_items[16];

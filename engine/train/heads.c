@@ -54,10 +54,27 @@ static bool head_fits(struct tape *t, const struct tensor *h, const struct head 
     return false;
 }
 
+/* What the loss on a block reads of the item table. */
+void head_reads(const struct tape *t, const struct head *hd, const struct block *b)
+{
+    if (hd->cols == COLS_ALL) {
+        tape_reads(t, hd->table, NULL, 0, 0);
+        return;
+    }
+    int32_t lists = hd->cols == COLS_QUERY ? b->n_query : hd->cols == COLS_SESSION ? b->n : 1;
+    if (b->target)
+        tape_reads(t, hd->table, b->target, b->n_query * b->n_target, hd->id0);
+    if (b->neg)
+        tape_reads(t, hd->table, b->neg, lists * b->n_neg, hd->id0);
+    if (b->col)
+        tape_reads(t, hd->table, b->col, b->n_col, hd->id0);
+}
+
 void op_head(struct tape *t, struct tensor *h, const struct head *hd, const struct block *b)
 {
     if (!head_fits(t, h, hd))
         return;
+    head_reads(t, hd, b);
     if (b->head_batch) {
         head_batch_put(t, h, b);
         return;
@@ -112,6 +129,7 @@ struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct hea
     const struct tape_env *env = tape_env(t);
     const int32_t m = tensor_rows(h), v = hd->n_items, d = tensor_cols(h);
     const size_t ld = (size_t)hd->table->ld;
+    tape_reads(t, hd->table, NULL, 0, 0);
     const real *table = env->x + hd->table->at,
                *bias = hd->bias ? env->x + hd->bias->at + (1 - hd->id0) : NULL;
     struct tensor *out = tape_tensor_raw(t, 2, (const int32_t[]){m, v + 1});

@@ -40,6 +40,7 @@ void head_watch(struct tape *t, const struct tensor *h, const struct head *hd,
     if (tape_failed(t) || tape_watched(t) < 0 || head_binary(hd) || !(all || in_batch) ||
         !b->target || b->n_target != 1 || m == 0 || (int64_t)m * n > WATCH_MOST)
         return;
+    head_reads(t, hd, b);
     const struct tape_env *env = tape_env(t);
     const real *table = env->x + hd->table->at, *bias = hd->bias ? env->x + hd->bias->at : NULL;
     const size_t room = (size_t)row_ld(n);

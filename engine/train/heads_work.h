@@ -54,6 +54,7 @@ void head_full_slopes(const struct head_full *f, int32_t v0, int32_t v1, real *g
 
 double head_by_columns(const struct head_job *j, bool *ok); /* heads_cols.c */
 double head_full_softmax(const struct head_job *j, bool *ok); /* heads_full.c */
+void head_reads(const struct tape *t, const struct head *hd, const struct block *b); /* heads.c: rows that the loss on a block reads */
 bool head_batch_put(struct tape *t, struct tensor *h, const struct block *b); /* heads_batch.c: op_head hands over */
 
 #endif

@@ -144,6 +144,7 @@ uint32_t model_traits(const struct model_def *m, const void *self)
 struct tensor *learner_score(const struct learner *l, struct tape *t, const struct block *b)
 {
     struct tape_env env = {.x = l->x, .seed = l->seed, .step = l->step};
+    learner_settle(l, NULL);
     tape_begin(t, &env);
     return model_score(l->model, l->self, t, b);
 }
@@ -236,6 +237,7 @@ enum status learner_clone(struct learner **out, const struct learner *l, struct 
     struct learner *c = calloc(1, sizeof *c);
     if (!c)
         return err_nomem(err, sizeof *c, "learner");
+    learner_settle(l, NULL);
     c->model = l->model;
     c->ds = l->ds;
     c->split = l->split;
@@ -322,8 +324,15 @@ enum status learner_set(struct learner *l, const char *name, const char *value, 
     return ST_OK;
 }
 
+void learner_settle(const struct learner *l, struct pool *p)
+{
+    if (l->work)
+        rows_settle(l, p);
+}
+
 void learner_sha256(const struct learner *l, char hex[65])
 {
+    learner_settle(l, NULL);
     params_sha256(l->ps, l->x, hex);
 }
 
@@ -381,7 +390,7 @@ enum status learner_ready(struct learner *l, int workers, struct err *err)
             if (!w->g[s] && !(w->g[s] = params_block_new(l->ps)))
                 return err_nomem(err, params_size(l->ps) * sizeof(real), "gradients");
         if (!w->table)
-            st = row_tables_make(w, l->ps, err);
+            st = row_tables_make(l, err);
         if (st == ST_OK && !w->tile)
             st = tiles_make(w, l->ps, &w->tile, &w->n_tile, err);
         if (st == ST_OK && !w->tile_sum && !(w->tile_sum = calloc((size_t)w->n_tile + 1, sizeof *w->tile_sum)))

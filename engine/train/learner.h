@@ -18,7 +18,7 @@ struct learner {
     const struct split *split;     /* borrowed */
     const struct optim_def *opt;
     struct params *ps;
-    real *x, **aux;                /* values; opt->n_aux arrays of the same layout */
+    real *x, **aux;                /* values; opt->n_aux arrays of the same layout; rows of large tables may be late: learner_settle */
     struct batcher *batcher;       /* NULL for baselines */
     uint64_t seed;
     int64_t step;                  /* updates done */
@@ -56,6 +56,9 @@ MUST_CHECK enum status learner_step(struct learner *l, struct pool *p, const str
 MUST_CHECK enum status learner_clone(struct learner **out, const struct learner *l, struct err *err);
 /* A live setting from the next batch on; others: ST_STATE with the advice to make a new model. */
 enum status learner_set(struct learner *l, const char *name, const char *value, struct err *err);
+/* Rows of large item tables put updates without gradient off until they are read.  Brings all up to date: for whoever reads x or aux himself,
+ * between steps, from any thread; a learner is the same before and after.  p may be NULL. */
+void learner_settle(const struct learner *l, struct pool *p);
 void learner_sha256(const struct learner *l, char hex[65]);   /* parameters' bits */
 int64_t learner_steps_per_epoch(const struct learner *l);
 /* One block's forward pass with given parameters, for views, evaluation and tests: encode + score on a tape. */

@@ -97,6 +97,7 @@ static void forward(struct step_job *j, int shard, int part, struct workspace *w
     struct tape_env env = {.x = l->x, .g = w->g[shard], .seed = l->seed, .step = l->step, .row0 = b->row0, .training = true};
     if (w->n_table) {
         env.rows = rows_add;
+        env.reads = rows_read;
         env.rows_ctx = &w->sink[shard];
     }
     if (walked) {
@@ -369,6 +370,8 @@ static enum status backup(struct learner *l, bool restore, struct err *err)
 {
     size_t n = params_size(l->ps);
     size_t arrays = 1 + (size_t)l->opt->n_aux;
+    if (!restore)
+        rows_settle(l, NULL);
     if (!l->work->backup && !restore) {
         l->work->backup = malloc(arrays * n * sizeof(real));
         if (!l->work->backup)
@@ -378,6 +381,8 @@ static enum status backup(struct learner *l, bool restore, struct err *err)
         real *live = k == 0 ? l->x : l->aux[k - 1], *kept = l->work->backup + k * n;
         memcpy(restore ? live : kept, restore ? kept : live, n * sizeof(real));
     }
+    if (restore)
+        rows_settled(l->work, l->step);
     return ST_OK;
 }
 
@@ -401,6 +406,9 @@ static enum status walk_update(struct learner *l, const struct step_watch *watch
         w->tile = all + at;
         w->n_tile = count;
         update_tiles(l, NULL, s);
+        for (int k = 0; k < count; k++)
+            if (w->tile[k].rows)
+                rows_look(l, &w->tile[k], s->t);
         at += count;
         if (!watch->on_op(watch->ctx, w->shown->tape, i, PH_UPDATE))
             st = err_set(err, ST_CANCELLED, "stopped");
@@ -412,7 +420,24 @@ static enum status walk_update(struct learner *l, const struct step_watch *watch
     return st;
 }
 
-static enum status phase_b(struct learner *l, struct pool *p, const struct step_watch *watch, struct step_info *out, struct err *err)
+/* Settings of the coming update; clipping is known later. */
+static struct optim_step settings(const struct learner *l, double lr)
+{
+    struct optim_step s = {
+        .t = l->step + 1,
+        .lr = (float)lr,
+        .decay = hp_float(l->hp, "wd"),
+        .clip = 1,
+        .beta1 = hp_float(l->hp, "beta1"),
+        .beta2 = hp_float(l->hp, "beta2"),
+        .eps = hp_float(l->hp, "eps"),
+        .momentum = hp_float(l->hp, "momentum"),
+    };
+    optim_prepare(&s);
+    return s;
+}
+
+static enum status phase_b(struct learner *l, struct pool *p, const struct step_watch *watch, struct optim_step s, struct step_info *out, struct err *err)
 {
     out->grad_norm = sqrt(reduce_shards(l->work, p));
     bool walked = watch && watch->on_op;
@@ -425,16 +450,8 @@ static enum status phase_b(struct learner *l, struct pool *p, const struct step_
         return err_set(err, ST_CANCELLED, "stopped before the update");
 
     double clip = hp_num(l->hp, "clip");
-    struct optim_step s = {
-        .t = l->step + 1,
-        .lr = (float)out->lr,
-        .decay = hp_float(l->hp, "wd"),
-        .clip = clip > 0 && out->grad_norm > clip ? (float)(clip / out->grad_norm) : 1,
-        .beta1 = hp_float(l->hp, "beta1"),
-        .beta2 = hp_float(l->hp, "beta2"),
-        .eps = hp_float(l->hp, "eps"),
-        .momentum = hp_float(l->hp, "momentum"),
-    };
+    if (clip > 0 && out->grad_norm > clip)
+        s.clip = (float)(clip / out->grad_norm);
     if (walked) {
         enum status st = walk_update(l, watch, &s, err);
         if (st != ST_OK)
@@ -442,7 +459,7 @@ static enum status phase_b(struct learner *l, struct pool *p, const struct step_
     } else {
         update_tiles(l, p, &s);
     }
-    rows_done(l->work);
+    rows_done(l->work, s.t);
     commit_states(l);
     l->step++;
     return ST_OK;
@@ -467,10 +484,12 @@ enum status learner_step(struct learner *l, struct pool *p, const struct step_wa
     info.n_session = work->plan.n_session;
     info.n_row = work->plan.n_row;
     info.n_query = work->plan.n_query;
+    struct optim_step s = settings(l, info.lr);
+    rows_begin(l, p, &s);
     st = phase_a(&j, p, err);
     if (st == ST_OK) {
         sum_terms(work, &info);
-        st = phase_b(l, p, w, &info, err);
+        st = phase_b(l, p, w, s, &info, err);
     }
     if (st != ST_OK)
         clear_gradients(l);

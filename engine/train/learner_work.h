@@ -55,11 +55,18 @@ struct row_table {
     const struct param *p;
     int32_t rows;
     atomic_uchar *hit;         /* (rows) 1: some list has it */
+    atomic_llong *done;        /* (rows) so many updates are in a row's numbers: without a gradient they are put off until it is read */
+    atomic_uchar *busy;        /* (rows) 1: somebody is catching it up */
+    atomic_llong all_done;     /* so many are in all rows */
     int32_t (*slot)[ROW_LISTS];/* (rows) place in that list, -1 none */
     bool whole[BATCH_SHARDS];  /* the shard's gradient block holds gradients of any row */
     struct row_list list[ROW_LISTS];
 };
+/* A row is at most so many updates behind: whatever nobody reads takes its turn.  Late work is done in the cache, a row's updates one
+ * after another. */
+enum { ROW_LAG = 64 };
 struct row_sink {              /* where the tape of a shard hands row gradients to */
+    const struct learner *l;
     struct learner_work *w;
     int shard;
     bool no_memory;
@@ -96,6 +103,8 @@ struct learner_work {
     double *tile_sum;          /* (n_tile) sum of squares */
     struct row_table *table;   /* large item tables */
     int n_table;
+    bool lazy;                 /* the optimiser moves numbers without a gradient: rows put that off */
+    struct optim_step past[2][ROW_LAG]; /* settings of update t at t % ROW_LAG: without, with decay */
     struct row_sink sink[BATCH_SHARDS];
     int lead;                  /* this batch: first shard with rows; its gradient block takes the sums */
     struct head_batch *head;   /* the output layer works on the batch; else NULL */
@@ -122,7 +131,7 @@ struct weights;
 struct learner_shared *weights_shared(const struct weights *w); /* borrowed: for workspaces */
 
 /* row_grads.c */
-MUST_CHECK enum status row_tables_make(struct learner_work *w, const struct params *ps, struct err *err);
+MUST_CHECK enum status row_tables_make(struct learner *l, struct err *err);
 void row_tables_free(struct learner_work *w);
 struct row_table *row_table_of(const struct learner_work *w, const struct param *p); /* NULL: not a large table */
 /* For tape_env.rows, ctx: a row_sink.  g NULL: any rows of the shard's gradient block were written to. */
@@ -130,9 +139,16 @@ void rows_add(void *ctx, const struct param *p, const int32_t *row, int32_t n, c
 /* Gradients by the output layer on the batch, n rows p->ld apart, repeats allowed; written to, and theirs until rows_done or rows_clear.
  * row NULL: of any row, in the block of the leading shard. */
 void rows_lend(struct learner_work *w, struct row_table *t, const int32_t *row, int32_t n, real *g);
+/* For tape_env.reads, ctx: a row_sink.  Any number of threads at once, as rows_settle: who comes second waits. */
+void rows_read(void *ctx, const struct param *p, const int32_t *id, int32_t n, int32_t id0);
+void rows_settle(const struct learner *l, struct pool *p);          /* all rows, up to learner.step */
+void rows_settled(struct learner_work *w, int64_t step);           /* says that they are: numbers were put there */
+/* Before a step with these settings: does it put updates off? */
+void rows_begin(struct learner *l, struct pool *p, const struct optim_step *s);
 double rows_reduce(struct learner_work *w, const struct tile *t);  /* sums each row where its first gradient lies, in shard order; sum of squares */
 void rows_update(struct learner *l, const struct tile *t, const struct optim_step *s);
-void rows_done(struct learner_work *w);                            /* after the update: empties the lists */
+void rows_look(struct learner *l, const struct tile *t, int64_t step); /* the tile's rows up to that update, in the middle of it: somebody looks */
+void rows_done(struct learner_work *w, int64_t step);              /* after that update (-1: none): empties the lists */
 void rows_clear(struct learner_work *w);                           /* a batch broken off: forgets its gradients */
 
 /* reduce.c */

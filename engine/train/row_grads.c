@@ -1,7 +1,9 @@
-/* Row gradients of large item tables; see struct row_table.  The update is that of the dense form: rows without gradient
- * take a step without gradient where the optimiser asks for one (Adam), none where it does not (Adagrad). */
+/* Row gradients of large item tables; see struct row_table.  The update is that of the dense form, to the bit: rows without gradient
+ * take a step without gradient where the optimiser asks for one (Adam), none where it does not (Adagrad).  They take it late:
+ * when a pass reads them, when somebody looks, or when their turn has come. */
 #include "engine/train/learner_work.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +15,10 @@ static bool large(const struct param *p)
            param_rows(p) * (size_t)p->ld >= ROW_TABLE_FLOATS;
 }
 
-enum status row_tables_make(struct learner_work *w, const struct params *ps, struct err *err)
+enum status row_tables_make(struct learner *l, struct err *err)
 {
+    struct learner_work *w = l->work;
+    const struct params *ps = l->ps;
     int n = 0;
     for (int i = 0; i < params_n(ps); i++)
         n += !w->plain_tables && large(params_at(ps, i));
@@ -31,12 +35,17 @@ enum status row_tables_make(struct learner_work *w, const struct params *ps, str
         t->rows = (int32_t)rows;
         t->slot = malloc(rows * sizeof *t->slot);
         t->hit = calloc(rows, sizeof *t->hit);
-        if (!t->slot || !t->hit)
-            return err_nomem(err, rows * (sizeof *t->slot + sizeof *t->hit), "item tables");
+        t->busy = calloc(rows, sizeof *t->busy);
+        t->done = calloc(rows, sizeof *t->done);
+        if (!t->slot || !t->hit || !t->busy || !t->done)
+            return err_nomem(
+                err,
+                rows * (sizeof *t->slot + sizeof *t->hit + sizeof *t->busy + sizeof *t->done),
+                "item tables");
         memset(t->slot, 0xff, rows * sizeof *t->slot); /* -1 */
     }
     for (int s = 0; s < BATCH_SHARDS; s++)
-        w->sink[s] = (struct row_sink){.w = w, .shard = s};
+        w->sink[s] = (struct row_sink){.l = l, .w = w, .shard = s};
     return ST_OK;
 }
 
@@ -45,6 +54,8 @@ void row_tables_free(struct learner_work *w)
     for (int i = 0; i < w->n_table; i++) {
         free(w->table[i].slot);
         free(w->table[i].hit);
+        free(w->table[i].busy);
+        free(w->table[i].done);
         for (int k = ROWS_OF_SHARD; k < ROW_LISTS; k++)
             free(w->table[i].list[k].g);
     }
@@ -57,6 +68,121 @@ struct row_table *row_table_of(const struct learner_work *w, const struct param 
         if (w->table[i].p == p)
             return &w->table[i];
     return NULL;
+}
+
+/* ---- Updates put off ---- */
+
+static int32_t first_row(const struct row_table *t)
+{
+    return t->p->flags & PARAM_ZERO_ROW0 ? 1 : 0; /* row 0 is never touched */
+}
+
+/* Owner of the row: phase B, or who has set busy. */
+static void catch_up(const struct learner *l, struct row_table *t, int32_t r, int64_t now)
+{
+    const int64_t done = atomic_load_explicit(&t->done[r], memory_order_relaxed);
+    if (done >= now)
+        return;
+    size_t at = t->p->at + (size_t)r * (size_t)t->p->ld;
+    real *aux[8];
+    for (int k = 0; k < l->opt->n_aux; k++)
+        aux[k] = l->aux[k] + at;
+    optim_catch_up(l->opt, l->x + at, aux, (size_t)t->p->ld,
+                   l->work->past[!(t->p->flags & PARAM_NO_DECAY)], ROW_LAG, done, now);
+    atomic_store_explicit(&t->done[r], now, memory_order_release);
+}
+
+/* false: somebody else is at it. */
+static bool settle_row(const struct learner *l, struct row_table *t, int32_t r, int64_t now)
+{
+    if (atomic_load_explicit(&t->done[r], memory_order_acquire) >= now)
+        return true;
+    if (atomic_exchange_explicit(&t->busy[r], 1, memory_order_acquire))
+        return false;
+    catch_up(l, t, r, now);
+    atomic_store_explicit(&t->busy[r], 0, memory_order_release);
+    return true;
+}
+
+/* Rows id[i] - id0, or from..to-1 where id is NULL.  Rows that others are at are passed over first, so that several share the work. */
+static void settle_rows(const struct learner *l, struct row_table *t, const int32_t *id,
+                        int32_t id0, int32_t from, int32_t to)
+{
+    bool wait = true;
+    while (wait) {
+        wait = false;
+        for (int32_t i = from; i < to; i++) {
+            int32_t r = id ? id[i] - id0 : i;
+            if (r >= first_row(t) && !settle_row(l, t, r, l->step))
+                wait = true;
+        }
+        if (wait)
+            sched_yield();
+    }
+}
+
+void rows_read(void *ctx, const struct param *p, const int32_t *id, int32_t n, int32_t id0)
+{
+    const struct row_sink *sink = ctx;
+    struct row_table *t = sink->w->lazy ? row_table_of(sink->w, p) : NULL;
+    if (!t || atomic_load_explicit(&t->all_done, memory_order_acquire) >= sink->l->step)
+        return;
+    settle_rows(sink->l, t, id, id0, 0, id ? n : t->rows);
+    if (!id)
+        atomic_store_explicit(&t->all_done, sink->l->step, memory_order_release);
+}
+
+struct settle_job {
+    const struct learner *l;
+    struct row_table *t;
+};
+enum { SETTLE_ROWS = 64 }; /* rows of a task */
+
+static void settle_task(void *ctx, int task, int worker)
+{
+    const struct settle_job *j = ctx;
+    int32_t from = task * SETTLE_ROWS, to = from + SETTLE_ROWS;
+    (void)worker;
+    settle_rows(j->l, j->t, NULL, 0, from, to < j->t->rows ? to : j->t->rows);
+}
+
+void rows_settle(const struct learner *l, struct pool *p)
+{
+    struct learner_work *w = l->work;
+    const unsigned mode = pool_compute_mode(); /* whoever looks: the same bits as in training */
+    for (int i = 0; w->lazy && i < w->n_table; i++) {
+        struct row_table *t = &w->table[i];
+        struct settle_job j = {l, t};
+        if (atomic_load_explicit(&t->all_done, memory_order_acquire) >= l->step)
+            continue;
+        pool_run(p, (t->rows + SETTLE_ROWS - 1) / SETTLE_ROWS, settle_task, &j);
+        atomic_store_explicit(&t->all_done, l->step, memory_order_release);
+    }
+    pool_restore_mode(mode);
+}
+
+void rows_settled(struct learner_work *w, int64_t step)
+{
+    for (int i = 0; i < w->n_table; i++) {
+        struct row_table *t = &w->table[i];
+        for (int32_t r = 0; r < t->rows; r++)
+            atomic_store_explicit(&t->done[r], step, memory_order_relaxed);
+        atomic_store_explicit(&t->all_done, step, memory_order_release);
+    }
+}
+
+void rows_begin(struct learner *l, struct pool *p, const struct optim_step *s)
+{
+    struct learner_work *w = l->work;
+    const bool lazy = w->n_table > 0 && !optim_idle(l->opt, s);
+    if (w->lazy && !lazy)
+        rows_settle(l, p);
+    else if (lazy && !w->lazy)
+        rows_settled(w, l->step);
+    w->lazy = lazy;
+    struct optim_step *at[] = {&w->past[0][s->t % ROW_LAG], &w->past[1][s->t % ROW_LAG]};
+    *at[0] = *at[1] = *s; /* nobody is so late that he needs what stood there */
+    at[0]->decay = 0;
 }
 
 /* ---- Phase A: a shard's worker ---- */
@@ -235,37 +361,54 @@ static void forget(struct row_table *t, int32_t from, int32_t to)
     memset(t->hit + from, 0, (size_t)(to - from) * sizeof *t->hit);
 }
 
+static void updated(struct row_table *t, int32_t from, int32_t to, int64_t step)
+{
+    for (int32_t r = from; r < to; r++)
+        atomic_store_explicit(&t->done[r], step, memory_order_relaxed);
+}
+
 void rows_update(struct learner *l, const struct tile *tile, const struct optim_step *s)
 {
     struct row_table *t = tile->rows;
-    const bool idle = optim_idle(l->opt, s);
+    const bool lazy = l->work->lazy;
     const int32_t end = tile->row0 + tile->n / t->p->ld;
-    if (any_whole(t)) {
+    if (any_whole(t)) { /* then all rows were read */
         real *g = total_of(l->work, t, tile->row0, true);
         update_span(l, t, tile->row0, end, g, s);
+        updated(t, tile->row0, end, s->t);
         memset(g, 0, (size_t)tile->n * sizeof *g);
         forget(t, tile->row0, end);
         return;
     }
-    for (int32_t r = tile->row0; r < end; r++) {
-        int32_t hit = next_hit(t, r, end);
-        if (hit > r && !idle)
-            update_span(l, t, r, hit, NULL, s);
-        r = hit;
-        if (hit == end)
-            break;
-        int32_t next = next_hit(t, hit + 1, end); /* the tile's own: another worker forgets what lies past it */
+    for (int32_t r = next_hit(t, tile->row0, end), next; r < end; r = next) {
+        next = next_hit(t, r + 1, end);
         if (next < end)
             prefetch(l, t, next);
-        update_span(l, t, hit, hit + 1, total_of(l->work, t, hit, false), s);
-        forget(t, hit, hit + 1);
+        if (lazy)
+            catch_up(l, t, r, s->t - 1);
+        update_span(l, t, r, r + 1, total_of(l->work, t, r, false), s);
+        updated(t, r, r + 1, s->t);
+        forget(t, r, r + 1);
     }
+    int64_t turn = (tile->row0 + s->t) % ROW_LAG; /* of rows r with (r + t) % ROW_LAG == 0 */
+    for (int32_t r = tile->row0 + (int32_t)(turn ? ROW_LAG - turn : 0); lazy && r < end;
+         r += ROW_LAG)
+        catch_up(l, t, r, s->t);
 }
 
-void rows_done(struct learner_work *w)
+void rows_look(struct learner *l, const struct tile *tile, int64_t step)
+{
+    const int32_t end = tile->row0 + tile->n / tile->rows->p->ld;
+    for (int32_t r = tile->row0; l->work->lazy && r < end; r++)
+        catch_up(l, tile->rows, r, step);
+}
+
+void rows_done(struct learner_work *w, int64_t step)
 {
     for (int i = 0; i < w->n_table; i++) {
         struct row_table *t = &w->table[i];
+        if (step >= 0 && any_whole(t))
+            atomic_store_explicit(&t->all_done, step, memory_order_release);
         memset(t->whole, 0, sizeof t->whole);
         for (int k = 0; k < ROW_LISTS; k++) {
             struct row_list *l = &t->list[k];
@@ -293,5 +436,5 @@ void rows_clear(struct learner_work *w)
     }
     for (int s = 0; s < BATCH_SHARDS; s++)
         w->sink[s].no_memory = false;
-    rows_done(w);
+    rows_done(w, -1);
 }

@@ -94,6 +94,7 @@ static void publish_weights(struct trainer *t, bool keep)
     pthread_mutex_unlock(&t->lock);
     if (!w) {
         struct err err;
+        learner_settle(t->l, t->pool);
         if (weights_of(&w, t->l, &err) != ST_OK) {
             trainer_say(t, true, "views stay at an older step: %s", err.msg);
             return;

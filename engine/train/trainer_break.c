@@ -85,6 +85,7 @@ static double param_stat(const struct learner *l, const struct brk *b)
 {
     const struct param *p = params_at(l->ps, b->param);
     struct tensor_stats s;
+    learner_settle(l, NULL);
     stats_of(l->x + p->at, (int64_t)param_rows(p), param_cols(p), p->ld, &s);
     return stats_get(&s, b->stat);
 }

@@ -29,6 +29,7 @@ enum status weights_of(struct weights **out, const struct learner *l, struct err
         return err_nomem(err, bytes, "published weights");
     }
     memcpy(o->self, l->self, l->model->self_size);
+    learner_settle(l, NULL);
     if (bytes)
         memcpy(o->block, l->x, bytes);
     o->pub = (struct weights){.step = l->step, .x = o->block, .ps = l->ps, .model = l->model, .self = o->self, .ds = l->ds, .split = l->split,

@@ -176,12 +176,106 @@ static void test_lists_equal_blocks(void **state)
     }
 }
 
+/* ---- Rows that put updates off ---- */
+
+static bool break_at_update(void *ctx, const struct tape *t, int32_t node, enum phase ph)
+{
+    (void)t, (void)node;
+    return ph != PH_UPDATE || --*(int *)ctx > 0;
+}
+
+static void set(struct learner *l, const char *name, const char *value)
+{
+    struct err err;
+    if (learner_set(l, name, value, &err))
+        fail_msg("%s", err.msg);
+}
+
+enum { LATE_STEPS = 2 * ROW_LAG + 20 };
+
+/* looks: now and then somebody reads all numbers, a batch is broken off in the middle of its update, a copy takes over. */
+static void run_late(const struct kit *k, bool plain, struct pool *p, bool looks, char hex[65])
+{
+    struct learner *l, *copy;
+    struct err err;
+    if (learner_new(&l, k->def, k->hp, &k->split, 7, &err))
+        fail_msg("%s", err.msg);
+    l->work->plain_tables = plain;
+    for (int step = 0; step < LATE_STEPS; step++) {
+        if (step == 60)
+            set(l, "lr", "0.004");
+        if (step == 80)
+            set(l, "wd", "0.02");
+        if (step == 100)
+            set(l, "momentum", "0.9"); /* sgd: from now on rows without gradient move */
+        if (step == 125)
+            set(l, "momentum", "0");
+        if (looks && step % 23 == 5)
+            learner_sha256(l, hex);
+        if (looks && step % 41 == 7) { /* broken off behind two parameters */
+            int left = 3;
+            struct step_watch w = {.shard = -1, .session = -1, .on_op = break_at_update, .ctx = &left};
+            assert_int_equal(learner_step(l, p, &w, NULL, &err), ST_CANCELLED);
+        }
+        if (looks && step == 90) {
+            assert_int_equal(learner_clone(&copy, l, &err), ST_OK);
+            learner_free(l);
+            l = copy;
+        }
+        if (learner_step(l, p, NULL, NULL, &err))
+            fail_msg("%s", err.msg);
+    }
+    assert_int_equal(l->work->n_table > 0, !plain);
+    learner_sha256(l, hex);
+    learner_free(l);
+}
+
+/* Whoever looks when, however many threads: the bits are those of updating every row in every step. */
+static void test_late_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model, *settings;
+        bool same_head; /* tables in blocks have the output layer worked alike, to the bit */
+    } way[] = {
+        {"sasrec", "batch=4 maxlen=12 d=64 loss=bce opt=adam wd=0.01 warmup=20 decay_steps=400", true},
+        {"sasrec", "batch=4 maxlen=12 d=64 loss=bce_k neg=5 tie_output=0 opt=adamw wd=0.01", true},
+        {"sasrec", "batch=4 maxlen=12 d=64 loss=bce opt=sgd lr=0.05", true},
+        {"bert4rec", "batch=4 maxlen=12 opt=bertadam loss=gbce neg=20", true},
+        {"bert4rec", "batch=4 maxlen=12 opt=bertadam loss=gbce neg=20 clip=0.01", false}, /* the norm's tiles differ */
+        {"caser", "batch=4 d=64 L=3 loss=bce user=1 opt=adam wd=1e-6", true},
+        {"gru4rec", "batch=4 bptt=2 opt=adam negatives=extra neg=20 lr=0.001", false},
+        {"gru4rec", "batch=4 bptt=1 opt=adam embed=onehot loss=bpr-max neg=20 lr=0.001", false},
+        {"gru4rec", "batch=4 bptt=1 opt=adam negatives=all lr=0.001", false},
+    };
+    struct pool *four;
+    assert_int_equal(pool_new(&four, 4, NULL), ST_OK);
+    for (size_t i = 0; i < sizeof way / sizeof *way; i++) {
+        struct kit k;
+        char late[65], looked[65], threads[65], dense[65];
+        new_kit(&k, way[i].model, way[i].settings);
+        run_late(&k, false, NULL, false, late);
+        run_late(&k, false, pool, true, looked);
+        run_late(&k, false, four, true, threads);
+        assert_string_equal(looked, late);
+        assert_string_equal(threads, late);
+        if (way[i].same_head) {
+            run_late(&k, true, pool, false, dense);
+            if (strcmp(late, dense) != 0)
+                fail_msg("%s %s: late rows and dense updates differ", way[i].model, way[i].settings);
+        }
+        kit_free(&k);
+    }
+    pool_free(four);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_update), cmocka_unit_test(test_untouched_rows_rest),
-                                       cmocka_unit_test(test_lists_equal_blocks)};
+                                       cmocka_unit_test(test_lists_equal_blocks), cmocka_unit_test(test_late_rows)};
     const char *note;
     gemm_start(&note);
+    pool_compute_mode();
     if (pool_new(&pool, 2, NULL))
         return 1;
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,7 +128,8 @@ enum status app_set_data(struct app *a, struct dataset *ds, struct err *err)
 enum status app_set_split(struct app *a, enum split_kind kind, int32_t k, struct err *err)
 {
     struct split *sp = NULL;
-    enum status st = kind == SPLIT_LEAVE_K_OUT ? split_leave(&sp, a->ds, k, err) : split_new(&sp, a->ds, kind, err);
+    enum status st = kind == SPLIT_LEAVE_K_OUT ? split_leave(&sp, a->ds, k, err)
+                                               : split_new(&sp, a->ds, kind, err);
     if (st != ST_OK)
         return st;
     app_explorer_rest(a);
@@ -186,14 +187,14 @@ static bool poll_slot(struct app *a, int i)
         }
         changed = true;
     }
+    if (a->hold_weights && trainer_busy(s->trainer))
+        return changed;
     struct weights *w = trainer_weights(s->trainer);
-    if (!s->weights || w->step != s->weights->step) {
-        weights_unref(s->weights);
-        s->weights = w;
-        changed = true;
-    } else {
-        weights_unref(w);
-    }
+    changed = changed || w != s->weights;
+    weights_unref(s->weights);
+    s->weights = w;
+    if (!a->ui) /* nobody else says when */
+        trainer_want_weights(s->trainer);
     return changed;
 }
 

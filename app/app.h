@@ -135,6 +135,7 @@ struct app {
     bool evaluating_patched; /* with parts set by hand */
     bool evaluating_plain;   /* of the data's own questions, all of them: goes to the slot */
     int evaluating_slot;
+    bool hold_weights; /* set by the screen: what a run publishes while it goes on is not taken in yet */
     bool error_shown; /* the script that failed has shown its line already */
     volatile bool
         cancel; /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */

@@ -136,10 +136,6 @@ enum status app_weights_at(struct app *a, int slot, int64_t at, struct weights *
         err_set(err, ST_STATE, "no model in slot %c", 'A' + slot);
         return err_hint(err, "no-model", "Try: model new sasrec slot=%c", 'A' + slot), ST_STATE;
     }
-    if (at == STEP_LIVE && s->trainer) {
-        *out = trainer_weights(s->trainer);
-        return ST_OK;
-    }
     if (at == STEP_LIVE || (s->weights && s->weights->step == at)) {
         *out = weights_ref(s->weights);
         return ST_OK;
@@ -147,14 +143,6 @@ enum status app_weights_at(struct app *a, int slot, int64_t at, struct weights *
     *out = history_at(s->history, at);
     if (*out)
         return ST_OK;
-    if (s->trainer) {
-        struct weights *w = trainer_weights(s->trainer);
-        if (w->step == at) {
-            *out = w;
-            return ST_OK;
-        }
-        weights_unref(w);
-    }
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)at);
     int64_t step;

@@ -11,10 +11,22 @@
 #include "app/views/view_util.h"
 #include "engine/base/clock.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* Somebody at the keys sees everything as soon as it is there.  Nobody there for a while: a run shows that it lives, and keeps the cores; its
+ * bells are not even listened to between two pictures, since each would take a core from a worker. */
+static const double CALM_AFTER_S = 2, CALM_TICK_S = 0.125;
+static const double CALM_WEIGHTS_S = 0.25, CALM_SHARE = 0.01, NEAR_WEIGHTS_S = 0.1,
+                    NEAR_SHARE = 0.2;
+
+static bool is_calm(const struct screen *s, double now)
+{
+    return now - s->touched > CALM_AFTER_S;
+}
 
 /* ---- drawing -------------------------------------------------------------------------------------------- */
 
@@ -68,23 +80,33 @@ static void show(struct screen *s)
     s->dirty_key = s->dirty_live = s->dirty_answer = false;
 }
 
-/* Views of a running model want fresh parameters now and then. */
-static void publish(struct screen *s, double now)
+/* Answers about a model that learns are made anew when its parameters come in, which is left to this place: often while somebody is at the
+ * keys; else so seldom that the answers take a small share of a core.  Without questions a command finds parameters a second old at most. */
+static void take_weights(struct screen *s, double now)
 {
     struct app *a = s->app;
     struct ui *u = a->ui;
-    struct slot *q = app_slot(a);
-    if (a->at != STEP_LIVE || !q->trainer || now < s->next_publish)
+    int runs = app_running_slot(a);
+    a->hold_weights = runs >= 0;
+    if (runs < 0)
         return;
-    const struct snapshot *p = app_snapshot(a, a->slot);
-    bool asks = false;
-    for (int i = 0; i < u->n_view; i++)
-        asks = asks || (u->view[i].visible && u->view[i].def->ask);
-    if (!asks || !p || p->state != TS_RUN)
-        return;
-    struct train_cmd c = {.kind = TC_PUBLISH};
-    if (trainer_post(q->trainer, &c))
-        s->next_publish = now + 0.1;
+    const struct slot *q = &a->slots[runs];
+    if (q->weights != s->weights_seen) {
+        bool asks = false;
+        for (int i = 0; i < u->n_view; i++)
+            asks = asks || (u->view[i].visible && u->view[i].def->ask);
+        double used = a->explorer ? explorer_cpu_s(a->explorer) : 0,
+               took = used - s->explored_s;
+        double least = is_calm(s, now) ? CALM_WEIGHTS_S : NEAR_WEIGHTS_S,
+               share = is_calm(s, now) ? CALM_SHARE : NEAR_SHARE;
+        double wait = took / share > least ? took / share : least;
+        s->next_weights = now + (!asks || wait > 1 ? 1 : wait);
+        s->explored_s = used;
+        s->weights_seen = q->weights;
+    } else if (now >= s->next_weights) {
+        trainer_want_weights(q->trainer);
+        a->hold_weights = false;
+    }
 }
 
 /* What a lesson runs for its reader: a command whenever nothing goes on.  They are not logged: the lesson's own command is. */
@@ -104,7 +126,8 @@ static void lesson_commands(struct screen *s)
         }
         app_poll(a);
     }
-    if (setup && !a->course->fresh && !a->message_is_error) /* what it loaded is on the screen */
+    if (setup && !a->course->fresh &&
+        !a->message_is_error) /* what it loaded is on the screen */
         a->message[0] = '\0';
 }
 
@@ -140,8 +163,13 @@ static void loop(struct screen *s)
             timeout = until(now, s->flash_until);
         if (a->background && (timeout < 0 || timeout > 100))
             timeout = 100;
+        if (is_calm(s, now) && now < s->next_live) {
+            n = 0;
+            timeout = until(now, s->next_live);
+        }
         term_wait(s->term, timeout, fd, n);
-        for (int i = 0; i < n; i++) { /* event descriptors count; what they announce is taken in below */
+        for (int i = 0; i < n;
+             i++) { /* event descriptors count; what they announce is taken in below */
             uint64_t sum;
             ssize_t got = read(fd[i], &sum, sizeof sum);
             (void)got;
@@ -160,19 +188,21 @@ static void loop(struct screen *s)
         if (ui_answers(a))
             s->dirty_answer = true;
         now = clock_s();
-        publish(s, now);
+        take_weights(s, now);
         ui_ask(a, false);
         lesson_commands(s);
         if (s->flash_until > 0 && now >= s->flash_until) {
             s->flash_until = 0;
             s->dirty_answer = true;
         }
-        bool live = s->dirty_live && now >= s->next_live, answer = s->dirty_answer && now >= s->next_answer;
+        bool live = s->dirty_live && now >= s->next_live,
+             answer = s->dirty_answer && now >= s->next_answer;
         if (live || answer) {
             show(s);
             double frame = 1.0 / (setting(a, SETTING_FPS) >= 1 ? setting(a, SETTING_FPS) : 30);
-            s->next_answer = now + (frame > s->tick / 3 ? frame : s->tick / 3);
-            s->next_live = now + (s->tick > frame ? s->tick : frame);
+            double calm = is_calm(s, now) ? CALM_TICK_S : 0;
+            s->next_answer = now + fmax(fmax(frame, s->tick / 3), calm);
+            s->next_live = now + fmax(fmax(frame, s->tick), calm);
         }
     }
 }
@@ -185,7 +215,8 @@ static void rescue(struct app *a)
         const struct slot *q = &a->slots[i];
         if (!q->model || (q->model->flags & MODEL_BASELINE) || app_step(a, i) == 0)
             continue;
-        snprintf(name, sizeof name, "rescue/%c-%s-%lld.safetensors", 'A' + i, q->model->name, (long long)app_step(a, i));
+        snprintf(name, sizeof name, "rescue/%c-%s-%lld.safetensors", 'A' + i, q->model->name,
+                 (long long)app_step(a, i));
         if (!config_path(PLACE_STATE, name, true, path, sizeof path))
             return;
         if (q->trainer) { /* at rest between two batches */
@@ -231,7 +262,8 @@ int screen_run(struct app *a, const struct screen_options *o)
         st = prompt_new(&s->prompt, &popt, &err);
     if (st != ST_OK)
         goto out;
-    (void)setting_set(a, SETTING_TRUTH, "off", NULL); /* the answer stays hidden until asked for */
+    (void)setting_set(a, SETTING_TRUTH, "off",
+                      NULL); /* the answer stays hidden until asked for */
     screen_looks(s);
     show(s); /* the frame first; data, model and ceilings come behind it */
     if (!a->explorer)
@@ -266,7 +298,8 @@ out:
 
 /* ---- a picture without a terminal ----------------------------------------------------------------------- */
 
-enum status screen_snap(struct app *a, int cols, int rows, const struct theme *theme, struct grid *out, struct err *err)
+enum status screen_snap(struct app *a, int cols, int rows, const struct theme *theme,
+                        struct grid *out, struct err *err)
 {
     bool own = a->ui == NULL;
     enum status st = own ? ui_new(a, cols, rows, err) : ST_OK;

@@ -364,7 +364,7 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
         const char *context[3] = {pane, tab, "global"};
         for (int k = 0; k < 3; k++)
             for (size_t i = 0; i < rows && n + 1 < PAIRS; i++)
-                if (strcmp(row[i].context, context[k]) == 0 && row[i].label && row[i].label[0] && row[i].command[0] &&
+                if (row[i].label && row[i].label[0] && row[i].command[0] && strcmp(row[i].context, context[k]) == 0 &&
                     !has_key(pair, n, row[i].keys)) {
                     pair[n++] = row[i].keys;
                     pair[n++] = row[i].label;

@@ -621,6 +621,7 @@ void screen_event(struct screen *s, const struct term_event *ev)
 {
     struct app *a = s->app;
     s->dirty_key = true;
+    s->touched = clock_s();
     switch (ev->kind) {
     case EV_RESIZE: {
         struct err err = {0};

@@ -53,7 +53,11 @@ struct screen {
     unsigned settings_seen;
     uint64_t data_seen;            /* hash of the data a sequence was offered for */
     double flash_until;
-    double next_live, next_answer, next_publish; /* earliest time of the next drawing, of the next request for parameters */
+    double touched;                /* when a key, the mouse or a new size came last */
+    double next_live, next_answer; /* earliest time of the next drawing */
+    double next_weights;           /* earliest time at which a run's newer parameters are asked for */
+    double explored_s;             /* the explorer's gauge when they came in last */
+    const struct weights *weights_seen; /* compared only */
     bool dirty_live, dirty_answer, dirty_key;
     double tick;                   /* seconds between drawings of live numbers */
     int slow;                      /* slow writes one after another */

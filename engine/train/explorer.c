@@ -7,19 +7,21 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ASKERS = 128 };
 enum job_kind { JOB_NONE, JOB_ASK, JOB_EVAL };
 
-struct asked {                  /* a question with its own memory */
+struct asked { /* a question with its own memory */
     enum job_kind kind;
     struct weights *w;
     struct question q;
-    int32_t *items;             /* all the lists of q, one block */
+    int32_t *items; /* all the lists of q, one block */
     char *probes, *params;
     struct patch *patch;
     const int32_t **variant;
@@ -27,26 +29,28 @@ struct asked {                  /* a question with its own memory */
     struct eval_spec eval;
 };
 struct asker {
-    uint64_t id;                /* 0 = free */
-    uint64_t order;             /* of the open question: the oldest is served first */
-    struct asked open;          /* JOB_NONE: nothing to do */
-    struct explore *place[2];   /* made by the thread, read by the screen */
+    uint64_t id;              /* 0 = free */
+    uint64_t order;           /* of the open question: the oldest is served first */
+    struct asked open;        /* JOB_NONE: nothing to do */
+    struct explore *place[2]; /* made by the thread, read by the screen */
     const struct answer *answer[2];
-    int read;                   /* the screen's place */
-    bool fresh;                 /* the other place holds a newer answer */
+    int read;                           /* the screen's place */
+    bool fresh;                         /* the other place holds a newer answer */
     struct eval_result eval, eval_read; /* the thread's; the screen's copy */
     struct err eval_err;
     bool has_eval;
 };
 struct explorer {
     pthread_t thread;
-    pthread_mutex_t lock;       /* guards all but what a running question uses */
+    pthread_mutex_t lock; /* guards all but what a running question uses */
     pthread_cond_t wake;
     struct asker asker[ASKERS];
-    int busy;                   /* asker being served, -1 none */
+    int busy; /* asker being served, -1 none */
     uint64_t count;
-    volatile bool cancel;       /* written under the lock, read by the running question between chunks */
+    volatile bool
+        cancel; /* written under the lock, read by the running question between chunks */
     bool quit;
+    atomic_llong cpu_ns; /* relaxed: a gauge */
     int fd;
 };
 
@@ -112,7 +116,8 @@ static int next_asker(const struct explorer *e)
 {
     int best = -1;
     for (int i = 0; i < ASKERS; i++)
-        if (e->asker[i].open.kind != JOB_NONE && (best < 0 || e->asker[i].order < e->asker[best].order))
+        if (e->asker[i].open.kind != JOB_NONE &&
+            (best < 0 || e->asker[i].order < e->asker[best].order))
             best = i;
     return best;
 }
@@ -140,10 +145,16 @@ static void serve(struct explorer *e, int i) /* called and left with the lock he
     if (job.kind == JOB_ASK && st == ST_OK)
         answer = explore_ask(x, job.w, &job.q, &e->cancel);
 
+    struct timespec cpu;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
+        atomic_store_explicit(&e->cpu_ns, (long long)cpu.tv_sec * 1000000000 + cpu.tv_nsec,
+                              memory_order_relaxed);
+
     pthread_mutex_lock(&e->lock);
     e->busy = -1;
     a->place[place] = x;
-    bool cancelled = job.kind == JOB_EVAL ? st == ST_CANCELLED : answer && answer->err.code == ST_CANCELLED;
+    bool cancelled =
+        job.kind == JOB_EVAL ? st == ST_CANCELLED : answer && answer->err.code == ST_CANCELLED;
     if (!cancelled && job.kind == JOB_EVAL) {
         a->eval_err = err;
         if (st == ST_OK)
@@ -248,7 +259,8 @@ static void post(struct explorer *e, uint64_t id, struct asked *job)
     }
     asked_free(&a->open);
     a->open = *job;
-    a->has_eval = a->has_eval && job->kind != JOB_EVAL; /* an older result is no answer to this question */
+    a->has_eval = a->has_eval &&
+                  job->kind != JOB_EVAL; /* an older result is no answer to this question */
     a->order = ++e->count;
     if (e->busy >= 0 && &e->asker[e->busy] == a)
         cancel_set(&e->cancel, true);
@@ -263,7 +275,8 @@ void explorer_ask(struct explorer *e, uint64_t id, struct weights *w, const stru
         post(e, id, &job);
 }
 
-void explorer_eval(struct explorer *e, uint64_t id, struct weights *w, const struct eval_spec *s)
+void explorer_eval(struct explorer *e, uint64_t id, struct weights *w,
+                   const struct eval_spec *s)
 {
     struct asked job = {.kind = JOB_EVAL, .w = weights_ref(w), .eval = *s};
     if (s->n_patch && (job.patch = malloc((size_t)s->n_patch * sizeof *job.patch)))
@@ -279,7 +292,8 @@ const struct answer *explorer_answer(struct explorer *e, uint64_t id)
     struct asker *a = asker_of(e, id, false);
     const struct answer *answer = NULL;
     if (a) {
-        bool making = e->busy >= 0 && &e->asker[e->busy] == a; /* then the other place is the thread's */
+        bool making =
+            e->busy >= 0 && &e->asker[e->busy] == a; /* then the other place is the thread's */
         if (a->fresh && !making) {
             a->read = 1 - a->read;
             a->fresh = false;
@@ -303,6 +317,11 @@ const struct eval_result *explorer_eval_result(struct explorer *e, uint64_t id, 
     }
     pthread_mutex_unlock(&e->lock);
     return r;
+}
+
+double explorer_cpu_s(const struct explorer *e)
+{
+    return 1e-9 * (double)atomic_load_explicit(&e->cpu_ns, memory_order_relaxed);
 }
 
 int explorer_wake_fd(const struct explorer *e)

@@ -13,6 +13,7 @@ void explorer_ask(struct explorer *e, uint64_t id, struct weights *w, const stru
 void explorer_eval(struct explorer *e, uint64_t id, struct weights *w, const struct eval_spec *s);
 const struct answer *explorer_answer(struct explorer *e, uint64_t id);           /* screen thread; NULL = not yet; valid until the next call for this id */
 const struct eval_result *explorer_eval_result(struct explorer *e, uint64_t id, struct err *err);
+double explorer_cpu_s(const struct explorer *e); /* processor time its answers took so far; any thread */
 int explorer_wake_fd(const struct explorer *e);
 
 #endif

@@ -16,7 +16,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { RING = 256, DEFAULT_RATE = 20, PUBLISH_MS = 100, VALID_CASES = 2000, VALID_CASES_LONG = 1000 };
+enum {
+    RING = 256,
+    DEFAULT_RATE = 20,
+    PUBLISH_SHARE = 100,
+    VALID_CASES = 2000,
+    VALID_CASES_LONG = 1000
+};
 
 const char *const trainer_curves[] = {
     [S_LOSS] = "loss",          [S_REC] = "term.rec",   [S_KL] = "term.kl",     [S_LR] = "lr",           [S_GNORM] = "grad.norm",
@@ -25,7 +31,8 @@ const char *const trainer_curves[] = {
 
 const char *train_state_name(enum train_state s)
 {
-    static const char *const names[] = {"READY", "RUN", "PAUSED", "STEP", "EVAL", "DONE", "FAILED"};
+    static const char *const names[] = {"READY", "RUN",  "PAUSED", "STEP",
+                                        "EVAL",  "DONE", "FAILED"};
     return names[s];
 }
 
@@ -88,6 +95,7 @@ void trainer_publish_snapshot(struct trainer *t)
 
 static void publish_weights(struct trainer *t, bool keep)
 {
+    int64_t began = clock_ns();
     pthread_mutex_lock(&t->lock);
     bool current = t->weights && t->weights->step == t->l->step && !t->weights_stale;
     struct weights *w = current ? weights_ref(t->weights) : NULL;
@@ -109,7 +117,8 @@ static void publish_weights(struct trainer *t, bool keep)
     if (keep && t->history)
         history_keep(t->history, w);
     weights_unref(w);
-    t->weights_ns = clock_ns();
+    int64_t now = clock_ns();
+    t->next_weights_ns = now + PUBLISH_SHARE * (now - began);
     atomic_store_explicit(&t->wanted, false, memory_order_relaxed);
 }
 
@@ -241,7 +250,8 @@ static void one_step(struct trainer *t)
     t->broke[0] = '\0';
     t->op_count = 0;
     enum status st = learner_step(t->l, t->pool, &watch, &info, &err);
-    while (st == ST_CANCELLED && t->rewalk > 0) { /* back by ops: the batch again, as far as the op before */
+    while (st == ST_CANCELLED &&
+           t->rewalk > 0) { /* back by ops: the batch again, as far as the op before */
         t->op_count = 0;
         t->ops_left = t->rewalk;
         t->rewalk = -1;
@@ -257,7 +267,8 @@ static void one_step(struct trainer *t)
         trainer_finished_step(t, &info);
     } else if (st == ST_CANCELLED && t->broke[0]) {
         stop_at(t, TS_PAUSED);
-        trainer_say(t, false, "break %s: stopped before the update of step %lld", t->broke, (long long)t->l->step + 1);
+        trainer_say(t, false, "break %s: stopped before the update of step %lld", t->broke,
+                    (long long)t->l->step + 1);
     } else if (st != ST_CANCELLED) {
         stop_at(t, TS_FAILED);
         t->now.err = err;
@@ -270,7 +281,8 @@ static void one_step(struct trainer *t)
     int64_t now = clock_ns();
     measure_rate(t, now);
     bool due = t->history && history_due(t->history, t->l->step);
-    if (due || (atomic_load_explicit(&t->wanted, memory_order_relaxed) && now - t->weights_ns > (int64_t)PUBLISH_MS * 1000000))
+    if (due ||
+        (now >= t->next_weights_ns && atomic_load_explicit(&t->wanted, memory_order_relaxed)))
         publish_weights(t, due);
     if (t->every > 0 && t->l->step % t->every == 0) {
         validate(t);
@@ -307,7 +319,8 @@ static void arm(struct trainer *t, const struct train_cmd *c)
     } else if (off < 0) {
         t->n_break = 0;
     } else if (t->n_break == MAX_BREAKS) {
-        trainer_say(t, true, "break %s: %d are armed, more is not possible", c->text, MAX_BREAKS);
+        trainer_say(t, true, "break %s: %d are armed, more is not possible", c->text,
+                    MAX_BREAKS);
     } else if (trainer_parse_break(t, &t->brk[t->n_break], c->text, &err) != ST_OK) {
         trainer_say(t, true, "break %s: %s", c->text, err.msg);
     } else {
@@ -328,7 +341,8 @@ static void set(struct trainer *t, const char *text)
     if (learner_set(t->l, name, text + n + 1, &err) != ST_OK)
         trainer_say(t, true, "%s", err.msg);
     else
-        trainer_say(t, false, "set %s", text); /* in force from the batch after the event's step */
+        trainer_say(t, false, "set %s",
+                    text); /* in force from the batch after the event's step */
     t->per_epoch = learner_steps_per_epoch(t->l);
     t->weights_stale = true;
 }
@@ -363,7 +377,8 @@ void trainer_obey(struct trainer *t, const struct train_cmd *c)
             if (t->op_open)
                 t->rewalk = t->op_count + c->n > 0 ? (int32_t)(t->op_count + c->n) : 1;
             else
-                trainer_say(t, true, "no batch is open: step op opens one, back returns by batches");
+                trainer_say(t, true,
+                            "no batch is open: step op opens one, back returns by batches");
             break;
         }
         t->ops_left = c->n > 0 ? c->n : 1;
@@ -395,9 +410,6 @@ void trainer_obey(struct trainer *t, const struct train_cmd *c)
         break;
     case TC_BREAK:
         arm(t, c);
-        break;
-    case TC_PUBLISH:
-        publish_weights(t, c->n > 0);
         break;
     case TC_RATE:
         t->rate = c->n < 1 ? 1 : c->n > 60 ? 60 : (int)c->n;
@@ -441,7 +453,8 @@ static void *run(void *arg)
             one_step(t);
             if (t->now.state == TS_STEP && --t->steps_left <= 0)
                 stop_at(t, TS_PAUSED);
-            if (t->now.state == TS_RUN && t->now.target_step > 0 && t->l->step >= t->now.target_step) {
+            if (t->now.state == TS_RUN && t->now.target_step > 0 &&
+                t->l->step >= t->now.target_step) {
                 stop_at(t, TS_DONE);
                 if (t->valid_step != t->l->step)
                     validate(t);
@@ -485,7 +498,8 @@ static void trainer_free(struct trainer *t)
     free(t);
 }
 
-enum status trainer_start(struct trainer **out, struct learner *l, struct pool *p, const char *run_dir, struct err *err)
+enum status trainer_start(struct trainer **out, struct learner *l, struct pool *p,
+                          const char *run_dir, struct err *err)
 {
     *out = NULL;
     if (!l->batcher)
@@ -507,7 +521,9 @@ enum status trainer_start(struct trainer **out, struct learner *l, struct pool *
     triple_init(&t->triple);
     t->in_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     t->out_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    enum status st = t->in_fd < 0 || t->out_fd < 0 ? err_set(err, ST_IO, "no event descriptor: %s", strerror(errno)) : ST_OK;
+    enum status st = t->in_fd < 0 || t->out_fd < 0
+                         ? err_set(err, ST_IO, "no event descriptor: %s", strerror(errno))
+                         : ST_OK;
     if (st == ST_OK)
         st = queue_new(&t->cmds, RING, sizeof(struct train_cmd), err);
     if (st == ST_OK)
@@ -619,9 +635,9 @@ const struct series *trainer_series(const struct trainer *t, const char *name)
 struct weights *trainer_weights(struct trainer *t)
 {
     struct err err;
-    atomic_store_explicit(&t->wanted, true, memory_order_relaxed);
     pthread_mutex_lock(&t->lock);
-    if (!t->weights && (t->started || weights_of(&t->weights, t->l, &err) != ST_OK)) { /* the thread publishes first thing */
+    if (!t->weights && (t->started || weights_of(&t->weights, t->l, &err) !=
+                                          ST_OK)) { /* the thread publishes first thing */
         while (t->started && !t->weights) {
             pthread_mutex_unlock(&t->lock);
             struct pollfd p = {.fd = t->out_fd, .events = POLLIN};
@@ -634,6 +650,11 @@ struct weights *trainer_weights(struct trainer *t)
     return w;
 }
 
+void trainer_want_weights(struct trainer *t)
+{
+    atomic_store_explicit(&t->wanted, true, memory_order_relaxed);
+}
+
 int trainer_wake_fd(const struct trainer *t)
 {
     return t->out_fd;
@@ -642,7 +663,8 @@ int trainer_wake_fd(const struct trainer *t)
 bool trainer_busy(struct trainer *t)
 {
     const struct snapshot *s = trainer_snapshot(t);
-    return s->n_ack < t->n_posted || s->state == TS_RUN || s->state == TS_EVAL || s->state == TS_STEP;
+    return s->n_ack < t->n_posted || s->state == TS_RUN || s->state == TS_EVAL ||
+           s->state == TS_STEP;
 }
 
 bool trainer_wait(struct trainer *t, int timeout_ms)

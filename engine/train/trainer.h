@@ -5,7 +5,7 @@
 #include "engine/train/explore.h"
 #include "engine/train/series.h"
 
-enum train_cmd_kind { TC_RUN, TC_PAUSE, TC_STEP, TC_STEP_OP, TC_STOP, TC_EVAL, TC_SAVE, TC_SET, TC_BREAK, TC_PUBLISH, TC_RATE, TC_EVERY };
+enum train_cmd_kind { TC_RUN, TC_PAUSE, TC_STEP, TC_STEP_OP, TC_STOP, TC_EVAL, TC_SAVE, TC_SET, TC_BREAK, TC_RATE, TC_EVERY };
 struct train_cmd {
     enum train_cmd_kind kind;
     int64_t n;            /* TC_BREAK: 0 = arm text, k > 0: disarm the k-th, -1: all but nan; TC_STEP_OP: how many, negative: back within the open batch; TC_RUN: stop at this step (0: until told); TC_STEP: how many; TC_EVAL: 0 = now; TC_EVERY: evaluate every n steps */
@@ -57,8 +57,10 @@ struct series *trainer_recall_series(struct trainer *t, const char *name);
 /* Kept steps go there (borrowed: the slot's own, it outlives the trainer).  Call before the first command. */
 struct history;
 void trainer_set_history(struct trainer *t, struct history *h);
-/* The latest published parameters, a new reference; never NULL.  TC_PUBLISH asks for newer ones; while paused they are current. */
+/* The latest published parameters, a new reference; never NULL.  While paused they are current. */
 struct weights *trainer_weights(struct trainer *t);
+/* Asks for newer ones after the step under way; copying takes at most a hundredth of the run's time. */
+void trainer_want_weights(struct trainer *t);
 int trainer_wake_fd(const struct trainer *t);                                /* readable when a new snapshot, event or weights exist */
 /* It runs, or will: a command is posted that it has not taken yet.  Only when false may another thread use the pool.  Screen thread. */
 bool trainer_busy(struct trainer *t);

@@ -34,7 +34,7 @@ struct trainer {
     struct snapshot now;
     uint64_t seq;
     int64_t n_ack, steps_left, ops_left, every, valid_step, best_step, per_epoch;
-    int64_t shown_ns, weights_ns, rate_ns, rate_steps, rate_items;
+    int64_t shown_ns, next_weights_ns, rate_ns, rate_steps, rate_items;
     double best;
     double alarm_sum;                /* of this epoch, for the model's alarm */
     int64_t alarm_n;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The screen through a pseudo-terminal: start, keys while training (each of six models), bytes, idle, training speed beside headless.
 
-    tests/bench/screen.py build/seqlab [COLSxROWS] [KEYS]
+    tests/bench/screen.py build/seqlab [COLSxROWS] [KEYS] [screen,keys,speed]
 
 Prints one figure a line: name, value, unit.  `Z` never stands on these screens, so its echo in the command line is
 unmistakable: a key's time is from its byte written to its echo read.
@@ -90,27 +90,46 @@ def keys_of_models(program, cols, rows, keys):
         s.end()
 
 
-def speed_of_models(program, cols, rows, rounds, seconds=4.0):
-    """Training time headless over that with the screen on, interleaved.  On the screen the clock runs from RUN to DONE as they are seen, up to
-    a picture late; a short run's time is taken off a long one's, on both sides, which takes that lateness off too."""
+def busy(pid, thread):
+    """Processor seconds of a thread so far: "first" is the screen's; "others" all but it and the two that train."""
+    used = {t: int(open(f"/proc/{pid}/task/{t}/schedstat").read().split()[0]) / 1e9 for t in os.listdir(f"/proc/{pid}/task")}
+    first = used.pop(str(pid))
+    return first if thread == "first" else sum(sorted(used.values())[:-2])
+
+
+def speed_of_models(program, cols, rows, rounds, seconds=5.0):
+    """A `train` headless and with the screen on, in turns, by the wall clock: headless between the answers of the command before and its own,
+    on the screen from RUN to DONE as they are seen, each up to a picture late.  A short run's time is taken off a long one's on both sides:
+    ceilings, first touches and first pictures go with it.  Nobody types.  Beside it the processor time, in percent of a core, of the
+    screen, of the answers and of the reader of the terminal here, which competes with the run as any terminal on the same machine does."""
+    def headless(begin, steps):
+        p = subprocess.Popen([program, "--json", "-e", f"{begin}; train steps={steps}"], stdout=subprocess.PIPE, text=True,
+                             env=dict(os.environ, SEQLAB_HOME=tempfile.mkdtemp()))
+        said = [time.perf_counter() for _ in p.stdout]
+        p.wait()
+        return said[-1] - said[-2]
+
+    def on_screen(begin, steps):
+        s = Screen([program], cols, rows, (f"{begin}; train steps={steps}").replace("; ", "\n") + "\n")
+        began = s.until(rb"RUN", 20)
+        mine, screen, explorer = time.process_time(), busy(s.pid, "first"), busy(s.pid, "others")
+        took = s.until(rb"DONE", 60) - began
+        shares = [100 * (x - y) / took for x, y in ((busy(s.pid, "first"), screen), (busy(s.pid, "others"), explorer), (time.process_time(), mine))]
+        s.end()
+        return took, shares
+
     for model in MODELS:
-        start = f"{DATA}; model new {model} seed=7; train steps="
-
-        def headless(steps):
-            out = subprocess.run([program, "--json", "-e", start + str(steps)], capture_output=True, text=True,
-                                 env=dict(os.environ, SEQLAB_HOME=tempfile.mkdtemp())).stdout
-            return json.loads(out.strip().splitlines()[-1])["seconds"]
-
-        def on_screen(steps):
-            s = Screen([program], cols, rows, (start + str(steps)).replace("; ", "\n") + "\n")
-            began = s.until(rb"RUN", 20)
-            took = s.until(rb"DONE", 60) - began
-            s.end()
-            return took
-
-        steps = int(200 * seconds / headless(200))
-        ratio = [(headless(steps) - headless(steps // 4)) / (on_screen(steps) - on_screen(steps // 4)) for _ in range(rounds)]
-        print(f"speed with the screen on, {model:8}    {100 * quantile(ratio, .5):6.1f} % of headless ({steps} steps, median of {rounds})", flush=True)
+        begin = f"{DATA}; model new {model} seed=7"
+        steps = int(200 * seconds / headless(begin, 200))
+        ratio, shares = [], []
+        for _ in range(rounds):
+            alone = headless(begin, steps) - headless(begin, steps // 4)
+            long, share = on_screen(begin, steps)
+            ratio.append(alone / (long - on_screen(begin, steps // 4)[0]))
+            shares.append(share)
+        screen, explorer, reader = (quantile(x, .5) for x in zip(*shares))
+        print(f"speed with the screen on, {model:8}    {100 * quantile(ratio, .5):6.1f} % of headless ({100 * min(ratio):.1f} .. {100 * max(ratio):.1f}, "
+              f"{rounds} pairs of {steps} steps); of a core: screen {screen:.2f}, answers {explorer:.2f}, terminal {reader:.2f} %", flush=True)
 
 
 def quantile(values, q):
@@ -118,10 +137,7 @@ def quantile(values, q):
     return values[min(len(values) - 1, int(q * len(values)))]
 
 
-def main():
-    program = sys.argv[1] if len(sys.argv) > 1 else "build/seqlab"
-    cols, rows = map(int, (sys.argv[2] if len(sys.argv) > 2 else "200x50").split("x"))
-    keys = int(sys.argv[3]) if len(sys.argv) > 3 else 200
+def screen_itself(program, cols, rows, keys):
     first, curve = [], []
     for _ in range(5):
         s = Screen([program], cols, rows)
@@ -157,8 +173,19 @@ def main():
     s.send("y")
     s.drain(1)
     s.end()
-    keys_of_models(program, cols, rows, keys)
-    speed_of_models(program, cols, rows, 3)
+
+
+def main():
+    program = sys.argv[1] if len(sys.argv) > 1 else "build/seqlab"
+    cols, rows = map(int, (sys.argv[2] if len(sys.argv) > 2 else "200x50").split("x"))
+    keys = int(sys.argv[3]) if len(sys.argv) > 3 else 200
+    parts = sys.argv[4].split(",") if len(sys.argv) > 4 else ["screen", "keys", "speed"]
+    if "screen" in parts:
+        screen_itself(program, cols, rows, keys)
+    if "keys" in parts:
+        keys_of_models(program, cols, rows, keys)
+    if "speed" in parts:
+        speed_of_models(program, cols, rows, 3)
 
 
 main()

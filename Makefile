@@ -27,11 +27,8 @@ SAN         := $(filter -fsanitize=%,$(OPT_$(MODE))) $(filter --coverage,$(OPT_$
 CPPFLAGS += -I. -D_POSIX_C_SOURCE=200809L -DSEQLAB_VERSION='"$(VERSION)"' -DSEQLAB_PREFIX='"$(PREFIX)"'
 CFLAGS   += -std=c11 -g $(WARN) $(OPT_$(MODE)) -pthread
 LDLIBS   := -lncursesw -ltinfo -lreadline -lopenblas -ljansson -lcsv -lz -lxxhash -lutf8proc -lm
-CAIRO    := $(shell pkg-config --exists cairo 2>/dev/null && echo yes)
-ifeq ($(CAIRO),yes)
-CPPFLAGS += -DHAVE_CAIRO $(shell pkg-config --cflags cairo)
-LDLIBS   += -lcairo
-endif
+# PNG is written where cairo is; asked when a recipe runs, since `deps` may just have installed it.
+CAIRO     = $(shell ls /usr/include/cairo/cairo.h /usr/local/include/cairo/cairo.h 2>/dev/null)
 
 # The vector kernels: one source, one object a processor level; tensor/kernels_choose.c chooses at start.
 # Fused multiply-adds, but sums stay in the order written (no -fassociative-math: exp would lose digits, and a row's bits
@@ -66,6 +63,11 @@ all: $(PROGRAM) ## build the program: build/seqlab
 $(B)/flags: FORCE | deps
 	@mkdir -p $(B); echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' > $@
 
+$(B)/cairo: FORCE | deps
+	@mkdir -p $(B); echo '$(CAIRO)' | cmp -s - $@ || echo '$(CAIRO)' > $@
+$(B)/app/ui/png.o: $(B)/cairo
+$(B)/app/ui/png.o: CPPFLAGS += $(if $(CAIRO),-DHAVE_CAIRO)
+
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -84,12 +86,12 @@ $(B)/lib%.a:
 	@rm -f $@; $(AR) rcs $@ $^
 
 $(PROGRAM): $(B)/app/main.o $(LIBS)
-	$(QUIET)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(QUIET)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $^ $(LDLIBS) $(if $(CAIRO),-lcairo) -o $@
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIBS)
-	$(QUIET)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(QUIET)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $^ $(LDLIBS) $(if $(CAIRO),-lcairo) -o $@
 $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(LIBS)
-	$(QUIET)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $^ -lcmocka -lvterm -lutil $(LDLIBS) -o $@
+	$(QUIET)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $^ -lcmocka -lvterm -lutil $(LDLIBS) $(if $(CAIRO),-lcairo) -o $@
 
 # Allocators that a test can make fail; calls from the libraries of this tree are counted, those of the system are not.
 $(B)/tests/unit/test_%_oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
@@ -137,11 +139,14 @@ PKG_FILES := openblas_config.h:libopenblas-dev curses.h:libncurses-dev readline/
   csv.h:libcsv-dev zlib.h:zlib1g-dev xxhash.h:libxxhash-dev utf8proc.h:libutf8proc-dev cmocka.h:libcmocka-dev vterm.h:libvterm-dev
 MISSING   := $(strip $(foreach p,$(PKG_FILES),$(if $(wildcard $(foreach d,/usr/include /usr/include/*-linux-gnu /usr/local/include,\
   $(d)/$(firstword $(subst :, ,$(p))))),,$(lastword $(subst :, ,$(p))))))
+# PNG export wants cairo; nothing else does, so it comes along with the rest or is left out.
+WANTED    := $(if $(CAIRO),,libcairo2-dev)
 deps: ## install what is missing (Debian)
 ifneq ($(MISSING),)
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  echo "  installing $(MISSING)"; \
-	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(MISSING); } \
+	  echo "  installing $(MISSING) $(WANTED)"; \
+	  { apt-get update -qq; get() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@"; }; \
+	    get $(MISSING) $(WANTED) || get $(MISSING); } \
 	    >/tmp/seqlab-deps.$$$$ 2>&1 || { cat /tmp/seqlab-deps.$$$$; rm -f /tmp/seqlab-deps.$$$$; exit 1; }; rm -f /tmp/seqlab-deps.$$$$; \
 	else echo "missing: $(MISSING).  Install these packages (as root: apt-get install $(MISSING)) and run make again." >&2; exit 1; fi
 endif

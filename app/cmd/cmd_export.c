@@ -170,17 +170,48 @@ static void cell_of(struct sheet *s, const json_t *v)
                                         : "");
 }
 
+enum { COLUMNS = 512 };
+struct column { /* of a table made of JSON rows */
+    char name[48];
+    const char *key; /* NULL: the row is a list, `at` its place */
+    int at;          /* place in the list that the key holds, -1: the value itself */
+};
+
+/* A column a key; a list of numbers has a column a number: "ranks.1", "ranks.2". */
+static int columns_of(const json_t *row, struct column c[COLUMNS])
+{
+    const char *key;
+    json_t *v;
+    int n = 0;
+    for (size_t i = 0; json_is_array(row) && i < json_array_size(row) && n < COLUMNS;
+         i++, n++) {
+        c[n] = (struct column){.at = (int)i};
+        snprintf(c[n].name, sizeof c[n].name, "%d", (int)i + 1);
+    }
+    json_object_foreach((json_t *)(uintptr_t)row, key, v)
+    {
+        const json_t *first = json_array_get(v, 0);
+        bool spread = json_is_array(v) && !json_is_object(first) && !json_is_array(first);
+        for (size_t i = 0; i < (spread ? json_array_size(v) : 1) && n < COLUMNS; i++, n++) {
+            c[n] = (struct column){.key = key, .at = spread ? (int)i : -1};
+            if (spread)
+                snprintf(c[n].name, sizeof c[n].name, "%.36s.%d", key, (int)i + 1);
+            else
+                snprintf(c[n].name, sizeof c[n].name, "%.47s", key);
+        }
+    }
+    return n;
+}
+
 static enum status sheet_of(const json_t *answer, const char *title, struct sheet **s,
                             struct err *err)
 {
-    enum { COLUMNS = 512 };
     static const char *const pair[] = {"key", "value", NULL};
-    static char number[COLUMNS][8];
-    static const char *column[COLUMNS + 1]; /* the app's thread only */
+    static struct column column[COLUMNS];
+    static const char *name[COLUMNS + 1]; /* the app's thread only */
     const json_t *rows = rows_of(answer), *first = json_array_get(rows, 0);
     const char *key;
     json_t *v;
-    size_t n = 0;
     if (!rows) { /* no table: its facts */
         enum status st = sheet_new(s, title, pair, err);
         if (st == ST_OK)
@@ -193,23 +224,17 @@ static enum status sheet_of(const json_t *answer, const char *title, struct shee
             }
         return st;
     }
-    if (json_is_object(first)) {
-        json_object_foreach((json_t *)(uintptr_t)first, key, v) if (n < COLUMNS) column[n++] =
-            key;
-    } else {
-        for (; n < json_array_size(first) && n < COLUMNS; n++) {
-            snprintf(number[n], sizeof number[n], "%d", (int)n + 1);
-            column[n] = number[n];
+    int n = columns_of(first, column);
+    for (int c = 0; c < n; c++)
+        name[c] = column[c].name;
+    name[n] = NULL;
+    enum status st = sheet_new(s, title, name, err);
+    for (size_t r = 0; st == ST_OK && r < json_array_size(rows); r++)
+        for (int c = 0; c < n; c++) {
+            const json_t *row = json_array_get(rows, r);
+            const json_t *x = column[c].key ? json_object_get(row, column[c].key) : row;
+            cell_of(*s, column[c].at < 0 ? x : json_array_get(x, (size_t)column[c].at));
         }
-    }
-    column[n] = NULL;
-    enum status st = sheet_new(s, title, column, err);
-    for (size_t r = 0; st == ST_OK && r < json_array_size(rows); r++) {
-        const json_t *row = json_array_get(rows, r);
-        for (size_t c = 0; c < n; c++)
-            cell_of(*s, json_is_object(row) ? json_object_get(row, column[c])
-                                            : json_array_get(row, c));
-    }
     return st;
 }
 
@@ -251,8 +276,10 @@ enum { EX_VIEW, EX_SCREEN };
     SOURCE("table", "predict", "predict", table_data, NULL) \
     SOURCE("why", "predict", "why", NULL, "why") \
     SOURCE("filters", "filters", "filters", NULL, "filters") \
+    SOURCE("vertical", "filters", "vertical", NULL, "filters vertical") \
     SOURCE("gates", "gates", "gates", NULL, "gates") \
     SOURCE("latent", "latent", "latent", NULL, "latent") \
+    SOURCE("items", "latent", "items", NULL, "latent project") \
     SOURCE("evolution", "evolution", "evolution", NULL, "evolve") \
     SOURCE("compare", "compare", "compare", NULL, "") \
     SOURCE("data", "data", "popularity", NULL, "data info") \

@@ -2,7 +2,7 @@
 #include "app/ui/png.h"
 
 #ifdef HAVE_CAIRO
-#include <cairo.h>
+#include <cairo/cairo.h>
 #include <errno.h>
 #include <string.h>
 
@@ -152,7 +152,7 @@ static enum status without(struct err *err)
 {
     err_set(err, ST_UNSUPPORTED, "this program was built without cairo: it writes no png");
     return err_hint(err, "unsupported",
-                    "Install libcairo2-dev and build anew, or export to .svg");
+                    "Install libcairo2-dev and run make again, or export to .svg");
 }
 
 enum status png_grid(const struct grid *g, bool light, FILE *out, struct err *err)

@@ -5,6 +5,16 @@
 
 #include <stdlib.h>
 
+/* As app/ui/png.c decides it. */
+#if defined __has_include
+#if __has_include(<cairo/cairo.h>)
+#define WITH_CAIRO 1
+#endif
+#endif
+#ifndef WITH_CAIRO
+#define WITH_CAIRO 0
+#endif
+
 static char *content(const char *path, size_t *n)
 {
     static char text[1 << 20];
@@ -122,6 +132,108 @@ static void test_data(void **state)
     kit_app_free(k);
 }
 
+/* ---- the inner parts of each kind of model, in every form ---- */
+
+static const struct part {
+    const char *model, *what, *title,
+        *rows; /* rows: the list in JSON that is the table of the CSV */
+    int n;     /* how long it is */
+} parts[] = {
+    {"caser d=8 nh=3 nv=2",   "filters",   "horizontal filters", "filters", 15 },
+    {"caser d=8 nh=3 nv=2",   "vertical",  "vertical filters",   "filters", 2  },
+    {"gru4rec hidden=8",      "gates",     "update gate z",      "units",   8  },
+    {"pen4rec d=8",           "gates",     "share written",      "units",   8  },
+    {"pen4rec d=8",           "evolution", "two stages",         "follow",  3  },
+    {"svae K=6",              "latent",    "latent units",       "units",   6  },
+    {"sasrec d=16 heads=2",   "latent",    "items: norm",        "items",   144},
+    {"svae K=6",              "items",     "principal",          "items",   144},
+    {"bert4rec d=16 heads=2", "attention", "layer 2",            NULL,      0  },
+};
+static const char *const forms[] = {"svg", "html", "txt", "csv", "json", "png", NULL};
+
+static int lines_of(const char *s)
+{
+    int n = 0;
+    for (; (s = strchr(s, '\n')); s++)
+        n++;
+    return n;
+}
+
+static void one_part(struct app_kit *k, const struct part *p, const char *form)
+{
+    char name[60], line[700];
+    size_t n;
+    snprintf(name, sizeof name, "%s.%s", p->what, form);
+    const char *path = tmp_path(&tmp_here, name);
+    snprintf(line, sizeof line, "export %s to \"%s\"", p->what, path);
+    if (strcmp(form, "png") == 0 && !WITH_CAIRO) {
+        kit_fails(k, line, "unsupported");
+        return;
+    }
+    kit_ok(k, line);
+    const char *s = content(path, &n);
+    if (strcmp(form, "svg") == 0 || strcmp(form, "html") == 0) {
+        check_markup(line, s);
+        assert_non_null(strstr(s, app_slot(k->app)->model->title));
+        assert_non_null(strstr(s, "<rect"));
+        if (n < 2000) /* a picture, not a frame without content */
+            fail_msg("%s: %zu bytes", line, n);
+        assert_null(strstr(s, "thinking"));
+    } else if (strcmp(form, "txt") == 0) {
+        assert_non_null(strstr(s, p->title));
+        assert_int_equal(lines_of(s), 30);
+    } else if (strcmp(form, "csv") == 0 && p->rows) {
+        assert_int_equal(lines_of(s), p->n + 1);
+    } else if (strcmp(form, "json") == 0) {
+        json_t *j = json_loads(s, 0, NULL);
+        assert_non_null(j);
+        if (p->rows)
+            assert_int_equal(json_array_size(json_object_get(j, p->rows)), p->n);
+        json_decref(j);
+    } else if (strcmp(form, "png") == 0) {
+        assert_memory_equal(s, "\x89PNG\r\n\x1a\n", 8);
+        assert_true(n > 4000);
+    }
+    /* The same once more is the same file. */
+    char *before = malloc(n);
+    memcpy(before, s, n);
+    size_t again;
+    kit_ok(k, line);
+    s = content(path, &again);
+    assert_int_equal(again, n);
+    assert_memory_equal(s, before, n);
+    free(before);
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    struct app_kit *k = kit_app_new();
+    kit_ok(k, "data plant twins items=144 sessions=200 seed=7");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char line[120];
+        snprintf(line, sizeof line, "model new %s seed=7; seq 13 1 14 2 15; train steps=4",
+                 parts[i].model);
+        kit_ok(k, line);
+        for (int f = 0; forms[f]; f++)
+            one_part(k, &parts[i], forms[f]);
+    }
+    /* Of a model that has no such part: the reason, and no file. */
+    kit_ok(k, "model new sasrec d=8");
+    static const char *const none[] = {"filters", "gates", NULL};
+    for (int i = 0; none[i]; i++) {
+        char line[700];
+        const char *path = tmp_write(&tmp_here, "kept.csv", "old", 3);
+        size_t n;
+        snprintf(line, sizeof line, "export %s to \"%s\"", none[i], path);
+        kit_fails(k, line, "not-for-model");
+        assert_string_equal(content(path, &n), "old");
+    }
+    kit_app_free(k);
+}
+
+/* PNG of every picture: it begins and ends as one, is as large as it says, and not all of one colour (cairo without fonts or with an empty view
+ * would compress to almost nothing). */
 static void test_png(void **state)
 {
     (void)state;
@@ -130,13 +242,24 @@ static void test_png(void **state)
     char line[600];
     size_t n;
     snprintf(line, sizeof line, "export screen to \"%s\"", path);
-#ifdef HAVE_CAIRO
-    kit_ok(k, line);
-    const char *s = content(path, &n);
-    assert_memory_equal(s, "\x89PNG\r\n\x1a\n", 8);
-    assert_true(n > 4000);
+#if WITH_CAIRO
+    for (int i = 0; all[i]; i++) {
+        snprintf(line, sizeof line, "export %s to \"%s\" theme=%s", all[i], path,
+                 i % 2 ? "dark" : "light");
+        kit_ok(k, line);
+        const unsigned char *s = (const unsigned char *)content(path, &n);
+        assert_memory_equal(s, "\x89PNG\r\n\x1a\n", 8);
+        assert_memory_equal(s + n - 8, "IEND\xae\x42\x60\x82", 8);
+        unsigned w =
+            (unsigned)s[16] << 24 | (unsigned)s[17] << 16 | (unsigned)s[18] << 8 | s[19];
+        unsigned h =
+            (unsigned)s[20] << 24 | (unsigned)s[21] << 16 | (unsigned)s[22] << 8 | s[23];
+        if (w < 600 || w > 4000 || h < 300 || h > 4000 || n < 8000)
+            fail_msg("%s: %u x %u, %zu bytes", all[i], w, h, n);
+    }
 #else
     kit_fails(k, line, "unsupported");
+    assert_non_null(strstr(k->err.hint, "libcairo2-dev"));
     assert_string_equal(content(path, &n), "old");
 #endif
     kit_app_free(k);
@@ -169,9 +292,8 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pictures),
-        cmocka_unit_test(test_data),
-        cmocka_unit_test(test_png),
+        cmocka_unit_test(test_pictures), cmocka_unit_test(test_data),
+        cmocka_unit_test(test_parts),    cmocka_unit_test(test_png),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);

@@ -45,7 +45,8 @@ struct explorer {
     pthread_mutex_t lock; /* guards all but what a running question uses */
     pthread_cond_t wake;
     struct asker asker[ASKERS];
-    int busy; /* asker being served, -1 none */
+    int busy;       /* asker being served, -1 none */
+    bool gives_way; /* what it is served with is long */
     uint64_t count;
     volatile bool
         cancel; /* written under the lock, read by the running question between chunks */
@@ -112,13 +113,23 @@ static void signal_screen(struct explorer *e)
     (void)n; /* full means that the screen has not looked yet: it will */
 }
 
+/* A part of an evaluation: it comes behind all that is short, and is begun anew when something short comes in between. */
+static bool is_long(const struct asked *a)
+{
+    return a->kind == JOB_ASK && a->q.kind == ASK_RANKS;
+}
+
 static int next_asker(const struct explorer *e)
 {
     int best = -1;
-    for (int i = 0; i < ASKERS; i++)
-        if (e->asker[i].open.kind != JOB_NONE &&
-            (best < 0 || e->asker[i].order < e->asker[best].order))
+    for (int i = 0; i < ASKERS; i++) {
+        const struct asker *a = &e->asker[i], *b = best < 0 ? NULL : &e->asker[best];
+        if (a->open.kind == JOB_NONE)
+            continue;
+        bool same = b && is_long(&a->open) == is_long(&b->open);
+        if (!b || (same ? a->order < b->order : is_long(&b->open)))
             best = i;
+    }
     return best;
 }
 
@@ -130,6 +141,7 @@ static void serve(struct explorer *e, int i) /* called and left with the lock he
     int place = 1 - a->read;
     a->fresh = false; /* an answer nobody read gives way */
     e->busy = i;
+    e->gives_way = is_long(&job);
     cancel_set(&e->cancel, false);
     struct explore *x = a->place[place];
     pthread_mutex_unlock(&e->lock);
@@ -164,7 +176,10 @@ static void serve(struct explorer *e, int i) /* called and left with the lock he
         a->answer[place] = answer;
         a->fresh = true;
     }
-    asked_free(&job);
+    if (cancelled && is_long(&job) && a->open.kind == JOB_NONE)
+        a->open = job; /* it gave way */
+    else
+        asked_free(&job);
     if (!cancelled)
         signal_screen(e);
 }
@@ -262,7 +277,7 @@ static void post(struct explorer *e, uint64_t id, struct asked *job)
     a->has_eval = a->has_eval &&
                   job->kind != JOB_EVAL; /* an older result is no answer to this question */
     a->order = ++e->count;
-    if (e->busy >= 0 && &e->asker[e->busy] == a)
+    if (e->busy >= 0 && (&e->asker[e->busy] == a || (e->gives_way && !is_long(job))))
         cancel_set(&e->cancel, true);
     pthread_cond_signal(&e->wake);
     pthread_mutex_unlock(&e->lock);

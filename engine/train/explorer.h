@@ -1,5 +1,5 @@
 /* The thread for what is looked at: runs explore.h's questions and evaluations away from the screen.  Latest wins per id: a newer question
- * of the same id replaces one not yet begun, and a running one is cancelled between chunks. */
+ * of the same id replaces one not yet begun, and a running one is cancelled between chunks.  ASK_RANKS gives way to all others. */
 #ifndef ENGINE_TRAIN_EXPLORER_H
 #define ENGINE_TRAIN_EXPLORER_H
 

@@ -97,13 +97,13 @@ def busy(pid, thread):
     return first if thread == "first" else sum(sorted(used.values())[:-2])
 
 
-def speed_of_models(program, cols, rows, rounds, seconds=5.0):
+def speed_of_models(program, cols, rows, rounds, seconds=3.0):
     """A `train` headless and with the screen on, in turns, by the wall clock: headless between the answers of the command before and its own,
     on the screen from RUN to DONE as they are seen, each up to a picture late.  A short run's time is taken off a long one's on both sides:
     ceilings, first touches and first pictures go with it.  Nobody types.  Beside it the processor time, in percent of a core, of the
     screen, of the answers and of the reader of the terminal here, which competes with the run as any terminal on the same machine does."""
     def headless(begin, steps):
-        p = subprocess.Popen([program, "--json", "-e", f"{begin}; train steps={steps}"], stdout=subprocess.PIPE, text=True,
+        p = subprocess.Popen([program, "--json", "-e", f"{begin}; train steps={steps}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                              env=dict(os.environ, SEQLAB_HOME=tempfile.mkdtemp()))
         said = [time.perf_counter() for _ in p.stdout]
         p.wait()
@@ -185,7 +185,7 @@ def main():
     if "keys" in parts:
         keys_of_models(program, cols, rows, keys)
     if "speed" in parts:
-        speed_of_models(program, cols, rows, 3)
+        speed_of_models(program, cols, rows, 5)
 
 
 main()

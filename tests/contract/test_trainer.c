@@ -347,6 +347,42 @@ static void test_history_and_questions(void **state)
     history_free(h);
 }
 
+/* A part of an evaluation gives way to what is short, and comes behind it whole. */
+static void test_long_gives_way(void **state)
+{
+    (void)state;
+    struct explorer *e;
+    struct weights *w;
+    struct learner *l = fresh();
+    assert_int_equal(explorer_start(&e, NULL), ST_OK);
+    assert_int_equal(weights_of(&w, l, NULL), ST_OK);
+    const int32_t item[] = {12, 87, 3};
+    struct question shorter = {.kind = ASK_SCORE, .n = 3, .item = item}, longer = {.kind = ASK_RANKS, .tag = 5};
+    eval_defaults(&longer.eval, split);
+    longer.n_case = eval_count(split, &longer.eval);
+    explorer_ask(e, 1, w, &longer);
+    for (int i = 0; i < 20; i++) { /* some meet it at work, some in the queue */
+        explorer_ask(e, 2 + (uint64_t)i, w, &shorter);
+        while (!explorer_answer(e, 2 + (uint64_t)i))
+            poll(NULL, 0, 1);
+        if (i == 0)
+            assert_null(explorer_answer(e, 1)); /* although it was asked first */
+    }
+    const struct answer *a = NULL;
+    for (int i = 0; i < 20000 && !(a = explorer_answer(e, 1)); i++)
+        poll(NULL, 0, 1);
+    if (!a)
+        fail_msg("the long one was never answered");
+    else
+        assert_int_equal(a->err.code, ST_OK);
+    assert_int_equal(a ? a->n_rank : 0, longer.n_case);
+    assert_int_equal(a ? a->tag : 0, 5);
+    assert_true(explorer_cpu_s(e) > 0);
+    explorer_stop(e);
+    weights_unref(w);
+    learner_free(l);
+}
+
 static void test_asking(void **state)
 {
     (void)state;
@@ -444,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_busy_from_the_post),
         cmocka_unit_test(test_break_on_tensor),
         cmocka_unit_test(test_history_and_questions),
+        cmocka_unit_test(test_long_gives_way),
         cmocka_unit_test(test_asking),
         cmocka_unit_test(test_best_items),
     };

@@ -191,7 +191,11 @@ static void set(struct learner *l, const char *name, const char *value)
         fail_msg("%s", err.msg);
 }
 
-enum { LATE_STEPS = 2 * ROW_LAG + 20 };
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { LATE_STEPS = ROW_LAG + 10, LATE_WAYS = 2 };
+#else
+enum { LATE_STEPS = 2 * ROW_LAG + 20, LATE_WAYS = 100 };
+#endif
 
 /* looks: now and then somebody reads all numbers, a batch is broken off in the middle of its update, a copy takes over. */
 static void run_late(const struct kit *k, bool plain, struct pool *p, bool looks, char hex[65])
@@ -250,15 +254,13 @@ static void test_late_rows(void **state)
     };
     struct pool *four;
     assert_int_equal(pool_new(&four, 4, NULL), ST_OK);
-    for (size_t i = 0; i < sizeof way / sizeof *way; i++) {
+    for (size_t i = 0; i < sizeof way / sizeof *way && i < LATE_WAYS; i++) {
         struct kit k;
-        char late[65], looked[65], threads[65], dense[65];
+        char late[65], looked[65], dense[65];
         new_kit(&k, way[i].model, way[i].settings);
         run_late(&k, false, NULL, false, late);
-        run_late(&k, false, pool, true, looked);
-        run_late(&k, false, four, true, threads);
+        run_late(&k, false, four, true, looked);
         assert_string_equal(looked, late);
-        assert_string_equal(threads, late);
         if (way[i].same_head) {
             run_late(&k, true, pool, false, dense);
             if (strcmp(late, dense) != 0)

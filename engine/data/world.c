@@ -201,6 +201,74 @@ void odds_even(const struct world *w, double *p)
         p[i] = 1.0 / w->N;
 }
 
+enum { MOST_ITEMS = 480 };
+
+static void walk_on(const struct world *w, const double *from, double *to)
+{
+    double all = 0;
+    for (int32_t u = 0; u < w->N; u++)
+        all += from[u];
+    for (int32_t v = 0; v < w->N; v++)
+        to[v] = all * w->E * w->pi_p[v];
+    for (int32_t u = 0; u < w->N; u++)
+        for (int32_t k = 0; k < SUCCESSORS && from[u] > 0; k++)
+            to[w->succ[u * SUCCESSORS + k]] += from[u] * (1 - w->E) * succ_odds[k];
+}
+
+static void walk_back(const struct world *w, const double *to, double *from)
+{
+    double noise = 0;
+    for (int32_t v = 0; v < w->N; v++)
+        noise += w->E * w->pi_p[v] * to[v];
+    for (int32_t u = 0; u < w->N; u++) {
+        from[u] = noise;
+        for (int32_t k = 0; k < SUCCESSORS; k++)
+            from[u] += (1 - w->E) * succ_odds[k] * to[w->succ[u * SUCCESSORS + k]];
+    }
+}
+
+/* Only the visible item, if there is one; sums to 1 then.  Returns what the sum was. */
+static double seen(const struct world *w, int32_t item, double *x)
+{
+    double sum = 0;
+    for (int32_t v = 0; v < w->N; v++) {
+        if (item >= 0 && v != item)
+            x[v] = 0;
+        sum += x[v];
+    }
+    for (int32_t v = 0; v < w->N && sum > 0; v++)
+        x[v] /= sum;
+    return sum;
+}
+
+/* Forward from the start to the end, back from the end to `at`. */
+double odds_walk_hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+{
+    double x[2][MOST_ITEMS], l = 0;
+    for (int32_t t = 0; t < n; t++) {
+        if (t == 0)
+            memcpy(x[0], w->pi_p, (size_t)w->N * sizeof **x);
+        else
+            walk_on(w, x[(t + 1) % 2], x[t % 2]);
+        l += log(seen(w, s[t], x[t % 2]));
+        if (t == at && p)
+            memcpy(p, x[t % 2], (size_t)w->N * sizeof *p);
+    }
+    if (!p)
+        return l;
+    for (int32_t v = 0; v < w->N; v++)
+        x[0][v] = 1;
+    for (int32_t t = n - 1; t > at; t--) {
+        (void)seen(w, s[t], x[0]);
+        walk_back(w, x[0], x[1]);
+        memcpy(x[0], x[1], (size_t)w->N * sizeof **x);
+    }
+    for (int32_t v = 0; v < w->N; v++)
+        p[v] *= x[0][v];
+    (void)seen(w, -1, p);
+    return l;
+}
+
 double odds_left(int32_t n, int32_t shortest, int32_t longest)
 {
     return n < shortest   ? 1
@@ -466,4 +534,19 @@ void world_odds_at(const struct world *w, const int32_t *item, int32_t n, int32_
     else
         odds_even(w, p + 1);
     arena_restore(mem, mark);
+}
+
+bool world_odds_hidden(const struct world *w, const int32_t *item, int32_t n, int32_t at, double *p,
+                       struct arena *mem)
+{
+    struct arena_mark mark = arena_save(mem);
+    int32_t *s = arena_raw(mem, ((size_t)n + 1) * sizeof *s);
+    double l = -HUGE_VAL;
+    memset(p, 0, ((size_t)w->N + 1) * sizeof *p);
+    for (int32_t i = 0; s && i < n; i++)
+        s[i] = i != at && item[i] >= 1 && item[i] <= w->N ? item[i] - 1 : -1;
+    if (s && at >= 0 && at < n)
+        l = w->def->fn->hidden(w, s, n, at, p + 1);
+    arena_restore(mem, mark);
+    return isfinite(l);
 }

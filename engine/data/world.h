@@ -56,6 +56,10 @@ void world_odds(const struct world *w, const int32_t *item, int32_t n, double *p
 /* Odds of the item at place `at` (0-based) when all others are visible (gap: both sides; other worlds: from the left only). */
 void world_odds_at(const struct world *w, const int32_t *item, int32_t n, int32_t at, double *p, struct arena *mem);
 
+/* Odds of the item at the hidden place `at` of a whole session of n items, of which others may be hidden too (any id that is no item):
+ * from what is visible on both sides and the session's length.  false: this world makes no such session. */
+bool world_odds_hidden(const struct world *w, const int32_t *item, int32_t n, int32_t at, double *p, struct arena *mem);
+
 /* Best values over a set of events: expected ceilings, their standard errors and the oracle's own score on the same targets. */
 enum { BCE_FLOORS = 4 };
 struct ceiling {
@@ -70,6 +74,18 @@ struct eval_case;
 /* Sums over cases (session, prefix length, target); deterministic; cancel may be NULL. */
 MUST_CHECK enum status world_ceiling(const struct dataset *ds, const struct eval_case *c, int64_t n, struct ceiling *out,
                                      const volatile bool *cancel, struct err *err);
+
+/* The best mean loss of filling in hidden items (BATCH_CLOZE, softmax): the mean entropy of exactly these odds over the places that
+ * `spec` hides in the training sessions in one epoch, or in the first `most` batches (0: all). */
+struct cloze_floor {
+    double mean, se;
+    int64_t n;           /* hidden places */
+};
+struct split;
+struct batch_spec;
+/* ST_UNSUPPORTED: not a generated world; windows shorter than a session, or places that are asked but not hidden: there the odds are others. */
+MUST_CHECK enum status world_cloze_floor(const struct split *sp, const struct batch_spec *spec, int64_t most, struct cloze_floor *out,
+                                         const volatile bool *cancel, struct err *err);
 
 /* xoshiro256** seeded by splitmix64, as the worlds' definition demands. */
 struct xoshiro { uint64_t s[4]; };

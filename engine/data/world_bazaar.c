@@ -42,7 +42,29 @@ static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
 }
 
 /* No world is made of it: nobody asks how likely a session is */
-const struct world_fns fns_bazaar = {session, odds, NULL, NULL};
+static double hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+{
+    double l[STALLS], best = -HUGE_VAL, sum = 0, one[MAX_ITEMS];
+    for (int32_t k = 0; k < STALLS; k++) {
+        l[k] = stall[k]->hidden(w, s, n, at, NULL);
+        best = l[k] > best ? l[k] : best;
+    }
+    if (!isfinite(best))
+        return -HUGE_VAL;
+    for (int32_t k = 0; k < STALLS; k++)
+        sum += l[k] = exp(l[k] - best);
+    for (int32_t k = 0; p && k < STALLS; k++) {
+        if (l[k] <= 0)
+            continue;
+        memset(one, 0, (size_t)w->N * sizeof *one);
+        (void)stall[k]->hidden(w, s, n, at, one);
+        for (int32_t i = 0; i < w->N; i++)
+            p[i] += l[k] / sum * one[i];
+    }
+    return best + log(sum / STALLS);
+}
+
+const struct world_fns fns_bazaar = {session, odds, NULL, NULL, hidden};
 
 const struct world_def world_bazaar = {
     .name = "bazaar",

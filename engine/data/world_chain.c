@@ -33,7 +33,14 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
     return l;
 }
 
-const struct world_fns fns_chain = {session, odds, NULL, log_odds};
+static double hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+{
+    if (n < SHORTEST || n > LONGEST)
+        return -HUGE_VAL;
+    return odds_walk_hidden(w, s, n, at, p) - log(LONGEST - SHORTEST + 1);
+}
+
+const struct world_fns fns_chain = {session, odds, NULL, log_odds, hidden};
 
 const struct world_def world_chain = {
     .name = "chain",

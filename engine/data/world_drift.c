@@ -94,7 +94,49 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
     return n < LENGTH ? filter(w, s, n, weight) : -HUGE_VAL;
 }
 
-const struct world_fns fns_drift = {session, odds, NULL, log_odds};
+/* The same over all (A, B, switch) with what is visible on either side. */
+static double hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+{
+    double ratio[LENGTH][DEPARTMENTS], weight[DEPARTMENTS] = {0}, total = 0, l = 0;
+    if (n != LENGTH)
+        return -HUGE_VAL;
+    for (int32_t t = 0; t < n; t++) {
+        double sum = 0;
+        for (int32_t z = 0; z < DEPARTMENTS; z++) {
+            ratio[t][z] = s[t] < 0 ? 1
+                                   : w->E * w->pi_p[s[t]] +
+                                         (s[t] / w->P == z ? (1 - w->E) * w->beta_p[s[t]] : 0);
+            sum += ratio[t][z];
+        }
+        if (sum <= 0)
+            return -HUGE_VAL;
+        for (int32_t z = 0; s[t] >= 0 && z < DEPARTMENTS; z++)
+            ratio[t][z] /= sum;
+        l += s[t] >= 0 ? log(sum) : 0;
+    }
+    for (int32_t tau = FIRST_SWITCH; tau < FIRST_SWITCH + SWITCHES; tau++) {
+        double before[DEPARTMENTS], after[DEPARTMENTS];
+        for (int32_t z = 0; z < DEPARTMENTS; z++) {
+            before[z] = after[z] = 1;
+            for (int32_t t = 0; t < n; t++)
+                *(t < tau ? &before[z] : &after[z]) *= ratio[t][z];
+        }
+        for (int32_t a = 0; a < DEPARTMENTS; a++)
+            for (int32_t b = 0; b < DEPARTMENTS; b++) {
+                if (b == a)
+                    continue;
+                double prior = 0.3 / (DEPARTMENTS - 1) + (b == (a + 5) % DEPARTMENTS ? 0.7 : 0);
+                double q = before[a] * after[b] * prior / (DEPARTMENTS * SWITCHES);
+                weight[at < tau ? a : b] += q;
+                total += q;
+            }
+    }
+    for (int32_t i = 0; p && total > 0 && i < w->N; i++)
+        p[i] = w->E * w->pi_p[i] + (1 - w->E) * weight[i / w->P] / total * w->beta_p[i];
+    return l + log(total);
+}
+
+const struct world_fns fns_drift = {session, odds, NULL, log_odds, hidden};
 
 const struct world_def world_drift = {
     .name = "drift",

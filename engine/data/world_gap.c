@@ -91,7 +91,44 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
     return l;
 }
 
-const struct world_fns fns_gap = {session, odds, odds_at, log_odds};
+/* Groups know nothing of each other: 512 of them are possible beside the snack. */
+static double hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+{
+    static const int32_t department[GROUP] = {SNACK, BREAD, FILLING, SAUCE};
+    if (n % GROUP || n < 2 * GROUP || n > 4 * GROUP)
+        return -HUGE_VAL;
+    double ln = log(1.0 / 3);
+    for (int32_t k = 0; k < n; k += GROUP) {
+        double sum = 0, share[GROUP][CODES] = {{0}};
+        const int32_t *g = s + k;
+        for (int32_t l = 0; l < CODES; l++)
+            for (int32_t m = 0; m < CODES; m++)
+                for (int32_t r = 0; r < CODES; r++) {
+                    if ((g[1] >= 0 && g[1] != BREAD * w->P + l) ||
+                        (g[2] >= 0 && g[2] != FILLING * w->P + m) ||
+                        (g[3] >= 0 && g[3] != SAUCE * w->P + r))
+                        continue;
+                    double q = ((l + r) % CODES == m ? 1 - w->E : w->E / (CODES - 1)) /
+                               (CODES * CODES);
+                    sum += q;
+                    share[1][l] += q;
+                    share[2][m] += q;
+                    share[3][r] += q;
+                }
+        ln += log(sum);
+        if (g[0] >= 0)
+            ln += log(g[0] / w->P == SNACK ? w->beta_p[g[0]] : 0);
+        if (!p || at < k || at >= k + GROUP)
+            continue;
+        if (at == k)
+            odds_add_department(w, SNACK, 1, p);
+        for (int32_t i = 0; i < CODES && at > k && sum > 0; i++)
+            p[department[at - k] * w->P + i] = share[at - k][i] / sum;
+    }
+    return ln;
+}
+
+const struct world_fns fns_gap = {session, odds, odds_at, log_odds, hidden};
 
 const struct world_def world_gap = {
     .name = "gap",

@@ -37,6 +37,9 @@ struct world_fns {
     void (*odds_at)(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p);
     /* ln of the odds that a session begins with s[0..n) and goes on; -INFINITY: it cannot. */
     double (*log_odds)(const struct world *w, const int32_t *s, int32_t n);
+    /* A whole session of n items, some of them hidden (-1).  Returns ln of the odds of its length and of what is visible (-INFINITY: this
+     * world makes no such session); p[0..N), zero before: odds of the item at the hidden place `at` (p NULL: not asked). */
+    double (*hidden)(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p);
 };
 
 /* Draws, in the worlds' own words. */
@@ -54,6 +57,7 @@ double odds_step(const struct world *w, int32_t from, int32_t to);
 void odds_add_step(const struct world *w, int32_t from, double *p);    /* p += odds of the step */
 void odds_add_department(const struct world *w, int32_t z, double share, double *p);
 void odds_even(const struct world *w, double *p);
+double odds_walk_hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p); /* chain's walk, without its length */
 double odds_left(int32_t n, int32_t shortest, int32_t longest);        /* odds of an even length > n */
 
 extern const double succ_odds[SUCCESSORS];

@@ -100,7 +100,81 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
     return l;
 }
 
-const struct world_fns fns_opener = {session, odds, NULL, log_odds};
+/* Magazines 1..len of a session: a walk in one department, forward to `at` and back from the end. */
+static double browse_hidden(const struct world *w, const int32_t *s, int32_t len, int32_t at,
+                            double *p)
+{
+    enum { MAX_P = 64 };
+    int32_t P = w->P, base = 3 * P;
+    double a[LONGEST][MAX_P], b[LONGEST][MAX_P], l = 0;
+    for (int32_t t = 0; t < len; t++) {
+        double sum = 0;
+        for (int32_t j = 0; j < P; j++) {
+            a[t][j] = t == 0 ? w->beta_p[base + j] : 0;
+            for (int32_t i = 0; i < P && t > 0; i++)
+                a[t][j] += a[t - 1][i] * browse_odds(w, base + i, base + j);
+            if (s[t] >= 0 && s[t] != base + j)
+                a[t][j] = 0;
+            sum += a[t][j];
+        }
+        if (sum <= 0)
+            return -HUGE_VAL;
+        l += log(sum);
+        for (int32_t j = 0; j < P; j++)
+            a[t][j] /= sum;
+    }
+    if (!p)
+        return l;
+    for (int32_t t = len - 1; t >= at; t--) {
+        double sum = 0;
+        for (int32_t i = 0; i < P; i++) {
+            b[t][i] = t == len - 1;
+            for (int32_t j = 0; j < P && t < len - 1; j++)
+                if (s[t + 1] < 0 || s[t + 1] == base + j)
+                    b[t][i] += browse_odds(w, base + i, base + j) * b[t + 1][j];
+            sum += b[t][i];
+        }
+        for (int32_t i = 0; i < P; i++)
+            b[t][i] /= sum;
+    }
+    double sum = 0;
+    for (int32_t j = 0; j < P; j++)
+        sum += a[at][j] * b[at][j];
+    for (int32_t j = 0; j < P; j++)
+        p[base + j] = a[at][j] * b[at][j] / sum;
+    return l;
+}
+
+/* The length of a whole session tells where wrap and present stand; card and present are a pair. */
+static double hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+{
+    int32_t len = n - 3, P = w->P;
+    if (len < SHORTEST || len > LONGEST || (s[n - 2] >= 0 && !is_wrap(w, s[n - 2])))
+        return -HUGE_VAL;
+    double sum = 0, card[CARDS] = {0}, present[CARDS] = {0};
+    for (int32_t c = 0; c < CARDS; c++)
+        for (int32_t o = 0; o < CARDS; o++) {
+            if ((s[0] >= 0 && s[0] != 2 * P + c) || (s[n - 1] >= 0 && s[n - 1] != 5 * P + o))
+                continue;
+            double q = present_odds(w, c, o) / CARDS;
+            sum += q;
+            card[c] += q;
+            present[o] += q;
+        }
+    bool browsing = at > 0 && at <= len;
+    double l = browse_hidden(w, s + 1, len, at - 1, browsing ? p : NULL);
+    for (int32_t i = 0; p && i < CARDS && sum > 0; i++) {
+        if (at == 0)
+            p[2 * P + i] = card[i] / sum;
+        else if (at == n - 1)
+            p[5 * P + i] = present[i] / sum;
+    }
+    if (p && at == n - 2)
+        p[2 * P + P - 1] = 1;
+    return l + log(sum) - log(LONGEST - SHORTEST + 1);
+}
+
+const struct world_fns fns_opener = {session, odds, NULL, log_odds, hidden};
 
 const struct world_def world_opener = {
     .name = "opener",

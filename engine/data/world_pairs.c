@@ -69,7 +69,44 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
     return l;
 }
 
-const struct world_fns fns_pairs = {session, odds, NULL, log_odds};
+/* Groups know nothing of each other: 448 of them are possible beside the snack. */
+static double hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+{
+    if (n % GROUP || n < 2 * GROUP || n > 4 * GROUP)
+        return -HUGE_VAL;
+    double l = log(1.0 / 3);
+    for (int32_t k = 0; k < n; k += GROUP) {
+        double sum = 0, first[CODES] = {0}, second[CODES] = {0}, tin[CODES] = {0};
+        const int32_t *g = s + k;
+        for (int32_t a = 0; a < CODES; a++)
+            for (int32_t b = 0; b < CODES; b++)
+                for (int32_t d = 0; d < CODES && a != b; d++) {
+                    if ((g[1] >= 0 && g[1] != a) || (g[2] >= 0 && g[2] != b) ||
+                        (g[3] >= 0 && g[3] != w->P + d))
+                        continue;
+                    double q = code_odds(w, d, (a + b) % CODES) / (CODES * (CODES - 1));
+                    sum += q;
+                    first[a] += q;
+                    second[b] += q;
+                    tin[d] += q;
+                }
+        l += log(sum);
+        if (g[0] >= 0)
+            l += log(g[0] / w->P == 4 ? w->beta_p[g[0]] : 0);
+        if (!p || at < k || at >= k + GROUP)
+            continue;
+        if (at == k)
+            odds_add_department(w, 4, 1, p);
+        for (int32_t i = 0; i < CODES && at > k && sum > 0; i++)
+            p[at == k + 3 ? w->P + i : i] = (at == k + 1   ? first[i]
+                                             : at == k + 2 ? second[i]
+                                                           : tin[i]) /
+                                            sum;
+    }
+    return l;
+}
+
+const struct world_fns fns_pairs = {session, odds, NULL, log_odds, hidden};
 
 const struct world_def world_pairs = {
     .name = "pairs",

@@ -72,7 +72,23 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
     return log(odds_left(n, SHORTEST, LONGEST)) + filter(w, s, n, weight);
 }
 
-const struct world_fns fns_tastes = {session, odds, NULL, log_odds};
+/* Order says nothing: what is visible stands before what is hidden. */
+static double hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+{
+    int32_t seen[LONGEST], m = 0;
+    double weight[TYPES];
+    (void)at;
+    if (n < SHORTEST || n > LONGEST)
+        return -HUGE_VAL;
+    for (int32_t t = 0; t < n; t++)
+        if (s[t] >= 0)
+            seen[m++] = s[t];
+    if (p)
+        odds(w, seen, m, p);
+    return filter(w, seen, m, weight) - log(LONGEST - SHORTEST + 1);
+}
+
+const struct world_fns fns_tastes = {session, odds, NULL, log_odds, hidden};
 
 const struct world_def world_tastes = {
     .name = "tastes",

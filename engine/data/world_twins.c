@@ -36,7 +36,22 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
     return l;
 }
 
-const struct world_fns fns_twins = {session, odds, NULL, log_odds};
+/* Two walks that know nothing of each other. */
+static double hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+{
+    if (n < SHORTEST || n > LONGEST)
+        return -HUGE_VAL;
+    double l = -log(LONGEST - SHORTEST + 1);
+    for (int32_t who = 0; who < 2; who++) {
+        int32_t own[LONGEST], m = 0;
+        for (int32_t t = who; t < n; t += 2)
+            own[m++] = s[t];
+        l += odds_walk_hidden(w, own, m, at / 2, p && at % 2 == who ? p : NULL);
+    }
+    return l;
+}
+
+const struct world_fns fns_twins = {session, odds, NULL, log_odds, hidden};
 
 const struct world_def world_twins = {
     .name = "twins",

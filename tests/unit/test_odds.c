@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "engine/data/batch.h"
 #include "engine/data/split.h"
 
 #include <math.h>
@@ -258,6 +259,147 @@ static void test_gap_from_both_sides(void **state)
     dataset_free(ds);
 }
 
+/* ---- hidden places ---- */
+
+static const char *const all_worlds[] = {"chain", "skew",  "twins",  "pairs", "opener",
+                                         "gap",   "drift", "tastes", "bazaar"};
+enum { ALL_WORLDS = sizeof all_worlds / sizeof *all_worlds, HIDDEN = 999 };
+
+static void hidden_odds(const struct dataset *ds, const int32_t *item, int32_t n, int32_t at,
+                        double *p, struct arena *mem)
+{
+    double sum = 0;
+    assert_true(world_odds_hidden(ds->world, item, n, at, p, mem));
+    for (int32_t i = 0; i <= ds->n_items; i++) {
+        assert_true(p[i] >= 0);
+        sum += p[i];
+    }
+    assert_true(p[0] == 0 && fabs(sum - 1) < 1e-9);
+}
+
+/* Two hidden places: the odds of one are those given the other, averaged over the other's own; and what came has, on average, the odds that
+ * are said. */
+static void test_hidden_places(void **state)
+{
+    (void)state;
+    struct arena *mem;
+    assert_int_equal(arena_new(&mem, 0, NULL), ST_OK);
+    double p[256], q[256], r[256];
+    for (int w = 0; w < ALL_WORLDS; w++) {
+        struct dataset *ds = make(all_worlds[w], 144, 600, -1, 3);
+        double excess = 0, square = 0;
+        int n = 0;
+        for (int32_t s = 0; s < ds->n_sessions; s++) {
+            int32_t len = dataset_len(ds, s), item[32], a = (s * 7) % len,
+                    b = (a + 1 + s % (len - 1)) % len, c = (a + 2) % len;
+            memcpy(item, ds->item + ds->off[s], (size_t)len * sizeof *item);
+            item[a] = item[b] = HIDDEN;
+            if (s % 3 == 0)
+                item[c] = HIDDEN;
+            hidden_odds(ds, item, len, a, p, mem);
+            int32_t came = ds->item[ds->off[s] + a];
+            double h = 0;
+            for (int32_t i = 1; i <= ds->n_items; i++)
+                h -= p[i] > 0 ? p[i] * log(p[i]) : 0;
+            double d = -log(p[came]) - h;
+            excess += d;
+            square += d * d;
+            n++;
+            if (s >= 12)
+                continue;
+            hidden_odds(ds, item, len, b, q, mem);
+            double mix[256] = {0};
+            for (int32_t v = 1; v <= ds->n_items; v++) {
+                if (q[v] < 1e-12)
+                    continue;
+                item[b] = v;
+                hidden_odds(ds, item, len, a, r, mem);
+                for (int32_t i = 1; i <= ds->n_items; i++)
+                    mix[i] += q[v] * r[i];
+            }
+            for (int32_t i = 1; i <= ds->n_items; i++)
+                if (fabs(mix[i] - p[i]) > 1e-9)
+                    fail_msg(
+                        "%s, session %d: item %d has %.12g hidden with another, %.12g by parts",
+                        all_worlds[w], (int)s, (int)i, p[i], mix[i]);
+        }
+        double mean = excess / n, se = sqrt((square / n - mean * mean) / n);
+        if (fabs(mean) > 4 * se)
+            fail_msg("%s: what came costs %.4f more than is said, +- %.4f", all_worlds[w], mean,
+                     se);
+        dataset_free(ds);
+    }
+    arena_free(mem);
+}
+
+/* The end of a session, hidden alone, is the next item after the rest of it. */
+static void test_hidden_end(void **state)
+{
+    (void)state;
+    struct arena *mem;
+    assert_int_equal(arena_new(&mem, 0, NULL), ST_OK);
+    for (int w = 0; w + 1 < ALL_WORLDS;
+         w++) { /* in bazaar the length tells more than the beginning does */
+        struct dataset *ds = make(all_worlds[w], 144, 40, -1, 5);
+        for (int32_t s = 0; s < ds->n_sessions; s++) {
+            double p[256], q[256];
+            int32_t n = dataset_len(ds, s);
+            const int32_t *item = ds->item + ds->off[s];
+            hidden_odds(ds, item, n, n - 1, p, mem);
+            world_odds(ds->world, item, n - 1, q, mem);
+            for (int32_t i = 1; i <= ds->n_items; i++)
+                if (fabs(p[i] - q[i]) > 1e-9)
+                    fail_msg("%s, session %d, item %d: %.12g and %.12g", all_worlds[w], (int)s,
+                             (int)i, p[i], q[i]);
+        }
+        assert_false(world_odds_hidden(ds->world, ds->item, 3, 1, (double[256]){0},
+                                       mem)); /* no world has sessions of three */
+        dataset_free(ds);
+    }
+    arena_free(mem);
+}
+
+/* gap, one place a session: three in four have .5197, snacks their department's. */
+static void test_cloze_floor(void **state)
+{
+    (void)state;
+    struct dataset *ds = make("gap", 144, 4000, -1, 1);
+    struct split *sp = halves(ds);
+    struct batch_spec s = {.kind = BATCH_CLOZE,
+                           .size = 128,
+                           .max_len = 20,
+                           .n_target = 1,
+                           .mask_item = 145,
+                           .rho = 0.01f};
+    struct cloze_floor f, part;
+    struct err err;
+    volatile bool stop = true;
+    assert_int_equal(world_cloze_floor(sp, &s, 0, &f, NULL, &err), ST_OK);
+    assert_int_equal(f.n, 3200);
+    double tin = -0.9 * log(0.9) - 0.1 * log(0.1 / 7), p[256], snack = 0;
+    struct arena *mem;
+    assert_int_equal(arena_new(&mem, 0, NULL), ST_OK);
+    world_odds(ds->world, NULL, 0, p, mem);
+    for (int32_t i = 1; i <= ds->n_items; i++)
+        snack -= p[i] > 0 ? p[i] * log(p[i]) : 0;
+    assert_true(fabs(f.mean - (3 * tin + snack) / 4) < 4 * f.se && f.se < 0.03);
+    s.rho = 0.5f; /* more hidden: less to tell from */
+    assert_int_equal(world_cloze_floor(sp, &s, 0, &part, NULL, &err), ST_OK);
+    assert_true(part.mean > f.mean + 0.3);
+    assert_int_equal(world_cloze_floor(sp, &s, 5, &f, NULL, &err),
+                     ST_OK); /* five batches of some sixty places */
+    assert_true(f.n < part.n / 3 && fabs(f.mean - part.mean) < 5 * f.se);
+    assert_int_equal(world_cloze_floor(sp, &s, 0, &f, &stop, &err), ST_CANCELLED);
+    s.mask_other = 0.1f;
+    assert_int_equal(world_cloze_floor(sp, &s, 0, &f, NULL, &err), ST_UNSUPPORTED);
+    s.mask_other = 0;
+    s.max_len = 10;
+    assert_int_equal(world_cloze_floor(sp, &s, 0, &f, NULL, &err), ST_UNSUPPORTED);
+    arena_free(mem);
+    split_free(sp);
+    dataset_free(ds);
+}
+
 static void test_cancel_and_no_world(void **state)
 {
     (void)state;
@@ -280,11 +422,15 @@ static void test_cancel_and_no_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ceilings), cmocka_unit_test(test_bce_floors),
+        cmocka_unit_test(test_ceilings),
+        cmocka_unit_test(test_bce_floors),
         cmocka_unit_test(test_odds_are_the_generators),
         cmocka_unit_test(test_nonsense_prefixes),
         cmocka_unit_test(test_bazaar_filter),
         cmocka_unit_test(test_gap_from_both_sides),
+        cmocka_unit_test(test_hidden_places),
+        cmocka_unit_test(test_hidden_end),
+        cmocka_unit_test(test_cloze_floor),
         cmocka_unit_test(test_cancel_and_no_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

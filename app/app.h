@@ -77,6 +77,12 @@ struct baseline_scores { /* all baselines on the validation questions: dashed li
         struct eval_result r;
     } row[BASELINES];
 };
+struct filling_floor { /* of the model trained by filling in that was asked about last; background.h */
+    bool asked;
+    unsigned data_generation;
+    struct batch_spec spec; /* what was hidden */
+    struct cloze_floor r;   /* n == 0: none is known */
+};
 enum { CARRIED = 8 };
 struct app;
 struct carried { /* see app_carry */
@@ -89,6 +95,7 @@ struct app {
     struct split *split;
     struct ceiling valid_ceiling, test_ceiling; /* n == 0: none */
     bool has_ceiling;
+    struct filling_floor filling;
     struct baseline_scores base;
     struct slot slots[SLOTS];
     int slot; /* current, 0 = 'A' */

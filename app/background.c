@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct background {
     pthread_t thread;
@@ -16,6 +17,7 @@ struct background {
     bool has_ceiling;
     struct ceiling valid, test;
     struct baseline_scores base;
+    struct filling_floor *filling; /* this is looked for, not the others; own memory */
 };
 
 static bool baseline(const struct background *b, const struct model_def *def,
@@ -59,6 +61,13 @@ static void *work(void *arg)
     struct err err;
     pool_compute_mode();
     pool_be_nice();
+    if (b->filling) {
+        struct filling_floor *f = b->filling;
+        if (world_cloze_floor(b->split, &f->spec, 0, &f->r, &b->cancel, &err) != ST_OK)
+            f->r.n = 0;
+        atomic_store_explicit(&b->done, true, memory_order_release);
+        return NULL;
+    }
     eval_defaults(&spec, b->split);
     baselines(b);
     spec.on = PART_VALID;
@@ -70,33 +79,43 @@ static void *work(void *arg)
     return NULL;
 }
 
-void background_start(struct app *a)
+static void start(struct app *a, struct background *b)
 {
-    struct background *b = calloc(1, sizeof *b);
-    if (!b)
-        return; /* no ceilings then; nothing depends on them */
     b->split = a->split;
     sigset_t all, old;
     sigfillset(&all); /* signals are for the first thread only */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = pthread_create(&b->thread, NULL, work, b);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc != 0)
+    if (rc != 0) {
+        free(b->filling);
         free(b);
-    else
+    } else {
         a->background = b;
+    }
+}
+
+void background_start(struct app *a)
+{
+    struct background *b = calloc(1, sizeof *b);
+    if (b) /* else no ceilings; nothing depends on them */
+        start(a, b);
 }
 
 static void take(struct app *a)
 {
     struct background *b = a->background;
     pthread_join(b->thread, NULL);
-    if (!cancel_asked(&b->cancel)) {
+    if (b->filling) {
+        if (!cancel_asked(&b->cancel))
+            a->filling = *b->filling;
+    } else if (!cancel_asked(&b->cancel)) {
         a->has_ceiling = b->has_ceiling;
         a->valid_ceiling = b->valid;
         a->test_ceiling = b->test;
         a->base = b->base;
     }
+    free(b->filling);
     free(b);
     a->background = NULL;
 }
@@ -115,8 +134,72 @@ void background_cancel(struct app *a)
     take(a);
 }
 
+/* ---- The floor of filling in ---- */
+
+/* What a slot's model hides; false: nothing, or on data whose odds are not known. */
+static bool hides(const struct app *a, int slot, struct batch_spec *spec)
+{
+    const struct learner *l = app_learner(a, slot);
+    memset(spec, 0, sizeof *spec);
+    if (!a->ds || !a->ds->world || !l || !l->self || !l->model->spec || !l->batcher)
+        return false;
+    l->model->spec(l->self, spec);
+    spec->n_neg = 0; /* what is compared does not matter */
+    const struct head *h = l->model->head(l->self);
+    return spec->kind == BATCH_CLOZE && h && h->loss == HEAD_XENT;
+}
+
+static bool stands_for(const struct app *a, const struct batch_spec *s)
+{
+    const struct filling_floor *f = &a->filling;
+    const struct batch_spec *t = &f->spec;
+    return f->asked && f->data_generation == a->data_generation && s->max_len == t->max_len &&
+           s->size == t->size && s->dupe == t->dupe && s->cap == t->cap &&
+           s->k_max == t->k_max && s->rho == t->rho && s->p_last == t->p_last &&
+           s->p_tail == t->p_tail && s->mask_other == t->mask_other &&
+           s->window_prop == t->window_prop && s->with_valid == t->with_valid;
+}
+
+static void start_filling(struct app *a, const struct batch_spec *spec)
+{
+    struct background *b = calloc(1, sizeof *b);
+    struct filling_floor *f = calloc(1, sizeof *f);
+    if (!b || !f) {
+        free(b);
+        free(f);
+        return;
+    }
+    f->asked = true;
+    f->data_generation = a->data_generation;
+    f->spec = *spec;
+    b->filling = f;
+    start(a, b);
+}
+
+const struct cloze_floor *background_filling(const struct app *a, int slot)
+{
+    struct batch_spec spec;
+    return hides(a, slot, &spec) && stands_for(a, &spec) && a->filling.r.n > 0 ? &a->filling.r
+                                                                               : NULL;
+}
+
+void background_find_filling(struct app *a, int slot)
+{
+    struct batch_spec spec;
+    if (!hides(a, slot, &spec))
+        return;
+    background_wait(a);
+    if (stands_for(a, &spec))
+        return;
+    start_filling(a, &spec);
+    background_wait(a);
+}
+
 bool background_poll(struct app *a)
 {
+    struct batch_spec spec;
+    if (!a->background && hides(a, a->slot, &spec) && !stands_for(a, &spec))
+        start_filling(a, &spec);
     if (!a->background || !atomic_load_explicit(&a->background->done, memory_order_acquire))
         return false;
     take(a);

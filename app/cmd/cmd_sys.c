@@ -1,4 +1,5 @@
 /* set show reset alias bind tab view layout find echo help quit. */
+#include "app/background.h"
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/settings.h"
@@ -304,6 +305,15 @@ static void show_run(struct app *a, struct cmd_out *out)
     if (s) {
         out_line(out, "spent    %s s training", fmt_num(num, s->seconds));
         out_num(out, "seconds", s->seconds);
+    }
+    if (!a->ui) /* the screen does not wait: it shows it when it is there */
+        background_find_filling(a, a->slot);
+    const struct cloze_floor *f = background_filling(a, a->slot);
+    if (f) {
+        char se[FMT_NUM];
+        out_line(out, "floor    %s +- %s: the best mean loss of filling in what it hides",
+                 fmt_num(num, f->mean), fmt_num(se, f->se));
+        out_num(out, "train_floor", f->mean);
     }
     if (l->ps && l->x && !app_running(a, a->slot)) {
         char hex[65];

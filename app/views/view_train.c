@@ -1,4 +1,5 @@
 /* The Train tab: curves of loss and metrics, the numbers of the run, the list of runs. */
+#include "app/background.h"
 #include "app/ui/plot.h"
 #include "app/views/view_util.h"
 
@@ -19,7 +20,7 @@ static const struct {
     [WHAT_LR] = {"lr", "learning rate", "lr", NULL, false},
     [WHAT_GNORM] = {"gnorm", "gradient norm", "grad.norm", NULL, true},
 };
-enum { RUNS = 8, LEVELS = 2 + BASELINES, CARETS = 32 };
+enum { RUNS = 8, LEVELS = 3 + BASELINES, CARETS = 32 };
 
 struct curve_state {
     enum what what;
@@ -67,8 +68,11 @@ static void add_levels(struct chart *h, const struct app *a, enum what what)
     const struct ceiling *top = app_ceiling(a);
     if (what == WHAT_LOSS) {
         enum floor_kind k = slot_floor(a, a->slot);
+        const struct cloze_floor *filling = background_filling(a, a->slot);
         if (top && k == FLOOR_SOFTMAX)
-            add_level(h, top->logloss, "floor");
+            add_level(h, top->logloss, filling ? "valid floor" : "floor");
+        if (filling)
+            add_level(h, filling->mean, "train floor");
         if (top && k == FLOOR_BCE)
             add_level(h, slot_bce_floor(a, a->slot, top), "floor");
         for (int i = 0; a->base.ready && k == FLOOR_SOFTMAX && i < a->base.n; i++)
@@ -341,6 +345,7 @@ static void draw_run(const struct view *v, struct canvas *c)
     char b1[FMT_NUM], b2[FMT_NUM], more[48];
     const struct snapshot *p = app_snapshot(v->ui->app, a->slot);
     const struct ceiling *top = app_ceiling(a);
+    const struct cloze_floor *filling = background_filling(a, a->slot);
     const struct eval_result *e = &s->valid;
     const struct learner *l = app_learner(a, a->slot);
     bool trained = p && p->step > 0;
@@ -359,6 +364,8 @@ static void draw_run(const struct view *v, struct canvas *c)
             if (n >= 20 && c->cols >= 28)
                 snprintf(more, sizeof more, "smooth %s", fmt_num(b2, sm));
         }
+        if (filling)
+            snprintf(more, sizeof more, c->cols >= 28 ? "/ floor %s" : "/ %s", fmt_short(b2, filling->mean));
         line(&t, "train", trained ? ROLE_STRONG : ROLE_DIM, trained ? fmt_num(b1, p->loss * slot_loss_scale(a, a->slot)) : "-", more);
     }
     bool known = e->n > 0;

@@ -68,6 +68,30 @@ static void test_ahead(void **state)
     kit_fails(kit, "data split sessions k=2", "bad-value");
 }
 
+static double train_floor(const char *line)
+{
+    json_t *j = kit_json(kit, line), *f = json_object_get(j, "train_floor");
+    double v = f ? json_number_value(f) : 0;
+    assert_int_equal(kit->st, ST_OK);
+    json_decref(j);
+    return v;
+}
+
+/* The floor of a training loss that fills in: of what is hidden now; none where the odds are not known. */
+static void test_filling_floor(void **state)
+{
+    (void)state;
+    kit_ok(kit, "data plant chain sessions=300; model new bert4rec d=8 layers=1");
+    double usual = train_floor("show run"), half = train_floor("set mask.prob 0.5; show run");
+    assert_true(usual > 0.5 && usual < 1.2); /* from both sides: less than the 1.829 of the next item */
+    assert_true(half > usual + 0.3 && half < 3);
+    assert_true(train_floor("set mask.prob 0.2; show run") == usual);
+    assert_true(train_floor("set mask.other 0.1; show run") == 0);
+    assert_true(train_floor("model new bert4rec d=8 layers=1 maxlen=8; show run") == 0); /* windows of longer sessions */
+    assert_true(train_floor("model new sasrec d=8 layers=1; show run") == 0);
+    assert_true(train_floor("data split leave-one-out; model new bert4rec d=8 layers=1; show run") == 0);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -87,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_ahead),
+        cmocka_unit_test(test_filling_floor),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

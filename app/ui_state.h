@@ -19,6 +19,7 @@ struct ui_select {
     int head;                /* from 1; 0 = mean over heads, -1 = maximum */
     int row, col;            /* cell of a map by place in the sequence, from 0; -1 = the last */
     int unit, filter;        /* from 0 */
+    bool unit_chosen;        /* until then `unit` follows the first of the list */
     int track;               /* from 1; 0 = the first: PEN4Rec's, of one recent item each */
     struct ui_latent latent;
     bool rollout;

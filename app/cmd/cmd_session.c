@@ -159,6 +159,7 @@ static int spots_of(struct app *a, struct spot p[SPOTS])
     p[n++] = (struct spot){"row", &s->row, NULL, NULL, -1, SEQ_MAX};
     p[n++] = (struct spot){"col", &s->col, NULL, NULL, -1, SEQ_MAX};
     p[n++] = (struct spot){"unit", &s->unit, NULL, NULL, 0, MANY};
+    p[n++] = (struct spot){"unit-chosen", NULL, NULL, &s->unit_chosen, 0, 1};
     p[n++] = (struct spot){"filter", &s->filter, NULL, NULL, 0, MANY};
     p[n++] = (struct spot){"track", &s->track, NULL, NULL, 0, MANY};
     p[n++] = (struct spot){"rollout", NULL, NULL, &s->rollout, 0, 1};

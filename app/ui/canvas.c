@@ -210,6 +210,10 @@ void canvas_paint(const struct canvas *c, int row, int col, int width, enum role
         struct cell *cell = grid_at(c->g, c->row + row, c->col + col + i);
         if (!cell)
             continue;
+        if (s.attrs & ATTR_REVERSE && cell->bg == COLOR_NONE) { /* one bar, not patches of every ink in the row */
+            cell->fg = COLOR_NONE;
+            cell->attrs &= (uint8_t)~ATTR_DIM;
+        }
         if (s.fg != COLOR_NONE)
             cell->fg = s.fg;
         if (s.bg != COLOR_NONE)

@@ -9,15 +9,15 @@
 enum { SERIES_MAX = 32, TICKS_MAX = 24, COLUMNS = 1200 };
 
 struct look {
-    uint32_t paper, ink, dim, grid, axis, raw, level, mark, masked, bar, bad;
+    uint32_t paper, ink, dim, grid, axis, level, mark, masked, bar, bad;
     uint32_t run[7];
 };
 static const struct look light_look = {
-    0xffffff, 0x1f2328, 0x59636e, 0xe7e9ec, 0x8c959f, 0xb6bcc4, 0x8a5a00, 0xb35900, 0xc4c9d0, 0x2f7f9e, 0xb42318,
+    0xffffff, 0x1f2328, 0x59636e, 0xe7e9ec, 0x8c959f, 0x8a5a00, 0xb35900, 0xc4c9d0, 0x2f7f9e, 0xb42318,
     {0x1f78a8, 0xc77700, 0x1b8a6b, 0xb5400c, 0xa8468f, 0x1c5fa8, 0x7d7a00},
 };
 static const struct look dark_look = {
-    0x14171c, 0xe6e8eb, 0x9aa3ad, 0x262b33, 0x6b7480, 0x59626d, 0xd7af87, 0xffaf5f, 0x4a525c, 0x5fafaf, 0xff8787,
+    0x14171c, 0xe6e8eb, 0x9aa3ad, 0x262b33, 0x6b7480, 0xd7af87, 0xffaf5f, 0x4a525c, 0x5fafaf, 0xff8787,
     {0x5fafd7, 0xffaf00, 0x00af87, 0xd75f00, 0xd787af, 0x5f9be0, 0xe5e04f},
 };
 
@@ -174,10 +174,11 @@ static void curves_panel(const struct panel *p, const struct curve_chart *chart)
         for (int x = 0; cols[i].avg && ch.series[i].raw && x < cols[i].n; x++) {
             const struct curve_span *s = &cols[i].raw[x];
             double px = a.x + (x + 0.5) / cols[i].n * a.w;
+            uint32_t rgb = p->look->run[((ch.series[i].run % 7) + 7) % 7];
             if (s->n)
-                p->dev->dot(p->dev->ctx, px, at_y(&a, s->lo), 0.7, p->look->raw, 0.8);
+                p->dev->dot(p->dev->ctx, px, at_y(&a, s->lo), 1, rgb, 0.4);
             if (s->n > 1)
-                p->dev->dot(p->dev->ctx, px, at_y(&a, s->hi), 0.7, p->look->raw, 0.8);
+                p->dev->dot(p->dev->ctx, px, at_y(&a, s->hi), 1, rgb, 0.4);
         }
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < ch.n_series; i++) {

@@ -116,8 +116,8 @@ static void map_title(struct view *v)
     else
         snprintf(v->title, sizeof v->title, "layer %d %s%s", attn_layer(m, s) + 1, head,
                  st->style == STYLE_PIN ? " less pin" : "");
-    if (v->w > 47 && st->style != STYLE_HEADS && st->style != STYLE_ROW)
-        snprintf(v->note, sizeof v->note, "rows read from columns");
+    if (v->w > 48 && st->style != STYLE_HEADS && st->style != STYLE_ROW)
+        snprintf(v->note, sizeof v->note, "rows read columns");
     char part[48];
     float set;
     if (attn_part(v, m, part, sizeof part) && ablate_has(v->app, v->app->slot, part, &set))

@@ -117,9 +117,15 @@ static void facts_draw(const struct view *v, struct canvas *c)
     if (row + 1 < c->rows)
         row += c->rows > 12;
     if (top) {
-        snprintf(t, sizeof t, "HR@10 %s  NDCG@10 %s  HR@1 %s  loss %s", fmt_prob(b1, top->hr10), fmt_prob(b2, top->ndcg10), fmt_prob(b3, top->hr1),
-                 fmt_num(b4, top->logloss));
+        int n = snprintf(t, sizeof t, "HR@10 %s  NDCG@10 %s  HR@1 %s", fmt_prob(b1, top->hr10), fmt_prob(b2, top->ndcg10), fmt_prob(b3, top->hr1));
+        bool fits = n + 25 < c->cols; /* its label before it, the loss behind it */
+        if (fits)
+            snprintf(t + n, sizeof t - (size_t)n, "  loss %s", fmt_num(b4, top->logloss));
         pair(c, &row, "ceiling", t);
+        if (!fits && row < c->rows) {
+            snprintf(t, sizeof t, "loss %s", fmt_num(b4, top->logloss));
+            pair(c, &row, "floor", t);
+        }
     } else {
         pair(c, &row, "ceiling", ds->world ? "being computed" : "unknown: only planted data have one");
     }
@@ -466,7 +472,7 @@ const struct view_def view_planted = {
     .close = planted_close, .update = planted_update, .draw = planted_draw,
 };
 const struct view_def view_popularity = {
-    .name = "popularity", .title = "popularity", .help = "Clicks of the items by rank, both axes logarithmic.", .flags = VIEW_NEEDS_DATA | VIEW_EXPORTS,
+    .name = "popularity", .title = "popularity: clicks by rank", .help = "Clicks of the items by rank, both axes logarithmic.", .flags = VIEW_NEEDS_DATA | VIEW_EXPORTS,
     .min_rows = 4, .min_cols = 20, .state_size = sizeof(struct pop_state), .close = pop_close, .update = pop_update, .draw = pop_draw,
     .plot = pop_plot,
 };

@@ -34,6 +34,8 @@ static void sort_units(struct view *v)
         st->room = st->g.units;
     }
     gates_order(&st->g, st->sort, st->order);
+    if (!v->ui->select.unit_chosen && st->g.units > 0)
+        v->ui->select.unit = st->order[0];
 }
 
 static void gates_title(struct view *v)
@@ -257,6 +259,7 @@ static bool gates_key(struct view *v, const char *key)
     if (!list_key(key, &row, st->g.units, v->h - 2))
         return false;
     v->ui->select.unit = st->order[row];
+    v->ui->select.unit_chosen = true;
     st->top = canvas_scroll(st->top, row, v->h > 2 ? v->h - 2 : 1, st->g.units);
     return true;
 }
@@ -269,6 +272,7 @@ static bool gates_click(struct view *v, int row, int col, bool twice)
     if (!st->g.ready || !st->order || row < 1 || st->top + row - 1 >= st->g.units)
         return false;
     v->ui->select.unit = st->order[st->top + row - 1];
+    v->ui->select.unit_chosen = true;
     return true;
 }
 
@@ -313,6 +317,7 @@ static bool gates_command(struct view *v, const struct cmd_call *call)
         if (st->g.ready && u >= st->g.units)
             return false;
         s->unit = u;
+        s->unit_chosen = true;
     }
     if (call_has(call, "layer")) {
         int k = turned(call_text(call, "layer", ""), st->g.layer + 1,

@@ -200,7 +200,12 @@ static void cell_draw(const struct view *v, struct canvas *c)
     bool wide = c->cols >= 44;
     if (wide) {
         snprintf(line, sizeof line, "query %d (%s)  <-  key %d (%s)", row + 1, q, col + 1, k);
-        y += canvas_wrap(&t, y, ROLE_STRONG, line);
+        if (text_width(line) <= t.cols) {
+            canvas_text(&t, y++, 0, ROLE_STRONG, line);
+        } else {
+            canvas_printf(&t, y++, 0, ROLE_STRONG, "query %d (%s)  <-", row + 1, q);
+            canvas_printf(&t, y++, 0, ROLE_STRONG, "key %d (%s)", col + 1, k);
+        }
     } else {
         canvas_printf(&t, y++, 0, ROLE_STRONG, "query %d  %s", row + 1, q);
         canvas_printf(&t, y++, 0, ROLE_STRONG, "key   %d  %s", col + 1, k);

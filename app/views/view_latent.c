@@ -80,6 +80,8 @@ static void sort_rows(struct view *v)
     sorted_units = is_latent(v);
     if (n)
         qsort(st->order, (size_t)n, sizeof *st->order, by_key);
+    if (n && is_latent(v) && !v->ui->select.unit_chosen)
+        v->ui->select.unit = st->order[0];
 }
 
 static void latent_title(struct view *v)
@@ -372,10 +374,12 @@ static bool latent_key(struct view *v, const char *key)
     }
     if (!list_key(key, &row, n, v->h - 6))
         return false;
-    if (is_latent(v))
+    if (is_latent(v)) {
         s->unit = st->order[row];
-    else
+        s->unit_chosen = true;
+    } else {
         s->item = st->order[row];
+    }
     st->top = canvas_scroll(st->top, row, v->h > 6 ? v->h - 6 : 1, n);
     return true;
 }
@@ -390,6 +394,7 @@ static bool latent_command(struct view *v, const struct cmd_call *call)
         if (st->l.ready && u >= st->l.units)
             return false;
         s->unit = u;
+        s->unit_chosen = true;
     }
     if (call_has(call, "value"))
         latent_move(&s->latent, s->unit, call_num(call, "value", 0));

@@ -455,9 +455,9 @@ static void draw_why(const struct view *v, const struct canvas *c, int row, int 
         snprintf(b, sizeof b, "%d", (int)(st->first + t + 1));
         canvas_right(c, row, 1, 3, ROLE_DIM, b);
         draw_item(c, row, 5, w, id, ROLE_TEXT, v->app, st->item[t]);
-        enum role role = drop[t] > full * 0.02 ? ROLE_UP : drop[t] < -full * 0.02 ? ROLE_DOWN : ROLE_DIM;
+        enum role role = effect_role(drop[t], full);
         char num[FMT_NUM], text[FMT_NUM + 1];
-        snprintf(text, sizeof text, "%s%s", drop[t] < 0 ? "-" : "+", fmt_prob(num, fabs(drop[t])));
+        snprintf(text, sizeof text, "%s%s", effect_shown(drop[t]) ? drop[t] < 0 ? "-" : "+" : " ", fmt_prob(num, fabs(drop[t])));
         canvas_right(c, row, 5 + w, 7, role, text);
         if (bar >= 9)
             canvas_bar_signed(c, row, 5 + w + 8, bar, drop[t], full);

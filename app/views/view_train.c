@@ -9,12 +9,13 @@
 
 /* ---- curves ----------------------------------------------------------------------------------------- */
 
-enum what { WHAT_LOSS, WHAT_HR, WHAT_NDCG, WHAT_LR, WHAT_GNORM, WHATS };
+enum what { WHAT_LOSS, WHAT_VALID, WHAT_HR, WHAT_NDCG, WHAT_LR, WHAT_GNORM, WHATS };
 static const struct {
     const char *style, *title, *train, *valid;
     bool log_y;
 } whats[WHATS] = {
     [WHAT_LOSS] = {"loss", "loss", "loss", "valid.loss", true},
+    [WHAT_VALID] = {"valid", "validation loss", NULL, "valid.loss", true},
     [WHAT_HR] = {"hr", "HR", NULL, "valid.hr", false},
     [WHAT_NDCG] = {"ndcg", "NDCG", NULL, "valid.ndcg", false},
     [WHAT_LR] = {"lr", "learning rate", "lr", NULL, false},
@@ -66,16 +67,16 @@ static void add_level(struct chart *h, double y, const char *name)
 static void add_levels(struct chart *h, const struct app *a, enum what what)
 {
     const struct ceiling *top = app_ceiling(a);
-    if (what == WHAT_LOSS) {
-        enum floor_kind k = slot_floor(a, a->slot);
-        const struct cloze_floor *filling = background_filling(a, a->slot);
-        if (top && k == FLOOR_SOFTMAX)
+    bool nats = what == WHAT_VALID || slot_loss_in_nats(a, a->slot);
+    if (what == WHAT_LOSS || what == WHAT_VALID) {
+        const struct cloze_floor *filling = what == WHAT_LOSS ? background_filling(a, a->slot) : NULL;
+        if (top && nats)
             add_level(h, top->logloss, filling ? "valid floor" : "floor");
         if (filling)
             add_level(h, filling->mean, "train floor");
-        if (top && k == FLOOR_BCE)
+        if (top && !nats && slot_floor(a, a->slot) == FLOOR_BCE)
             add_level(h, slot_bce_floor(a, a->slot, top), "floor");
-        for (int i = 0; a->base.ready && k == FLOOR_SOFTMAX && i < a->base.n; i++)
+        for (int i = 0; a->base.ready && nats && i < a->base.n; i++)
             if (a->base.row[i].r.has_logloss)
                 add_level(h, a->base.row[i].r.logloss, a->base.row[i].model->name);
     } else if (what == WHAT_HR || what == WHAT_NDCG) {
@@ -144,7 +145,7 @@ static void build(struct chart *h, const struct app *a, const struct curve_state
             per = n > 0 ? (double)n : 0;
         }
         add_series(h, a, s, whats[st->what].train, st->what == WHAT_LOSS ? "train" : whats[st->what].title, false, per, runs == 1);
-        if (!small)
+        if (!small && (st->what != WHAT_LOSS || slot_loss_in_nats(a, s))) /* one axis, one unit */
             add_series(h, a, s, whats[st->what].valid, "valid", whats[st->what].train != NULL, per, runs == 1);
         else if (!whats[st->what].train)
             add_series(h, a, s, whats[st->what].valid, "valid", false, per, runs == 1);

@@ -243,9 +243,13 @@ static void unit_draw(const struct view *v, struct canvas *all)
     app_item_text(a, g->item[by], name, sizeof name);
     if (c.cols < 36)
         snprintf(name, sizeof name, "%d", (int)g->item[by]);
-    snprintf(t, sizeof t,
-             c.cols >= 36 ? "moved most by %s (%s), holds %d" : "set by %s (%s), holds %d",
-             name, signed_fixed(num, jump, 2), holds);
+    signed_fixed(num, jump, 2);
+    snprintf(t, sizeof t, c.cols >= 36 ? "moved most by %s (%s), holds %d" : "set by %s (%s), holds %d",
+             name, num, holds);
+    if (text_width(t) > c.cols)
+        snprintf(t, sizeof t, "moved most by %s (%s)", name, num);
+    if (text_width(t) > c.cols)
+        snprintf(t, sizeof t, "by %s (%s), holds %d", name, num, holds);
     canvas_text(&c, y++, 0, ROLE_TEXT, t);
     y += roomy;
     int foot = st->n_drop ? (roomy ? 4 : 2) : 0, lanes = st->n_lane ? (roomy          ? 5
@@ -265,7 +269,7 @@ static void unit_draw(const struct view *v, struct canvas *all)
         double d = g->base - st->drop[cur];
         snprintf(t, sizeof t, "item %d for %s: %s", cur + g->first + 1, name,
                  signed_fixed(num, d, 4));
-        canvas_text(&c, y++, 0, d > 0 ? ROLE_UP : d < 0 ? ROLE_DOWN : ROLE_TEXT, t);
+        canvas_text(&c, y++, 0, d >= 0.00005 ? ROLE_UP : d <= -0.00005 ? ROLE_DOWN : ROLE_TEXT, t);
         if (y < c.rows && c.rows >= 16)
             canvas_text(&c, y++, 0, ROLE_DIM,
                         c.cols >= 36 ? "by occlusion: p less p without it" : "by occlusion");
@@ -284,6 +288,7 @@ static bool unit_key(struct view *v, const char *key)
     if (!st->g.ready || !list_key(key, &u, st->g.units, v->h))
         return false;
     v->ui->select.unit = u;
+    v->ui->select.unit_chosen = true;
     return true;
 }
 

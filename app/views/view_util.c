@@ -86,6 +86,27 @@ enum floor_kind slot_floor(const struct app *a, int slot)
     return even_negatives(l, &w_pos) ? FLOOR_BCE : FLOOR_NONE;
 }
 
+bool slot_loss_in_nats(const struct app *a, int slot)
+{
+    const struct learner *l = app_learner(a, slot);
+    struct batch_spec spec = {0};
+    if (slot_floor(a, slot) != FLOOR_SOFTMAX)
+        return false;
+    l->model->spec(l->self, &spec);
+    return spec.n_target == 0 || spec.n_target == 1;
+}
+
+bool effect_shown(double effect)
+{
+    return fabs(effect) >= 0.0005;
+}
+
+enum role effect_role(double effect, double largest)
+{
+    bool small = !effect_shown(effect) || fabs(effect) <= largest * 0.02;
+    return small ? ROLE_DIM : effect > 0 ? ROLE_UP : ROLE_DOWN;
+}
+
 double slot_loss_scale(const struct app *a, int slot)
 {
     const struct learner *l = app_learner(a, slot);

@@ -18,6 +18,11 @@ void slot_brief(const struct app *a, int slot, char *buf, size_t size);
 /* The distribution the model's loss is measured by: its floor on the planted data. */
 enum floor_kind { FLOOR_NONE, FLOOR_SOFTMAX, FLOOR_BCE };
 enum floor_kind slot_floor(const struct app *a, int slot);
+/* An effect printed with three places: whether there is anything to see, and its colour beside the largest one. */
+bool effect_shown(double effect);
+enum role effect_role(double effect, double largest);
+/* The training loss is the mean -ln p(next item) of a click: validation, floor and baselines are in the same unit. */
+bool slot_loss_in_nats(const struct app *a, int slot);
 double slot_bce_floor(const struct app *a, int slot, const struct ceiling *top); /* with FLOOR_BCE */
 /* What makes a step's loss one of a click: learners of several clicks a step sum over them (bptt). */
 double slot_loss_scale(const struct app *a, int slot);

@@ -223,7 +223,7 @@ static void why_draw(const struct view *v, struct canvas *c)
         draw_item(c, row, col + 4, item_w, id, ROLE_TEXT, a, st->item[i]);
         col += 4 + item_w;
         if (ok) {
-            enum role role = drop[i] > full * 0.02 ? ROLE_UP : drop[i] < -full * 0.02 ? ROLE_DOWN : ROLE_DIM;
+            enum role role = effect_role(drop[i], full);
             canvas_right(c, row, col, wv, role, fmt_fixed(b2, drop[i], 3));
             if (drop[i] >= 0.0005) { /* signs are printed, not only coloured */
                 snprintf(b, sizeof b, "+%.30s", b2);

@@ -225,6 +225,29 @@ static json_t *map_json(const float *map, int32_t row, int32_t u, const float *l
     return r;
 }
 
+/* Where rows look, of a model that sees both sides: mean over the rows, or the one that was asked for. */
+static void say_sides(const struct attention_map *m, int32_t only, struct cmd_out *out)
+{
+    double left = 0, self = 0, right = 0;
+    int32_t n = 0;
+    for (int32_t i = 0; i < m->t && i < m->u; i++) {
+        if (only >= 0 && only != m->first + i)
+            continue;
+        n++;
+        for (int32_t j = 0; j < m->u; j++)
+            *(j < i ? &left : j > i ? &right : &self) += (double)m->map[i * m->u + j];
+    }
+    if (n == 0 || right == 0)
+        return;
+    char num[3][FMT_NUM];
+    out_line(out, "to earlier places %s, to itself %s, to later places %s%s",
+             fmt_num(num[0], left / n), fmt_num(num[1], self / n), fmt_num(num[2], right / n),
+             only >= 0 ? "" : " (mean over rows)");
+    json_object_set_new(out_json(out), "sides",
+                        json_pack("{s:o,s:o,s:o}", "left", json_num(left / n), "self",
+                                  json_num(self / n), "right", json_num(right / n)));
+}
+
 enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                        struct err *err)
 {
@@ -286,6 +309,8 @@ enum status run_attend(struct app *a, const struct cmd_call *call, struct cmd_ou
                 say_row(a, now.item, now.first, i, now.u, now.map + (int64_t)i * now.u, out);
             json_array_append_new(rows, map_json(now.map, i, now.u, diff ? other.map : NULL));
         }
+        if (!diff && !now.rolled)
+            say_sides(&now, (int32_t)only, out);
         out_int(out, "layer", now.layer ? now.layer : now.layers);
         if (now.head > 0)
             out_int(out, "head", now.head);

@@ -5,7 +5,9 @@
 #include "app/run.h"
 #include "app/ui/text.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // clang-format off
@@ -77,11 +79,43 @@ enum status run_tensors(struct app *a, const struct cmd_call *call, struct cmd_o
 // clang-format off
 const struct cmd_arg args_tensor[] = {
     {.name = "TENSOR", .type = ARG_TENSOR, .doc = "a name, an index in brackets"},
+    {.name = "cosine", .type = ARG_FLAG, .optional = true, .doc = "how alike its rows are: each row's cosine with each"},
     {0},
 };
 // clang-format on
 
-enum { SHOW_ROWS = 12, SHOW_COLS = 8 };
+enum { SHOW_ROWS = 12, SHOW_COLS = 8, COSINE_ROWS = 512 };
+
+/* In place of the values: (rows,rows).  Rows of zeros have 0 with all. */
+static enum status to_cosine(struct tensor_view *v, struct err *err)
+{
+    int32_t n = v->nd == 2 ? v->d[0] : 0, d = v->nd == 2 ? v->d[1] : 0;
+    if (n < 1 || n > COSINE_ROWS) {
+        err_set(err, ST_ARG, "cosine compares the rows of a matrix, at most %d", COSINE_ROWS);
+        return err_hint(err, "bad-value", "Try: tensor NAME[1:%d] cosine", COSINE_ROWS), ST_ARG;
+    }
+    float *c = malloc(sizeof *c * (size_t)n * (size_t)n);
+    if (!c)
+        return err_nomem(err, sizeof *c * (size_t)n * (size_t)n, "a tensor");
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < n; j++) {
+            double xy = 0, xx = 0, yy = 0;
+            for (int32_t k = 0; k < d; k++) {
+                double x = (double)v->x[(size_t)i * (size_t)d + (size_t)k],
+                       y = (double)v->x[(size_t)j * (size_t)d + (size_t)k];
+                xy += x * y;
+                xx += x * x;
+                yy += y * y;
+            }
+            c[(size_t)i * (size_t)n + (size_t)j] =
+                (float)(xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0);
+        }
+    free(v->x);
+    v->x = c;
+    v->d[1] = n;
+    v->n = (int64_t)n * n;
+    return ST_OK;
+}
 
 enum status run_tensor(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                        struct err *err)
@@ -93,10 +127,18 @@ enum status run_tensor(struct app *a, const struct cmd_call *call, struct cmd_ou
         call_blame(call, "TENSOR", out);
         return st;
     }
+    if (call_has(call, "cosine"))
+        st = to_cosine(&v, err);
+    if (st != ST_OK) {
+        tensor_view_done(&v);
+        call_blame(call, "TENSOR", out);
+        return st;
+    }
     stats_of(v.x, v.n, 1, 1, &s);
     char shape[48], num[8][FMT_NUM];
     shape_text(v.nd, v.d, shape, sizeof shape);
-    out_line(out, "%s  %s  %s @%lld", call_text(call, "TENSOR", ""), shape,
+    out_line(out, "%s%s  %s  %s @%lld", call_text(call, "TENSOR", ""),
+             call_has(call, "cosine") ? ", cosine of rows" : "", shape,
              v.is_param ? "parameter" : "probe of the sequence", (long long)v.step);
     out_line(out, "min %s  max %s  mean %s  std %s  norm %s", fmt_num(num[0], s.min),
              fmt_num(num[1], s.max), fmt_num(num[2], s.mean), fmt_num(num[3], s.std),

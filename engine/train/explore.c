@@ -241,24 +241,33 @@ static enum status ask_occlude(struct explore *e, const struct weights *w, const
     return score_all(e, w, n, item, len, NULL, false, cancel);
 }
 
-static enum status ask_tail(struct explore *e, const struct weights *w, int32_t ahead)
+/* Of `ahead` places after the sequence, or, 0, of those that are hidden in it. */
+static enum status ask_hidden(struct explore *e, const struct weights *w, int32_t ahead)
 {
     struct answer *a = &e->a;
     size_t cols = (size_t)w->ds->n_items + 1;
     struct block b;
     memset(&b, 0, sizeof b);
     arena_reset(e->mem);
-    block_tail(&b, a->item, a->n, ahead, &w->spec, e->mem);
-    float *score = arena_raw(e->out, (size_t)ahead * cols * sizeof *score);
-    if (b.n_query != ahead || !score)
-        return err_nomem(&a->err, (size_t)ahead * cols * sizeof *score, "steps ahead");
+    if (ahead)
+        block_tail(&b, a->item, a->n, ahead, &w->spec, e->mem);
+    else
+        block_masked(&b, a->item, a->n, &w->spec, e->mem);
+    const int32_t rows = ahead ? ahead : b.n_query;
+    float *score = arena_raw(e->out, (size_t)rows * cols * sizeof *score);
+    if (!b.off || b.n_query != rows || !score)
+        return err_nomem(&a->err, (size_t)rows * cols * sizeof *score, "hidden places");
+    if (rows == 0) {
+        err_set(&a->err, ST_ARG, "nothing is hidden in the last %d items", (int)a->n);
+        return err_hint(&a->err, "bad-value", "Try: seq 12 _ 3"), ST_ARG;
+    }
     begin(e, w, NULL);
     struct tensor *s = model_score(w->model, w->self, e->tape, &b);
     enum status st = tape_check(e->tape, &a->err);
-    for (int32_t r = 0; st == ST_OK && r < ahead; r++)
+    for (int32_t r = 0; st == ST_OK && r < rows; r++)
         for (size_t c = 0; c < cols; c++)
             score[(size_t)r * cols + c] = (float)s->x[(size_t)r * (size_t)s->ld + c];
-    a->n_row = ahead;
+    a->n_row = rows;
     a->score = score;
     return st;
 }
@@ -482,14 +491,18 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
     struct answer *a = &e->a;
     arena_reset(e->out);
     *a = (struct answer){.step = w->step, .n_items = w->ds->n_items, .tag = q->tag, .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
-    int32_t hidden = w->spec.kind != BATCH_CLOZE ? 0 : q->kind == ASK_TAIL ? q->ahead : 1;
+    int32_t hidden = w->spec.kind != BATCH_CLOZE || q->kind == ASK_FILL ? 0 : q->kind == ASK_TAIL ? q->ahead : 1;
     int32_t window = w->spec.max_len > 0 ? w->spec.max_len - hidden : q->n;
-    if (q->kind == ASK_TAIL && (w->spec.kind != BATCH_CLOZE || q->ahead < 1 || window < 1)) {
+    if ((q->kind == ASK_FILL && w->spec.kind != BATCH_CLOZE) ||
+        (q->kind == ASK_TAIL && (w->spec.kind != BATCH_CLOZE || q->ahead < 1 || window < 1))) {
         if (w->spec.kind != BATCH_CLOZE)
             err_set(&a->err, ST_UNSUPPORTED, "%s fills in no hidden places", w->model->title);
         else
             err_set(&a->err, ST_ARG, "maxlen %d has no room for %d hidden places after an item", w->spec.max_len, q->ahead);
-        err_hint(&a->err, "bad-value", "Steps from 1 to %d", w->spec.kind == BATCH_CLOZE ? w->spec.max_len - 1 : 1);
+        if (q->kind == ASK_FILL)
+            err_hint(&a->err, "not-for-model", "Try: model new bert4rec");
+        else
+            err_hint(&a->err, "bad-value", "Steps from 1 to %d", w->spec.kind == BATCH_CLOZE ? w->spec.max_len - 1 : 1);
         return a;
     }
     if (q->kind == ASK_PREFIXES) /* each prefix has a window of its own */
@@ -531,7 +544,10 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
         ask_gradient(e, w, q->target);
         break;
     case ASK_TAIL:
-        ask_tail(e, w, q->ahead);
+        ask_hidden(e, w, q->ahead);
+        break;
+    case ASK_FILL:
+        ask_hidden(e, w, 0);
         break;
     case ASK_VARIANTS:
         score_all(e, w, q->n_variant, q->variant, q->variant_n, NULL, false, cancel);

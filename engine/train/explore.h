@@ -13,6 +13,7 @@ enum ask_kind {
     ASK_GRADIENT,  /* gradient of the target item's score with respect to each input row times that row: (n) */
     ASK_VARIANTS,  /* several sequences at once */
     ASK_TAIL,      /* scores of `ahead` hidden places after the sequence: (ahead, n_items+1); models that fill in */
+    ASK_FILL,      /* scores of the hidden places of the sequence, nothing appended: (hidden, n_items+1); models that fill in */
     ASK_RANKS,     /* ranks of the targets of held-out cases, a part of an evaluation (eval_ranks_part) */
     ASK_PATCHES,   /* the sequence under each of n_set sets of patches: (n_set, n_items+1) */
     ASK_STATES,    /* n_variant sequences: the last row of each of the probes, side by side: value (n_variant, n_col) */

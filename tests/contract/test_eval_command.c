@@ -1,5 +1,7 @@
-/* What `eval` is asked beyond the protocol's defaults. */
+/* What `eval` is asked beyond the protocol's defaults, and commands that ask about a sequence item by item. */
 #include "tests/support/app_kit.h"
+
+#include <math.h>
 
 static struct app_kit *kit;
 
@@ -92,6 +94,96 @@ static void test_filling_floor(void **state)
     assert_true(train_floor("data split leave-one-out; model new bert4rec d=8 layers=1; show run") == 0);
 }
 
+static double num(const json_t *j, const char *name)
+{
+    json_t *v = json_object_get(j, name);
+    assert_true(json_is_number(v));
+    return json_number_value(v);
+}
+
+/* An item's odds in the list of `predict`. */
+static double odds_after(const char *line, json_int_t id)
+{
+    json_t *j = kit_json(kit, line), *list = json_object_get(j, "items");
+    double p = -1;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (json_integer_value(json_object_get(json_array_get(list, i), "id")) == id)
+            p = num(json_array_get(list, i), "prob");
+    json_decref(j);
+    assert_true(p >= 0);
+    return p;
+}
+
+/* fill and surprise: a place hidden in the middle; at the end it is the next item after the rest; without hiding, each item is asked after
+ * those before it. */
+static void test_fill_and_surprise(void **state)
+{
+    (void)state;
+    kit_ok(kit, "data plant gap sessions=200 items=144; model new bert4rec d=16; train steps=60; seq from s:1 upto=8");
+    json_t *s = kit_json(kit, "surprise"), *items = json_object_get(s, "items");
+    assert_true(json_is_true(json_object_get(s, "hidden")));
+    assert_int_equal(json_array_size(items), 8);
+    double nats = 0;
+    for (int i = 0; i < 8; i++) {
+        char line[24];
+        json_t *it = json_array_get(items, (size_t)i);
+        snprintf(line, sizeof line, "fill %d k=144", i + 1);
+        json_t *f = kit_json(kit, line), *place = json_array_get(json_object_get(f, "places"), 0), *was = json_object_get(place, "was");
+        assert_int_equal(json_array_size(json_object_get(f, "places")), 1);
+        assert_int_equal((int)num(place, "pos"), i + 1);
+        assert_true(num(was, "prob") == num(it, "prob") && num(was, "rank") == num(it, "rank"));
+        double sum = 0;
+        for (size_t k = 0; k < 144; k++)
+            sum += num(json_array_get(json_object_get(place, "items"), k), "prob");
+        assert_true(fabs(sum - 1) < 1e-3);
+        nats -= log(num(it, "prob"));
+        json_decref(f);
+    }
+    assert_true(fabs(nats / 8 - num(s, "nats")) < 1e-3);
+    json_t *last = json_array_get(items, 7);
+    assert_true(odds_after("whatif drop -1; predict k=144", (json_int_t)num(last, "id")) == num(last, "prob"));
+    json_decref(s);
+    json_t *f = kit_json(kit, "seq 94 _ 82 _ 85; fill k=3"); /* those that are hidden */
+    assert_int_equal(json_array_size(json_object_get(f, "places")), 2);
+    json_decref(f);
+    kit_fails(kit, "seq 94 82; fill", "bad-value");
+    kit_ok(kit, "model new sasrec d=8 layers=1 heads=1; seq from s:1 upto=6");
+    kit_fails(kit, "fill 2", "not-for-model");
+    s = kit_json(kit, "surprise");
+    items = json_object_get(s, "items");
+    assert_true(json_is_null(json_object_get(json_array_get(items, 0), "prob")));
+    json_t *third = json_array_get(items, 2);
+    double p = num(third, "prob");
+    json_int_t id = (json_int_t)num(third, "id");
+    json_decref(s);
+    assert_true(odds_after("seq from s:1 upto=2; predict k=144", id) == p);
+}
+
+/* attend: where a model that sees both sides looks; tensor cosine: rows against each other. */
+static void test_sides_and_cosine(void **state)
+{
+    (void)state;
+    kit_ok(kit, "data plant gap sessions=200 items=144; model new bert4rec d=16; seq from s:1 upto=6");
+    json_t *j = kit_json(kit, "attend"), *s = json_object_get(j, "sides");
+    assert_true(fabs(num(s, "left") + num(s, "self") + num(s, "right") - 1) < 1e-3);
+    json_decref(j);
+    j = kit_json(kit, "attend row=1"); /* nothing stands before it */
+    assert_true(num(json_object_get(j, "sides"), "left") == 0);
+    json_decref(j);
+    j = kit_json(kit, "tensor pos.P[1:4] cosine");
+    json_t *v = json_object_get(j, "values");
+    assert_int_equal(json_array_size(v), 16);
+    for (size_t r = 0; r < 4; r++)
+        for (size_t c = 0; c < 4; c++) {
+            double x = json_number_value(json_array_get(v, 4 * r + c)), y = json_number_value(json_array_get(v, 4 * c + r));
+            assert_true(x == y && fabs(x) < 1 + 1e-6 && (r != c || fabs(x - 1) < 1e-6));
+        }
+    json_decref(j);
+    kit_fails(kit, "tensor pos.P[1] cosine", "bad-value");
+    kit_ok(kit, "model new sasrec d=8 layers=1 heads=1; attend");
+    assert_null(strstr(kit->said.text, "later places"));
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -112,6 +204,8 @@ int main(void)
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_ahead),
         cmocka_unit_test(test_filling_floor),
+        cmocka_unit_test(test_fill_and_surprise),
+        cmocka_unit_test(test_sides_and_cosine),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

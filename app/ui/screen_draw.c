@@ -353,7 +353,8 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
         return;
     }
     struct view *v = ui_focused(a);
-    for (int i = 0; v && v->def->keys && v->def->keys[i] && n < PAIRS; i++)
+    bool applies = ui_tab_applies(a, &tab_defs[u->tab]); /* else its own keys do nothing */
+    for (int i = 0; applies && v && v->def->keys && v->def->keys[i] && n < PAIRS; i++)
         pair[n++] = v->def->keys[i];
     if (!u->help) {
         const struct key_binding *row;
@@ -362,7 +363,7 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
         const char *tab = ui_context(u);
         snprintf(pane, sizeof pane, "%s.%s", tab, v ? v->def->name : "");
         const char *context[3] = {pane, tab, "global"};
-        for (int k = 0; k < 3; k++)
+        for (int k = applies ? 0 : 2; k < 3; k++)
             for (size_t i = 0; i < rows && n + 1 < PAIRS; i++)
                 if (row[i].label && row[i].label[0] && row[i].command[0] && strcmp(row[i].context, context[k]) == 0 &&
                     !has_key(pair, n, row[i].keys)) {

@@ -394,8 +394,10 @@ static void draw_run(const struct view *v, struct canvas *c)
         char batch[24] = "";
         if (hp_has(l->hp, "batch"))
             hparams_text(l->hp, "batch", batch, sizeof batch);
-        snprintf(more, sizeof more, "%s%s", batch[0] ? "batch " : "", batch);
-        line(&t, "lr", ROLE_TEXT, fmt_short(b1, p->lr), more);
+        fmt_short(b1, p->lr);
+        bool fits = c->cols >= 17 + text_width(b1) + text_width(batch); /* the label, "batch " and margins */
+        snprintf(more, sizeof more, "%s%s", batch[0] && fits ? "batch " : "", fits ? batch : "");
+        line(&t, "lr", ROLE_TEXT, b1, more);
         line(&t, "gnorm", ROLE_TEXT, trained ? fmt_num(b1, p->grad_norm) : "-", "");
         char rate[FMT_NUM];
         line(&t, "items/s", ROLE_TEXT, p->items_per_s > 0 ? fmt_count(rate, p->items_per_s) : "-", "");

@@ -1,5 +1,5 @@
 /* What the commands promise together, for each of the six models: occlusion is deletion by hand, rows of attention sum to 1, a kept step looks
- * as it did when it was the present. */
+ * as it did when it was the present; no model beats the ceiling. */
 #include "tests/support/app_kit.h"
 #include "tests/support/tmpfile.h"
 
@@ -192,12 +192,46 @@ static void the_past_looks_as_it_did(void **state)
     tmp_dir_remove(&d);
 }
 
+/* A model that has found the rule comes near the ceiling, and stays under it within its interval; so do all the others. */
+static void nobody_beats_the_ceiling(void **state)
+{
+    (void)state;
+    static const char *const metrics[] = {"hr@10", "ndcg@10", "mrr"};
+    static const char *const runs[] = {"sasrec d=32 maxlen=12", "gru4rec hidden=32", "markov",
+                                       "itemknn", "pop"};
+    struct app_kit *k = kit_app_new();
+    bool near = false;
+    kit_ok(k, "data plant chain items=144 sessions=1000 seed=7");
+    for (size_t m = 0; m < sizeof runs / sizeof *runs; m++) {
+        char line[160];
+        snprintf(line, sizeof line, "model new %s seed=7%s", runs[m],
+                 m < 2 ? "; train steps=250" : "");
+        kit_ok(k, line);
+        json_t *j = kit_json(k, "eval on=test");
+        for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
+            double v =
+                json_number_value(json_object_get(json_object_get(j, "metrics"), metrics[i]));
+            double half = json_number_value(
+                json_object_get(json_object_get(j, "interval95"), metrics[i]));
+            double top =
+                json_number_value(json_object_get(json_object_get(j, "ceiling"), metrics[i]));
+            if (!(top > 0) || !(v <= top + 2 * half))
+                fail_msg("%s: %s %g, ceiling %g", runs[m], metrics[i], v, top);
+            near = near || v > 0.85 * top;
+        }
+        json_decref(j);
+    }
+    assert_true(near); /* or the ceiling would be out of reach of any mistake */
+    kit_app_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(occlusion_is_deletion),
         cmocka_unit_test(rows_sum_to_one),
         cmocka_unit_test(the_past_looks_as_it_did),
+        cmocka_unit_test(nobody_beats_the_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

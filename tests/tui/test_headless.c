@@ -289,6 +289,32 @@ static void scripts(void **state)
     assert_int_equal(RUN("--batch", "/"), 1);
 }
 
+/* A demonstration for a class: attention is not the reason. */
+static void demo(void **state)
+{
+    (void)state;
+    put("demo.rec", "# demo.rec - attention is not the reason\n"
+                    "data plant twins items=240 sessions=4000 noise=0.1 seed=7\n"
+                    "model new sasrec d=64 layers=2 heads=2 seed=7\n"
+                    "break nan\n"
+                    "train steps=300\n"
+                    "assert hr@10>0.35\n"
+                    "predict 12 87 3 45 9\n"
+                    "why all\n"
+                    "whatif drop 3\n"
+                    "at 64 ; attend layer=2 head=1\n"
+                    "at live ; attend layer=2 head=1\n"
+                    "export attention to head-live.svg\n");
+    if (RUN("--batch", "demo.rec") != 0)
+        fail_msg("%s", errs);
+    assert_non_null(strstr(out, "rank correlation drop/attn"));
+    assert_non_null(strstr(out, "@64"));
+    char path[340], svg[6] = "";
+    snprintf(path, sizeof path, "%s/head-live.svg", folder);
+    slurp(path, svg, sizeof svg);
+    assert_string_equal(svg, "<svg ");
+}
+
 /* A log with stamps gives the bits of the run by hand. */
 static void stamps(void **state)
 {
@@ -435,7 +461,7 @@ int main(void)
         cmocka_unit_test(exit_status),      cmocka_unit_test(in_order),
         cmocka_unit_test(json_shapes),      cmocka_unit_test(same_digits),
         cmocka_unit_test(same_bits),        cmocka_unit_test(scripts),
-        cmocka_unit_test(stamps),           cmocka_unit_test(log_replays),
+        cmocka_unit_test(demo), cmocka_unit_test(stamps),           cmocka_unit_test(log_replays),
         cmocka_unit_test(streams),          cmocka_unit_test(world_by_option),
         cmocka_unit_test(diverges),         cmocka_unit_test(pictures),
         cmocka_unit_test(odd_surroundings),

@@ -41,6 +41,7 @@ struct slot {                      /* 'A'..'Z' */
     int n_change;
     char breaks[16][200]; /* conditions armed by `break`, in the trainer's order */
     int n_break;
+    char run[64];    /* folder the run writes to: app/cmd/run_folder.h; empty: none */
     char origin[80]; /* "fork of A at 1280", "model.st"; empty: made here */
 };
 struct watch { /* a quantity followed by `watch` */

@@ -3,6 +3,7 @@
 #include "app/cmd/ablate.h"
 #include "app/cmd/condition.h"
 #include "app/cmd/measure.h"
+#include "app/cmd/run_folder.h"
 #include "app/settings.h"
 #include "app/cmd/tensor_path.h"
 #include "app/ui/text.h"
@@ -54,7 +55,15 @@ enum status run_trainer(struct app *a, int slot, struct trainer **out, struct er
 enum status run_open(struct app *a, int slot, struct err *err)
 {
     struct slot *s = &a->slots[slot];
-    enum status st = trainer_start(&s->trainer, s->learner, a->pool, NULL, err);
+    char folder[1024] = "";
+    enum status st = ST_OK;
+    if (s->run[0])
+        st = run_folder_begin(a, slot, err);
+    if (st == ST_OK && s->run[0])
+        st = run_folder_path(s->run, "", false, folder, sizeof folder, err);
+    folder[strlen(folder) - (folder[0] != '\0')] = '\0'; /* without the slash at its end */
+    if (st == ST_OK)
+        st = trainer_start(&s->trainer, s->learner, a->pool, folder[0] ? folder : NULL, err);
     if (st == ST_OK)
         trainer_set_history(s->trainer, s->history);
     return st;
@@ -173,8 +182,8 @@ static enum status metric(struct app *a, const struct quantity *q, double *v, st
         eval_defaults(&spec, a->split);
         spec.k = q->k;
         ablate_eval(a, a->slot, &spec);
-        bool whole = !spec.n_patch && s->valid.n == eval_count(a->split, &spec) && s->valid.step == step &&
-                     s->valid.k == q->k;
+        bool whole = !spec.n_patch && s->valid.n == eval_count(a->split, &spec) &&
+                     s->valid.step == step && s->valid.k == q->k;
         enum status st = whole ? ST_OK : app_weights_at(a, a->slot, STEP_LIVE, &w, err);
         if (whole)
             r = s->valid;

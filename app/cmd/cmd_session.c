@@ -3,6 +3,7 @@
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
 #include "app/cmd/script.h"
+#include "app/cmd/session.h"
 #include "app/io/past.h"
 #include "app/settings.h"
 #include "app/ui_state.h"
@@ -243,7 +244,7 @@ static void load_log_line(struct app *a, const char *text, size_t n)
 
 /* ---- writing ---- */
 
-static void save_data(const struct app *a, FILE *f)
+void session_data(const struct app *a, FILE *f)
 {
     const struct world *w = a->ds->world;
     if (w) {
@@ -293,7 +294,7 @@ static enum status write_session(struct app *a, const char *path, FILE *f, struc
         fputc('\n', f);
     }
     if (a->ds)
-        save_data(a, f);
+        session_data(a, f);
     for (int i = 0; i < SLOTS; i++) {
         if (!a->slots[i].model)
             continue;

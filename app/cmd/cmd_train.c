@@ -2,6 +2,7 @@
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/condition.h"
+#include "app/cmd/run_folder.h"
 #include "app/cmd/number.h"
 #include "app/settings.h"
 #include "app/run.h"
@@ -17,6 +18,7 @@ const struct cmd_arg args_train[] = {
     {.name = "steps", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = 1e12, .doc = "so many batches more"},
     {.name = "until", .type = ARG_CONDITION, .option = true, .optional = true, .doc = "until it holds"},
     {.name = "bg", .type = ARG_FLAG, .optional = true, .doc = "return at once"},
+    {.name = "run", .type = ARG_WORD, .option = true, .optional = true, .doc = "a name: the run saves itself in a folder"},
     {0},
 };
 // clang-format on
@@ -141,9 +143,17 @@ enum status run_train(struct app *a, const struct cmd_call *call, struct cmd_out
         err_set(err, ST_ARG, "epochs=, steps= and until= exclude each other");
         return err_hint(err, "usage", "Try: train epochs=5"), ST_ARG;
     }
-    enum status st = run_trainer(a, slot, &t, err);
+    enum status st = ST_OK;
+    if (call_has(call, "run")) {
+        call_blame(call, "run", out);
+        st = run_folder_name(a, slot, call_text(call, "run", ""), err);
+    }
+    if (st == ST_OK && (st = run_trainer(a, slot, &t, err)) != ST_OK && call_has(call, "run") &&
+        !a->slots[slot].trainer)
+        a->slots[slot].run[0] = '\0';
     if (st != ST_OK)
         return st;
+    out_place(out, 0, 0);
     if (a->at != STEP_LIVE)
         a->at = STEP_LIVE;
     double began = trainer_snapshot(t)->seconds;
@@ -458,7 +468,8 @@ enum status run_break(struct app *a, const struct cmd_call *call, struct cmd_out
         const struct learner *l = app_learner(a, a->slot);
         if (!l || !params_find(l->ps, c.q.text)) {
             call_blame(call, "CONDITION", out);
-            err_set(err, ST_ARG, "a run looks at whole parameters, and %.60s is none", c.q.text);
+            err_set(err, ST_ARG, "a run looks at whole parameters, and %.60s is none",
+                    c.q.text);
             return err_hint(err, "bad-tensor", "Try: tensors"), ST_ARG;
         }
     }

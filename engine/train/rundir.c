@@ -30,6 +30,22 @@ static void file_in(const struct rundir *d, const char *name, char *out, size_t 
     snprintf(out, size, "%s/%s", d->path, name);
 }
 
+/* A run that goes on: best.safetensors gives way only to a better validation than any it has written down. */
+static void recall_best(struct trainer *t)
+{
+    char file[PATH_SIZE + 32], line[300];
+    file_in(t->dir, "metrics.jsonl", file, sizeof file);
+    FILE *f = fopen(file, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        const char *at = strstr(line, "\"ndcg@");
+        double v;
+        if (at && sscanf(at, "\"ndcg@%*d\":%lf", &v) == 1 && !(v <= t->best))
+            t->best = v;
+    }
+    if (f)
+        fclose(f);
+}
+
 enum status rundir_open(struct trainer *t, const char *path, struct err *err)
 {
     char file[PATH_SIZE + 32];
@@ -69,6 +85,7 @@ enum status rundir_open(struct trainer *t, const char *path, struct err *err)
     d->saved_step = -1;
     d->saved_ns = clock_ns();
     t->dir = d;
+    recall_best(t);
     return ST_OK;
 }
 

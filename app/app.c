@@ -129,6 +129,7 @@ enum status app_set_split(struct app *a, enum split_kind kind, int32_t k, struct
 {
     struct split *sp = NULL;
     enum status st = kind == SPLIT_LEAVE_K_OUT ? split_leave(&sp, a->ds, k, err)
+                     : kind == SPLIT_SESSIONS  ? split_sessions(&sp, a->ds, k, err)
                                                : split_new(&sp, a->ds, kind, err);
     if (st != ST_OK)
         return st;

@@ -202,7 +202,7 @@ bool app_exclude_seen(const struct app *a);
 void app_slot_title(struct app *a, int slot, int64_t step, char *buf, size_t size);
 /* A split of another kind on the same data; slots are dropped. */
 enum status app_set_split(struct app *a, enum split_kind kind, int32_t k,
-                          struct err *err); /* k: of leave-k-out */
+                          struct err *err); /* k: of leave-k-out; of sessions: percent that validate */
 /* The learner as it was after `step` updates of the slot's run, bit for bit, by replay from its start; the caller owns it. */
 enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out,
                        struct err *err);

@@ -57,7 +57,7 @@ static void data_line(const struct app *a, struct cmd_out *out)
     char ev[FMT_NUM], se[FMT_NUM];
     out_line(out, "%s: %s sessions, %d items, %s events; split %s", a->ds->name,
              fmt_count(se, a->ds->n_sessions), (int)a->ds->n_items,
-             fmt_count(ev, (double)a->ds->n_events), split_name(a->split->kind));
+             fmt_count(ev, (double)a->ds->n_events), a->split->name);
     data_fields(a, out);
 }
 
@@ -295,14 +295,14 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     out_line(
         out,
         "split     %s: %lld training events, %lld validation questions, %lld test questions",
-        split_name(sp->kind), (long long)sp->n_train_events, (long long)sp->n_valid,
+        sp->name, (long long)sp->n_train_events, (long long)sp->n_valid,
         (long long)sp->n_test);
     out_line(out, "hash      %016llx", (unsigned long long)ds->hash);
     data_fields(a, out);
     char hash[20];
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)ds->hash);
     out_text(out, "hash", hash);
-    out_text(out, "split", split_name(sp->kind));
+    out_text(out, "split", sp->name);
     out_int(out, "train_sessions", sp->n_train);
     out_int(out, "train_events", sp->n_train_events);
     out_int(out, "valid", sp->n_valid);
@@ -319,7 +319,7 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
         out_int(out, "seed", (int64_t)o->seed);
         out_num(out, "noise", o->noise / 1000.0);
     }
-    if (a->has_ceiling)
+    if (a->has_ceiling && a->valid_ceiling.n > 0)
         info_scores(out, "ceiling", a->valid_ceiling.hr10, a->valid_ceiling.ndcg10,
                     a->valid_ceiling.mrr, a->valid_ceiling.logloss);
     for (int i = 0; a->base.ready && i < a->base.n; i++) {
@@ -393,6 +393,7 @@ enum status run_data_random(struct app *a, const struct cmd_call *call, struct c
 const struct cmd_arg args_data_split[] = {
     {.name = "KIND", .type = ARG_CHOICE, .choices = split_words, .doc = "how questions are held out"},
     {.name = "k", .type = ARG_INT, .option = true, .optional = true, .min = 1, .max = HORIZON_MAX, .doc = "leave-k-out: items a part, default 5"},
+    {.name = "valid", .type = ARG_INT, .option = true, .optional = true, .min = 0, .max = SPLIT_VALID_MAX, .doc = "sessions: percent that validate, default 10; 0 trains on all but the test"},
     {0},
 };
 // clang-format on
@@ -401,20 +402,34 @@ enum status run_data_split(struct app *a, const struct cmd_call *call, struct cm
                            struct err *err)
 {
     enum split_kind kind = (enum split_kind)call_int(call, "KIND", 0);
-    if (call_has(call, "k") && kind != SPLIT_LEAVE_K_OUT) {
-        call_blame(call, "k", out);
-        err_set(err, ST_ARG, "k= is of leave-k-out, not of %s", split_words[kind]);
-        return err_hint(err, "bad-value", "Try: data split leave-k-out k=%d",
-                        (int)call_int(call, "k", 5)),
-               ST_ARG;
+    static const struct {
+        const char *word;
+        enum split_kind of;
+        int usual;
+    } own[] = {
+        {"k",     SPLIT_LEAVE_K_OUT, 5          },
+        {"valid", SPLIT_SESSIONS,    SPLIT_VALID}
+    };
+    int64_t value = 0;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (own[i].of == kind)
+            value = call_int(call, own[i].word, own[i].usual);
+        else if (call_has(call, own[i].word)) {
+            const char *of = split_words[own[i].of];
+            call_blame(call, own[i].word, out);
+            err_set(err, ST_ARG, "%s= is of %s, not of %s", own[i].word, of, split_words[kind]);
+            return err_hint(err, "bad-value", "Try: data split %s %s=%d", of, own[i].word,
+                            (int)call_int(call, own[i].word, own[i].usual)),
+                   ST_ARG;
+        }
     }
-    enum status st = app_set_split(a, kind, (int32_t)call_int(call, "k", 5), err);
+    enum status st = app_set_split(a, kind, (int32_t)value, err);
     if (st != ST_OK)
         return st;
     out_line(out, "split %s: %d training sessions, %lld validation and %lld test questions",
-             split_name(a->split->kind), (int)a->split->n_train, (long long)a->split->n_valid,
+             a->split->name, (int)a->split->n_train, (long long)a->split->n_valid,
              (long long)a->split->n_test);
-    out_text(out, "split", split_name(a->split->kind));
+    out_text(out, "split", a->split->name);
     out_int(out, "valid", a->split->n_valid);
     out_int(out, "test", a->split->n_test);
     return ST_OK;

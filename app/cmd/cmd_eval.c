@@ -207,7 +207,7 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
     }
     if (eval_count(a->split, &spec) == 0) {
         err_set(err, ST_STATE, "the %s part asks nothing here (split %s)",
-                spec.on == PART_TEST ? "test" : "validation", split_name(a->split->kind));
+                spec.on == PART_TEST ? "test" : "validation", a->split->name);
         return err_hint(err, "no-question", "Try: data info, data split"), ST_STATE;
     }
     st = app_weights_at(a, slot, slot == a->slot ? a->at : STEP_LIVE, &w, err);

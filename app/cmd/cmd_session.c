@@ -257,6 +257,8 @@ void session_data(const struct app *a, FILE *f)
     }
     if (a->split->kind == SPLIT_LEAVE_K_OUT)
         fprintf(f, "data split leave-k-out k=%d\n", (int)a->split->k);
+    else if (a->split->kind == SPLIT_SESSIONS && a->split->valid_percent != SPLIT_VALID)
+        fprintf(f, "data split sessions valid=%d\n", (int)a->split->valid_percent);
     else if (a->split->kind != (a->ds->by_user ? SPLIT_LEAVE_ONE_OUT : SPLIT_SESSIONS))
         fprintf(f, "data split %s\n", split_words[a->split->kind]);
 }

@@ -106,7 +106,7 @@ static void facts_draw(const struct view *v, struct canvas *c)
              fmt_fixed(b2, ds->n_events ? 100.0 * (double)st->repeats / (double)ds->n_events : 0, 1));
     pair(c, &row, "density", t);
     if (sp) {
-        snprintf(t, sizeof t, "%s", split_name(sp->kind));
+        snprintf(t, sizeof t, "%s", sp->name);
         pair(c, &row, "split", t);
         snprintf(t, sizeof t, "valid %s   test %s", fmt_count(b1, (double)sp->n_valid), fmt_count(b2, (double)sp->n_test));
         pair(c, &row, "questions", t);

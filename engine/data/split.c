@@ -3,6 +3,7 @@
 
 #include "engine/base/rng.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const names[] = {
@@ -15,9 +16,15 @@ static const char *const names[] = {
 
 const char *const split_words[] = {"leave-one-out", "sessions", "ratio", "users", "leave-k-out", NULL};
 
-const char *split_name(enum split_kind k)
+static void put_name(struct split *sp)
 {
-    return (unsigned)k < sizeof names / sizeof *names ? names[k] : "?";
+    bool own = sp->ds->first_test > 0;
+    if (sp->kind == SPLIT_SESSIONS && (own || sp->valid_percent != SPLIT_VALID))
+        snprintf(sp->name, sizeof sp->name, "by session number, %d / %d %s",
+                 (own ? 100 : 90) - (int)sp->valid_percent, (int)sp->valid_percent,
+                 own ? "%, test its own" : "/ 10 %");
+    else
+        snprintf(sp->name, sizeof sp->name, "%s", names[sp->kind]);
 }
 
 enum { ENOUGH = 3, ENOUGH_HELD_OUT = 5 }; /* items that make a user worth asking */
@@ -126,7 +133,9 @@ static bool choose_parts(struct split *sp)
     int32_t valid = percent(n, 80), test = percent(n, 90);
     if (sp->kind == SPLIT_SESSIONS && sp->ds->first_test > 0) {
         test = sp->ds->first_test;
-        valid = percent(test, 90);
+        valid = percent(test, 100 - sp->valid_percent);
+    } else if (sp->kind == SPLIT_SESSIONS) {
+        valid = percent(n, 90 - sp->valid_percent);
     }
     for (int32_t i = valid; i < n; i++)
         sp->part[order ? order[i] : i] = i < test ? PART_VALID : PART_TEST;
@@ -165,7 +174,7 @@ static void count_training(struct split *sp)
 }
 
 static enum status make(struct split **out, const struct dataset *ds, enum split_kind kind,
-                        int32_t k, struct err *err)
+                        int32_t k, int32_t valid_percent, struct err *err)
 {
     *out = NULL;
     struct split *sp = calloc(1, sizeof *sp);
@@ -174,7 +183,9 @@ static enum status make(struct split **out, const struct dataset *ds, enum split
     size_t n = (size_t)ds->n_sessions + 1;
     sp->kind = kind;
     sp->k = k;
+    sp->valid_percent = valid_percent;
     sp->ds = ds;
+    put_name(sp);
     sp->train_len = calloc(n, sizeof *sp->train_len);
     sp->part = calloc(n, sizeof *sp->part);
     sp->train_pop = calloc((size_t)ds->n_items + 1, sizeof *sp->train_pop);
@@ -207,7 +218,17 @@ enum status split_new(struct split **out, const struct dataset *ds, enum split_k
                       struct err *err)
 {
     bool leave = kind == SPLIT_LEAVE_ONE_OUT || kind == SPLIT_LEAVE_K_OUT;
-    return make(out, ds, kind, leave ? 1 : 0, err);
+    return make(out, ds, kind, leave ? 1 : 0, SPLIT_VALID, err);
+}
+
+enum status split_sessions(struct split **out, const struct dataset *ds, int32_t valid_percent,
+                           struct err *err)
+{
+    *out = NULL;
+    if (valid_percent < 0 || valid_percent > SPLIT_VALID_MAX)
+        return err_set(err, ST_ARG, "%d %% of the sessions cannot validate: 0 to %d",
+                       (int)valid_percent, SPLIT_VALID_MAX);
+    return make(out, ds, SPLIT_SESSIONS, 0, valid_percent, err);
 }
 
 enum status split_leave(struct split **out, const struct dataset *ds, int32_t k,
@@ -226,7 +247,7 @@ enum status split_leave(struct split **out, const struct dataset *ds, int32_t k,
                         (int)most),
                ST_ARG;
     }
-    return make(out, ds, SPLIT_LEAVE_K_OUT, k, err);
+    return make(out, ds, SPLIT_LEAVE_K_OUT, k, SPLIT_VALID, err);
 }
 
 void split_free(struct split *s)

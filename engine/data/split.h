@@ -25,7 +25,9 @@ struct eval_case {     /* "after the first n_prefix items of session, what is ne
 };
 struct split {
     enum split_kind kind;
+    int32_t valid_percent;      /* by session number: of the sessions (with test sessions of their own: of the others) */
     int32_t k;                  /* items of a history held out for each part: 1, leave-k-out's k; 0: otherwise */
+    char name[64];              /* "by session number, 80 / 10 / 10 %" */
     const struct dataset *ds;
     int32_t *train_len;         /* (n_sessions) events of the session that train, from its start; 0 = none */
     int32_t n_train;            /* sessions with train_len >= 2 */
@@ -37,13 +39,16 @@ struct split {
     uint8_t *part;              /* (n_sessions) enum split_part of each session; leave-one-out and ratio: all PART_TRAIN */
 };
 MUST_CHECK enum status split_new(struct split **out, const struct dataset *ds, enum split_kind kind, struct err *err);
+/* By session number with another share of sessions for validation than SPLIT_VALID: 0 trains on all that is not test, as published
+ * figures of SR-GNN and GRU4Rec do; nothing then stops or chooses.  ST_ARG: outside 0..SPLIT_VALID_MAX. */
+enum { SPLIT_VALID = 10, SPLIT_VALID_MAX = 50 };
+MUST_CHECK enum status split_sessions(struct split **out, const struct dataset *ds, int32_t valid_percent, struct err *err);
 MUST_CHECK enum status split_leave(struct split **out, const struct dataset *ds, int32_t k, struct err *err); /* leave-k-out; ST_ARG: k < 1, or nobody has as many */
 void split_free(struct split *s);
 /* Items from..to-1 of the session are held out for that part, what stands before them is given.  false: none. */
 bool split_held(const struct split *sp, int32_t session, enum split_part part, int32_t *from, int32_t *to);
 /* Events of the session up to the end of its validation part: what trains when validation items may; where nothing of it validates, train_len. */
 int32_t split_valid_len(const struct split *sp, int32_t session);
-const char *split_name(enum split_kind k);
 extern const char *const split_words[]; /* as typed: "leave-one-out"; in the order of enum split_kind, NULL-terminated */
 
 #endif

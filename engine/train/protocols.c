@@ -46,7 +46,7 @@ enum status protocol_use(struct eval_spec *s, enum protocol p, const struct spli
     const struct protocol_def *d = protocol_def(p);
     if (d->split >= 0 && sp->kind != (enum split_kind)d->split) {
         err_set(err, ST_STATE, "protocol %s does not ask a split \"%s\"", d->name,
-                split_name(sp->kind));
+                sp->name);
         return err_hint(err, "bad-value", "Try: data split %s", split_words[d->split]),
                ST_STATE;
     }

@@ -118,6 +118,23 @@ static void test_own_data(void **state)
     kit_app_free(k);
 }
 
+/* A share of its own is part of a session. */
+static void test_share(void **state)
+{
+    (void)state;
+    char path[300];
+    snprintf(path, sizeof path, "%s", tmp_path(&tmp_here, "share.ses"));
+    struct app_kit *k = kit_app_new();
+    kit_ok(k, "data plant drift sessions=200; data split sessions valid=0");
+    line_ok(k, "save session", path);
+    kit_ok(k, "data split sessions");
+    assert_true(k->app->split->n_valid > 0);
+    line_ok(k, "load session", path);
+    assert_true(k->app->split->n_valid == 0 && k->app->split->n_train == 180);
+    kit_fails(k, "data split users valid=0", "bad-value");
+    kit_app_free(k);
+}
+
 static void write_file(const char *path, const char *text)
 {
     FILE *f = fopen(path, "w");
@@ -376,7 +393,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round),     cmocka_unit_test(test_own_data),
-        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_tab),
+        cmocka_unit_test(test_share),    cmocka_unit_test(test_refusals),  cmocka_unit_test(test_tab),
         cmocka_unit_test(test_as_it_was), cmocka_unit_test(test_past),
     };
     return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);

@@ -17,17 +17,18 @@ static const struct run {
     const char *name, *model, *preset, *settings;
     const char *data, *test; /* files; test: a test part of its own */
     enum split_kind split;
+    int valid; /* by sessions: percent that validate; 0 where the published figures train on all but the test */
     const char *protocol
         [ASKED]; /* the first that is there of "a|b"; the first of the row is compared */
 // clang-format off
 } runs[] = {
-    {"sasrec",        "sasrec",   "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_LEAVE_ONE_OUT, {"uni100", "full"}},
-    {"bert4rec",      "bert4rec", "modern",   "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_LEAVE_ONE_OUT, {"pop100", "full"}},
-    {"caser",         "caser",    "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_RATIO, {"lists|full"}},
-    {"svae",          "svae",     "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_USERS, {"strong|full"}},
-    {"gru4rec",       "gru4rec",  "modern",   "", "retailrocket/train.txt", "retailrocket/test.txt", SPLIT_SESSIONS, {"events"}},
-    {"pen4rec-srgnn", "pen4rec",  "srgnn",    "", "diginetica/train.txt.gz", "diginetica/test.txt", SPLIT_SESSIONS, {"prefixes|events"}},
-    {"pen4rec",       "pen4rec",  "session",  "", "diginetica/train.txt.gz", "diginetica/test.txt", SPLIT_SESSIONS, {"prefixes|events"}},
+    {"sasrec",        "sasrec",   "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_LEAVE_ONE_OUT, 0, {"uni100", "full"}},
+    {"bert4rec",      "bert4rec", "modern",   "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_LEAVE_ONE_OUT, 0, {"pop100", "full"}},
+    {"caser",         "caser",    "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_RATIO, 0, {"lists|full"}},
+    {"svae",          "svae",     "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_USERS, 0, {"strong|full"}},
+    {"gru4rec",       "gru4rec",  "modern",   "", "retailrocket/train.txt", "retailrocket/test.txt", SPLIT_SESSIONS, SPLIT_VALID, {"events"}},
+    {"pen4rec-srgnn", "pen4rec",  "srgnn",    "", "diginetica/train.txt.gz", "diginetica/test.txt", SPLIT_SESSIONS, 0, {"prefixes|events"}},
+    {"pen4rec",       "pen4rec",  "session",  "", "diginetica/train.txt.gz", "diginetica/test.txt", SPLIT_SESSIONS, 0, {"prefixes|events"}},
 };
 // clang-format on
 
@@ -154,11 +155,12 @@ static void load(const struct run *run, struct dataset **ds, struct split **sp)
     if (run->test)
         o.test_path = test;
     if (dataset_import(ds, path, NULL, &o, &rep, NULL, NULL, &err) ||
-        split_new(sp, *ds, run->split, &err))
+        (run->split == SPLIT_SESSIONS ? split_sessions(sp, *ds, run->valid, &err)
+                                      : split_new(sp, *ds, run->split, &err)))
         give_up(&err);
     printf("%s: %d sessions, %d items, %lld events; split %s; %lld test questions\n",
            (*ds)->name, (*ds)->n_sessions, (*ds)->n_items, (long long)(*ds)->n_events,
-           split_name(run->split), (long long)(*sp)->n_test);
+           (*sp)->name, (long long)(*sp)->n_test);
 }
 
 int main(int argc, char **argv)

@@ -8,6 +8,7 @@
 #include "engine/data/split.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 static void test_leave_one_out(void **state)
@@ -96,6 +97,7 @@ static void test_by_session(void **state)
     assert_int_equal(world_generate(&ds, "twins", &o, NULL), ST_OK);
     struct split *sp = NULL;
     assert_int_equal(split_new(&sp, ds, SPLIT_SESSIONS, NULL), ST_OK);
+    assert_string_equal(sp->name, "by session number, 80 / 10 / 10 %");
     int64_t asked = 0, starts = 0;
     for (int64_t i = 0; i < sp->n_test; i++) {
         const struct eval_case *c = &sp->test[i];
@@ -209,11 +211,40 @@ static void test_held_out_users(void **state)
     split_free(sp);
 }
 
-static void test_names(void **state)
+/* Another share validates: what is test stays, the borders move between the other two. */
+static void test_share(void **state)
 {
     (void)state;
-    assert_non_null(strstr(split_name(SPLIT_SESSIONS), "80 / 10 / 10"));
-    assert_non_null(split_name(SPLIT_LEAVE_ONE_OUT));
+    int64_t off[51];
+    int32_t item[150], share[] = {0, 10, 50};
+    for (int s = 0; s <= 50; s++)
+        off[s] = s * 3;
+    for (int i = 0; i < 150; i++)
+        item[i] = 1 + i % 3;
+    struct dataset ds = users(off, item, 50, 3);
+    for (int own = 0; own < 2; own++) {
+        ds.first_test = own ? 40 : 0;
+        const int32_t test = own ? 40 : 45, names = own ? 100 : 90;
+        for (int i = 0; i < 3; i++) {
+            struct split *sp;
+            char name[64];
+            const int32_t valid = test - (own ? 40 : 50) * share[i] / 100;
+            assert_int_equal(split_sessions(&sp, &ds, share[i], NULL), ST_OK);
+            for (int32_t s = 0; s < 50; s++)
+                assert_int_equal(sp->part[s], s < valid ? PART_TRAIN : s < test ? PART_VALID : PART_TEST);
+            assert_int_equal(sp->n_train, valid);
+            assert_int_equal(sp->n_valid, 2 * (test - valid));
+            assert_int_equal(sp->n_test, 2 * (50 - test));
+            snprintf(name, sizeof name, "number, %d / %d ", (int)(names - share[i]), (int)share[i]);
+            assert_non_null(strstr(sp->name, name));
+            split_free(sp);
+        }
+    }
+    struct split *none;
+    struct err err;
+    assert_int_equal(split_sessions(&none, &ds, -1, &err), ST_ARG);
+    assert_int_equal(split_sessions(&none, &ds, 51, &err), ST_ARG);
+    assert_null(none);
 }
 
 int main(void)
@@ -221,6 +252,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leave_one_out), cmocka_unit_test(test_leave_k_out),  cmocka_unit_test(test_by_session),
         cmocka_unit_test(test_unseen_items),   cmocka_unit_test(test_ratio),
-        cmocka_unit_test(test_held_out_users), cmocka_unit_test(test_names)};
+        cmocka_unit_test(test_held_out_users), cmocka_unit_test(test_share)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

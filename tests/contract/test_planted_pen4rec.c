@@ -16,7 +16,7 @@ static void test_drift(void **state)
     struct planted p;
     double se;
     planted_train(&p, "drift", 4, 0, "pen4rec", "preset=small", 0);
-    planted_more(&p, 8 * learner_steps_per_epoch(p.l));
+    planted_more(&p, 12 * learner_steps_per_epoch(p.l));
     double odd = planted_gap_of(&p, WF_AFTER_ODD);
     struct evolution e = evolution_on_drift(&p);
     printf("drift: gap after odd clicks %.3f, relevance %.3f and memory %.3f after the switch, "

@@ -30,7 +30,7 @@ static double on_drift(struct planted *p, struct evolution *e, uint64_t seed,
                        const char *settings)
 {
     double se;
-    train(p, "drift", seed, settings, 8);
+    train(p, "drift", seed, settings, 12);
     double odd = planted_gap_of(p, WF_AFTER_ODD);
     *e = evolution_on_drift(p);
     struct eval_result r = planted_eval(p, -1, false);

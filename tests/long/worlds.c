@@ -44,7 +44,7 @@ static const struct {
     {"svae",     "tastes", 0,    6 },
     {"sasrec",   "opener", 1200, 0 },
     {"bert4rec", "gap",    3500, 0 },
-    {"pen4rec",  "drift",  0,    8 },
+    {"pen4rec",  "drift",  0,    12},
     {"itemknn",  "",       0,    0 },
 };
 enum { ROWS = sizeof models / sizeof *models };

@@ -55,8 +55,8 @@ static void drift(uint64_t seed)
 
     double odd = on_drift(&p, &e, seed, "preset=small"); /* log losses */
     figure("log loss after odd clicks: SR-GNN's read-out over it", plain - odd, true, 0.05);
-    figure("gap at the switch", planted_gap_of(&p, WF_AFTER), true, 0.3);
-    figure("odds on the interest after an odd click", e.interest, true, 0.38);
+    figure("gap at the switch", planted_gap_of(&p, WF_AFTER), true, 0.6);
+    figure("odds on the interest after an odd click", e.interest, true, 0.5);
     figure("relevance of clicks after the switch", e.attention_b, true, 0.65);
     figure("memory of clicks after the switch", e.memory_b, true, 0.7);
     figure("memory of an odd click over its neighbours'", e.odd_memory, false, 0.6);
@@ -64,8 +64,8 @@ static void drift(uint64_t seed)
 
     odd = on_drift(&p, &e, seed, "preset=maxnorm");
     figure("log loss after odd clicks: SR-GNN's read-out over it", plain - odd, true, 0.15);
-    figure("gap at the switch", planted_gap_of(&p, WF_AFTER), true, 0.45);
-    figure("odds on the interest after an odd click", e.interest, true, 0.38);
+    figure("gap at the switch", planted_gap_of(&p, WF_AFTER), true, 0.6);
+    figure("odds on the interest after an odd click", e.interest, true, 0.5);
     figure("memory of clicks after the switch", e.memory_b, true, 0.7);
     figure("memory of an odd click over its neighbours'", e.odd_memory, false, 0.6);
     planted_free(&p);

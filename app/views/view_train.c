@@ -338,6 +338,28 @@ static void metric_line(struct table *t, const char *label, double v, bool known
     line(t, label, known ? ROLE_STRONG : ROLE_DIM, known ? fmt_prob(a, v) : "-", more);
 }
 
+enum { ENOUGH_EPOCHS = 100 }; /* of filling in: fewer are the usual reason for bad figures (Petrov & Macdonald 2022) */
+
+/* How long ago validation was best; of a model that fills in not before it is time to judge. */
+static void draw_patience(const struct app *a, const struct learner *l, double epochs, double per_epoch, struct canvas *c, int row)
+{
+    const struct series *s = slot_series(a, a->slot, "valid.ndcg");
+    double x, y, best = (double)-INFINITY, at = 0;
+    struct batch_spec spec = {0};
+    char b[FMT_NUM];
+    for (size_t i = 0, n = s ? series_len(s) : 0; i < n; i++)
+        if (series_at(s, i, &x, &y) && y > best) {
+            best = y;
+            at = x;
+        }
+    if (l && l->self && l->model->spec)
+        l->model->spec(l->self, &spec);
+    if (row < c->rows && spec.kind == BATCH_CLOZE && epochs < ENOUGH_EPOCHS) /* too early to judge */
+        canvas_printf(c, row, 1, ROLE_DIM, "epoch %d of %d it may need", (int)epochs, ENOUGH_EPOCHS);
+    else if (row < c->rows && isfinite(best))
+        canvas_printf(c, row, 1, ROLE_DIM, "best %s, %.1f epochs ago", fmt_prob(b, best), epochs - at / per_epoch);
+}
+
 static void draw_run(const struct view *v, struct canvas *c)
 {
     const struct app *a = v->app;
@@ -411,7 +433,10 @@ static void draw_run(const struct view *v, struct canvas *c)
         canvas_wrap(&rest, 0, ROLE_BAD, p->err.msg);
     } else if (known && t.row + 1 < c->rows) {
         char n[FMT_NUM];
-        canvas_printf(c, t.row + (t.row + 2 < c->rows), 1, ROLE_DIM, "%s cases, %s", fmt_count(n, (double)e->n), protocol_def(e->protocol)->name);
+        int row = t.row + (t.row + 2 < c->rows);
+        canvas_printf(c, row, 1, ROLE_DIM, "%s cases, %s", fmt_count(n, (double)e->n), protocol_def(e->protocol)->name);
+        if (trained && p->steps_per_epoch > 0)
+            draw_patience(a, l, (double)p->step / (double)p->steps_per_epoch, (double)p->steps_per_epoch, c, row + 1);
     }
 }
 

@@ -1,6 +1,7 @@
 /* The tab Compare: sides that choose themselves and those that are named, time that moves them, ranks in parts on the explorer's thread that can
  * be stopped, and J, which finds a question on which the sides disagree. */
 #include "app/app.h"
+#include "app/background.h"
 #include "app/cmd/command.h"
 #include "app/ui/screen.h"
 #include "app/ui_state.h"
@@ -243,9 +244,28 @@ static void test_stop(void **state)
     app_free(a);
 }
 
+/* The run's pane: how long ago validation was best, and of a model that fills in, while it is too early to ask, how far it is; its floor beside
+ * that of the questions. */
+static void test_patience(void **state)
+{
+    (void)state;
+    struct app *a = two_models(200);
+    press(a, "tab train");
+    sees(a, "epochs ago");
+    run(a, "model new bert4rec slot=C d=8 layers=1");
+    run(a, "model use C");
+    run(a, "train steps=6");
+    sees(a, " of 100 it may need");
+    background_find_filling(a, 2);
+    sees(a, "train floor");
+    sees(a, "valid floor");
+    app_free(a);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sides),
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_patience),cmocka_unit_test(test_sides),
                                        cmocka_unit_test(test_next_disagreement),
                                        cmocka_unit_test(test_stop)};
     return cmocka_run_group_tests_name("compare", tests, NULL, NULL);

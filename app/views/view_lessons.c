@@ -302,7 +302,7 @@ static void text_draw(const struct view *v, struct canvas *c)
             flow(&p, 0, ROLE_DIM,
                  "A lesson loads data and models of its own; the slots become empty.  Save "
                  "first what you want to keep: "
-                 ":save model FILE");
+                 ":save session FILE");
             gap(&p);
             flow(&p, 0, ROLE_DIM,
                  "Every key runs a command, and the log keeps them: a lesson can be handed in "

@@ -24,5 +24,6 @@ picture gru4rec opener 100x30 'model new gru4rec; train steps=1500; seq from s:3
 picture caser pairs 100x30 'model new caser; train epochs=6; seq from s:3210 upto=8' train predict filters latent evolution
 picture svae tastes 100x30 'model new svae; train epochs=8; seq from s:3210 upto=8' train predict latent evolution
 picture pen4rec drift 100x30 'model new pen4rec; train epochs=3; seq from s:3210 upto=8' train predict gates evolution latent
-picture two bazaar 120x36 'model new sasrec; train steps=600; model new gru4rec slot=B; train steps=600; model use A; seq from s:3210 upto=8' compare data lessons
+picture two bazaar 120x36 'model new sasrec; train steps=600; model new gru4rec slot=B; train steps=600; model use A; seq from s:3210 upto=8' compare data
+picture two bazaar 120x36 'lesson start 4; lesson do; lesson hint' lessons
 picture stepping bazaar 120x36 'model new sasrec; train steps=200; watch item.E[45]; watch loss; step 17 op' train

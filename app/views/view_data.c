@@ -76,14 +76,42 @@ static void pair(struct canvas *c, int *row, const char *label, const char *valu
     *row += used > 0 ? used : 1;
 }
 
+/* What can be reached, and what is to beat.  Returns the row after it. */
+static int goals_draw(const struct app *a, struct canvas *c, int row)
+{
+    char t[256], b1[FMT_NUM], b2[FMT_NUM], b3[FMT_NUM], b4[FMT_NUM];
+    const struct ceiling *top = app_ceiling(a);
+    if (top) {
+        int n = snprintf(t, sizeof t, "HR@10 %s  NDCG@10 %s  HR@1 %s", fmt_prob(b1, top->hr10), fmt_prob(b2, top->ndcg10), fmt_prob(b3, top->hr1));
+        bool fits = n + 25 < c->cols; /* its label before it, the loss behind it */
+        if (fits)
+            snprintf(t + n, sizeof t - (size_t)n, "  loss %s", fmt_num(b4, top->logloss));
+        pair(c, &row, "ceiling", t);
+        if (!fits && row < c->rows) {
+            snprintf(t, sizeof t, "loss %s", fmt_num(b4, top->logloss));
+            pair(c, &row, "floor", t);
+        }
+    } else {
+        pair(c, &row, "ceiling", a->ds->world ? "being computed" : "unknown: only planted data have one");
+    }
+    if (a->base.ready) {
+        int n = snprintf(t, sizeof t, "HR@%d:", (int)a->base.row[0].r.k);
+        for (int i = 0; i < a->base.n && n < (int)sizeof t; i++)
+            n += snprintf(t + n, sizeof t - (size_t)n, " %s %s ", a->base.row[i].model->name, fmt_prob(b1, a->base.row[i].r.hr));
+        pair(c, &row, "to beat", t);
+    }
+    return row;
+}
+
 static void facts_draw(const struct view *v, struct canvas *c)
 {
     const struct facts_state *st = v->state;
     const struct app *a = v->app;
     const struct dataset *ds = a->ds;
     const struct split *sp = a->split;
-    char t[256], b1[FMT_NUM], b2[FMT_NUM], b3[FMT_NUM], b4[FMT_NUM];
+    char t[256], b1[FMT_NUM], b2[FMT_NUM];
     int row = 0;
+    bool small = c->rows < 12; /* the goals come before what is left over then */
     if (!ds) {
         draw_empty(c, "no data yet", ":data load bazaar   or   :data load FILE");
         return;
@@ -100,41 +128,27 @@ static void facts_draw(const struct view *v, struct canvas *c)
     pair(c, &row, ds->by_user ? "users" : "sessions", t);
     snprintf(t, sizeof t, "%s   clicks %s", fmt_count(b1, ds->n_items), fmt_count(b2, (double)ds->n_events));
     pair(c, &row, "items", t);
+    if (small)
+        row = goals_draw(a, c, row);
     snprintf(t, sizeof t, "min %d  median %d  max %d", (int)st->min, (int)st->median, (int)st->max);
     pair(c, &row, "length", t);
-    snprintf(t, sizeof t, "%s %%   repeats in a session %s %%", fmt_fixed(b1, 100 * st->density, 2),
+    snprintf(t, sizeof t, c->cols >= 48 ? "%s %%   repeats in a session %s %%" : "%s %%   repeats %s %%", fmt_fixed(b1, 100 * st->density, 2),
              fmt_fixed(b2, ds->n_events ? 100.0 * (double)st->repeats / (double)ds->n_events : 0, 1));
     pair(c, &row, "density", t);
     if (sp) {
         snprintf(t, sizeof t, "%s", sp->name);
+        for (char *gap; text_width(t) > c->cols - 12 && (gap = strstr(t, " / "));) { /* rather tight than over two lines */
+            *gap = '/';
+            memmove(gap + 1, gap + 3, strlen(gap + 3) + 1);
+        }
         pair(c, &row, "split", t);
         snprintf(t, sizeof t, "valid %s   test %s", fmt_count(b1, (double)sp->n_valid), fmt_count(b2, (double)sp->n_test));
         pair(c, &row, "questions", t);
     }
     snprintf(t, sizeof t, "%016llx", (unsigned long long)ds->hash);
     pair(c, &row, "hash", t);
-    const struct ceiling *top = app_ceiling(a);
-    if (row + 1 < c->rows)
-        row += c->rows > 12;
-    if (top) {
-        int n = snprintf(t, sizeof t, "HR@10 %s  NDCG@10 %s  HR@1 %s", fmt_prob(b1, top->hr10), fmt_prob(b2, top->ndcg10), fmt_prob(b3, top->hr1));
-        bool fits = n + 25 < c->cols; /* its label before it, the loss behind it */
-        if (fits)
-            snprintf(t + n, sizeof t - (size_t)n, "  loss %s", fmt_num(b4, top->logloss));
-        pair(c, &row, "ceiling", t);
-        if (!fits && row < c->rows) {
-            snprintf(t, sizeof t, "loss %s", fmt_num(b4, top->logloss));
-            pair(c, &row, "floor", t);
-        }
-    } else {
-        pair(c, &row, "ceiling", ds->world ? "being computed" : "unknown: only planted data have one");
-    }
-    if (a->base.ready) {
-        int n = snprintf(t, sizeof t, "HR@%d:", (int)a->base.row[0].r.k);
-        for (int i = 0; i < a->base.n && n < (int)sizeof t; i++)
-            n += snprintf(t + n, sizeof t - (size_t)n, " %s %s ", a->base.row[i].model->name, fmt_prob(b1, a->base.row[i].r.hr));
-        pair(c, &row, "to beat", t);
-    }
+    if (!small)
+        goals_draw(a, c, row + (row + 1 < c->rows && c->rows > 12));
 }
 
 /* ---- the planted rule --------------------------------------------------------------------------------- */

@@ -396,8 +396,8 @@ void attn_draw_heads(const struct view *v, struct canvas *c, const struct maps *
                                     : ROLE_TEXT,
                               "L%d H%d%s%s", l + 1, h + 1, on ? " <-" : "", off ? " off" : "");
             bool even = strcmp(role, "uniform") == 0 || strcmp(role, "mixed") == 0;
-            /* Large cells where four columns a value and a side column of words fit. */
-            bool large = cell_w - 4 * m->cols - 3 >= 14 && cell_h - 2 >= m->rows;
+            /* Large cells where four columns a value fit; the words stand beside them, or above where they do not fit. */
+            bool large = cell_w - 3 >= 4 * m->cols && cell_h - 2 >= m->rows;
             int map_w = large ? 4 * m->cols : m->cols;
             bool side = cell_w - map_w - 2 >= 14 && cell_h > 4;
             if (!side)

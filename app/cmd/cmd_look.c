@@ -225,21 +225,29 @@ static json_t *map_json(const float *map, int32_t row, int32_t u, const float *l
     return r;
 }
 
-/* Where rows look, of a model that sees both sides: mean over the rows, or the one that was asked for. */
+/* How far rows look, and of a model that sees both sides, where to: mean over the rows, or the one that was asked for. */
 static void say_sides(const struct attention_map *m, int32_t only, struct cmd_out *out)
 {
-    double left = 0, self = 0, right = 0;
+    double left = 0, self = 0, right = 0, far = 0;
     int32_t n = 0;
     for (int32_t i = 0; i < m->t && i < m->u; i++) {
         if (only >= 0 && only != m->first + i)
             continue;
         n++;
-        for (int32_t j = 0; j < m->u; j++)
-            *(j < i ? &left : j > i ? &right : &self) += (double)m->map[i * m->u + j];
+        for (int32_t j = 0; j < m->u; j++) {
+            double w = (double)m->map[i * m->u + j];
+            *(j < i ? &left : j > i ? &right : &self) += w;
+            far += w * fabs((double)(j - i));
+        }
     }
-    if (n == 0 || right == 0)
+    if (n == 0)
         return;
     char num[3][FMT_NUM];
+    out_line(out, "%s places away on average%s", fmt_num(num[0], far / n),
+             only >= 0 ? "" : " (mean over rows)");
+    out_num(out, "distance", far / n);
+    if (right == 0)
+        return;
     out_line(out, "to earlier places %s, to itself %s, to later places %s%s",
              fmt_num(num[0], left / n), fmt_num(num[1], self / n), fmt_num(num[2], right / n),
              only >= 0 ? "" : " (mean over rows)");

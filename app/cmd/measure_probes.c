@@ -53,7 +53,7 @@ static enum status attention(struct app *a, const struct measure_args *arg, floa
 
 /* Mean over rows of the weight that pick() chooses; the first row has no choice where nothing later is seen. */
 static enum status mass(struct app *a, const struct measure_args *arg,
-                        bool (*pick)(int r, int c), double *v, struct err *err)
+                        int (*times)(int r, int c), double *v, struct err *err)
 {
     float *map;
     int rows, cols, n = 0;
@@ -61,27 +61,35 @@ static enum status mass(struct app *a, const struct measure_args *arg,
     *v = 0;
     for (int r = rows > 1 ? 1 : 0; st == ST_OK && r < rows; r++, n++)
         for (int c = 0; c < cols; c++)
-            *v += pick(r, c) ? (double)map[r * cols + c] : 0;
+            *v += times(r, c) * (double)map[r * cols + c];
     *v = n ? *v / n : 0;
     free(map);
     return st;
 }
 
-static bool one_back(int r, int c)
+static int one_back(int r, int c)
 {
     return c == r - 1;
 }
-static bool first(int r, int c)
+static int first(int r, int c)
 {
     return (void)r, c == 0;
 }
-static bool itself(int r, int c)
+static int itself(int r, int c)
 {
     return c == r;
 }
-static bool later(int r, int c)
+static int later(int r, int c)
 {
     return c > r;
+}
+static int far(int r, int c)
+{
+    return c < r ? r - c : c - r;
+}
+MEASURE(attn_distance)
+{
+    return mass(a, arg, far, v, err);
 }
 MEASURE(prev_mass)
 {

@@ -237,6 +237,37 @@ static void test_sampled_protocols(void **state)
     weights_unref(w);
 }
 
+/* BERT4Rec's sampler: 100 distinct items that the user never had; all there are where there are fewer.  */
+static void test_popular_draws(void **state)
+{
+    (void)state;
+    struct weights *w = make(&formula, "kind=1", user_split, 0);
+    struct eval_spec s;
+    struct err err;
+    eval_defaults(&s, user_split);
+    s.protocol = PROTO_POP100;
+    s.seed = 4;
+    int64_t n = eval_count(user_split, &s);
+    struct rank_obs *o = calloc((size_t)n, sizeof *o);
+    assert_non_null(o);
+    assert_int_equal(eval_ranks(w, &s, NULL, NULL, o, NULL, &err), ST_OK);
+    for (int64_t i = 0; i < n; i++) {
+        int32_t above = 0, below = 0; /* what may be drawn, by number */
+        for (int32_t v = 1; v <= users->n_items; v++) {
+            bool had = v == o[i].target;
+            for (int64_t e = users->off[o[i].session]; e < users->off[o[i].session + 1]; e++)
+                had |= users->item[e] == v;
+            *(v > o[i].target ? &above : &below) += !had && users->popularity[v] > 0;
+        }
+        int32_t all = above + below;
+        assert_int_equal(o[i].n_cand, all < 100 ? all + 1 : 101);
+        assert_true(o[i].rank >= 1 && o[i].rank <= above + 1); /* none twice */
+        assert_true(o[i].rank >= o[i].n_cand - below);
+    }
+    free(o);
+    weights_unref(w);
+}
+
 /* Every event of the held-out sessions: cut off at 20 whatever k is asked, rank 20 counts, ties go to the target. */
 static void test_events_protocol(void **state)
 {
@@ -335,7 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constant_scorer),    cmocka_unit_test(test_parts), cmocka_unit_test(test_ranks_by_formula),  cmocka_unit_test(test_typed_prefix_alone),
         cmocka_unit_test(test_threads_and_places), cmocka_unit_test(test_sampled_protocols),
-        cmocka_unit_test(test_events_protocol),    cmocka_unit_test(test_protocol_rows),
+        cmocka_unit_test(test_popular_draws), cmocka_unit_test(test_events_protocol),    cmocka_unit_test(test_protocol_rows),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

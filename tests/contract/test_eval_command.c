@@ -164,7 +164,14 @@ static void test_sides_and_cosine(void **state)
 {
     (void)state;
     kit_ok(kit, "data plant gap sessions=200 items=144; model new bert4rec d=16; seq from s:1 upto=6");
-    json_t *j = kit_json(kit, "attend"), *s = json_object_get(j, "sides");
+    json_t *j = kit_json(kit, "attend row=3 layer=1 head=1"), *s, *map = json_array_get(json_object_get(j, "rows"), 0);
+    double far = 0;
+    for (size_t i = 0; i < json_array_size(map); i++)
+        far += fabs((double)i - 2) * json_number_value(json_array_get(map, i));
+    assert_true(fabs(num(j, "distance") - far) < 1e-3);
+    json_decref(j);
+    j = kit_json(kit, "attend");
+    s = json_object_get(j, "sides");
     assert_true(fabs(num(s, "left") + num(s, "self") + num(s, "right") - 1) < 1e-3);
     json_decref(j);
     j = kit_json(kit, "attend row=1"); /* nothing stands before it */

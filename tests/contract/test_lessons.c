@@ -314,6 +314,9 @@ static void test_measures(void **state)
     assert_int_equal(measure_value(a, "attn.first_mass(1,1)", &first, &k->err), ST_OK);
     assert_int_equal(measure_value(a, "attn.self_mass(1,1)", &self, &k->err), ST_OK);
     assert_true(prev > 0 && prev < 1 && first > 0 && self > 0);
+    assert_int_equal(measure_value(a, "attn.distance(1,1)", &v, &k->err), ST_OK);
+    assert_true(v >= 1 - self - 1e-6 && v < 4); /* one place at least for what is not on itself */
+    v = 0;
     for (int p = 1; p <= 5; p++) {
         char text[40];
         snprintf(text, sizeof text, "attn.last(1,1,%d)", p);

@@ -82,7 +82,9 @@ static int goals_draw(const struct app *a, struct canvas *c, int row)
     char t[256], b1[FMT_NUM], b2[FMT_NUM], b3[FMT_NUM], b4[FMT_NUM];
     const struct ceiling *top = app_ceiling(a);
     if (top) {
-        int n = snprintf(t, sizeof t, "HR@10 %s  NDCG@10 %s  HR@1 %s", fmt_prob(b1, top->hr10), fmt_prob(b2, top->ndcg10), fmt_prob(b3, top->hr1));
+        int n = snprintf(t, sizeof t, "HR@10 %s  NDCG@10 %s", fmt_prob(b1, top->hr10), fmt_prob(b2, top->ndcg10));
+        if (n + 23 < c->cols)
+            n += snprintf(t + n, sizeof t - (size_t)n, "  HR@1 %s", fmt_prob(b3, top->hr1));
         bool fits = n + 25 < c->cols; /* its label before it, the loss behind it */
         if (fits)
             snprintf(t + n, sizeof t - (size_t)n, "  loss %s", fmt_num(b4, top->logloss));

@@ -253,13 +253,14 @@ static void test_draws(void **state)
     planted_free(&p);
 }
 
-static struct planted histories(const char *model, const char *settings, int32_t k, int steps)
+static struct planted histories(const char *world, const char *model, const char *settings,
+                                int32_t k, int steps)
 {
     struct planted p = {.seconds = 0};
     struct world_opts o = {.items = 144, .sessions = 120, .noise = -1, .seed = 1};
     const struct model_def *m = model_find(model);
     struct err err = {0};
-    if (world_generate(&p.ds, "tastes", &o, &err) || split_leave(&p.sp, p.ds, k, &err) ||
+    if (world_generate(&p.ds, world, &o, &err) || split_leave(&p.sp, p.ds, k, &err) ||
         hparams_new(&p.hp, m->hparams, m->name, &err) ||
         hparams_set_all(p.hp, settings, &err) || learner_new(&p.l, m, p.hp, p.sp, 5, &err) ||
         explore_new(&p.ask, &err))
@@ -274,7 +275,7 @@ static struct planted histories(const char *model, const char *settings, int32_t
 static void test_figures_of_one_step(void **state)
 {
     (void)state;
-    struct planted p = histories("bert4rec", "d=16 layers=1 batch=32", 1, 40);
+    struct planted p = histories("tastes", "bert4rec", "d=16 layers=1 batch=32", 1, 40);
     struct eval_spec usual;
     struct eval_result want;
     struct horizon_result got;
@@ -317,11 +318,12 @@ static void test_figures(void **state)
 {
     (void)state;
     enum { K = 3 };
-    struct planted p = histories("bert4rec", "d=16 layers=1 batch=32 mask.tail=0.3", K, 60);
+    struct planted p =
+        histories("pairs", "bert4rec", "d=16 layers=1 batch=32 mask.tail=0.3 lr=0.01", K, 150);
     struct horizon_spec s = {.on = PART_VALID, .ahead = K, .k = 10, .exclude_seen = true};
     struct horizon_result got;
     struct err err = {0};
-    double hit[2][K] = {{0}}, found[2] = {0}, n = 0;
+    double hit[2][K] = {{0}}, gain[2][K] = {{0}}, found[2] = {0}, n = 0;
     int32_t n_items = p.ds->n_items;
     float *set = malloc(((size_t)n_items + 1) * sizeof *set);
     for (int32_t u = 0; u < p.ds->n_sessions; u++) {
@@ -335,9 +337,12 @@ static void test_figures(void **state)
         for (int way = 0; way < 2; way++) {
             const float *rows = way ? h->roll : h->tail;
             int32_t distinct = 0, inside = 0;
-            for (int t = 0; t < K; t++)
-                hit[way][t] += place(rows + (size_t)t * ((size_t)n_items + 1), n_items, item,
-                                     from, item + from, K, item[from + t]) <= 10;
+            for (int t = 0; t < K; t++) {
+                double rank = place(rows + (size_t)t * ((size_t)n_items + 1), n_items, item,
+                                    from, item + from, K, item[from + t]);
+                hit[way][t] += rank <= 10;
+                gain[way][t] += rank <= 10 ? 1 / log2(rank + 1) : 0;
+            }
             for (int32_t i = 1; i <= n_items; i++) {
                 double none = 1;
                 for (int t = 0; t < K; t++)
@@ -364,6 +369,8 @@ static void test_figures(void **state)
     for (int t = 0; t < K; t++) {
         assert_true(hit[0][t] > 0 && fabs(got.tail.hr[t].mean - hit[0][t] / n) < 1e-9);
         assert_true(fabs(got.roll.hr[t].mean - hit[1][t] / n) < 1e-9);
+        assert_true(fabs(got.tail.ndcg[t].mean - gain[0][t] / n) < 1e-6);
+        assert_true(fabs(got.roll.ndcg[t].mean - gain[1][t] / n) < 1e-6);
     }
     assert_true(fabs(got.tail.recall.mean - found[0] / n) <
                 0.5 / n); /* equal odds in float may change places */

@@ -4,6 +4,7 @@
 #include "tests/support/kit.h"
 #include "engine/tensor/gemm.h"
 #include "engine/train/learner_work.h"
+#include "engine/train/weights.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -230,7 +231,11 @@ static void run_late(const struct kit *k, bool plain, struct pool *p, bool looks
             fail_msg("%s", err.msg);
     }
     assert_int_equal(l->work->n_table > 0, !plain);
+    struct weights *w; /* what is published are the numbers of now */
+    assert_int_equal(weights_of(&w, l, &err), ST_OK);
     learner_sha256(l, hex);
+    assert_memory_equal(w->x, l->x, params_size(l->ps) * sizeof *w->x);
+    weights_unref(w);
     learner_free(l);
 }
 

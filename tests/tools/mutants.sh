@@ -56,7 +56,7 @@ mutant "8 id 0 is drawn"                      engine/data/negatives.c 's/return 
 mutant "9 positions from the wrong side"      engine/data/batch.c 's/s->max_len - len \+ t : t/t : t/' $mistakes
 mutant "9 the oldest items are kept"          engine/data/block.c 's/item\[len - read \+ t - empty\]/item[t - empty]/' $mistakes
 mutant "10 dropout in answers"                engine/tensor/tape.c 's/return t->env.training;/return true;/' $mistakes
-mutant "11 the validation item trains"        engine/data/split.c 's/len < 3 \? len : len - 2;/len < 3 ? len : len - 1;/' $mistakes
+mutant "11 the validation item trains"        engine/data/split.c 's/: n - 2 \* sp->k;/: n - sp->k;/' $mistakes
 mutant "12 ties count as won"                 engine/train/eval.c 's/o->rank \+= 0.5 \* o->n_tie;/o->n_tie = 0;/' $mistakes
 mutant "13 id 0 is offered"                   engine/train/heads.c 's/o\[0\] = \(real\)-INFINITY;/o[0] = 0;/' $mistakes
 mutant "13 a repeated target is left out"     engine/train/eval.c 's/if \(i != c->target \&\& !seen\[i\]\)/if (seen[c->target] || (i != c->target \&\& !seen[i]))/' $mistakes
@@ -165,6 +165,16 @@ mutant "pen 8 equal items, equal tracks"      models/pen4rec.c 's/distinct = m->
 mutant "pen 14 the rate falls an epoch early" engine/train/learner_step.c 's/floor\(s \/ \(epochs/floor((s + (double)learner_steps_per_epoch(l)) \/ (epochs/' $mistakes
 mutant "pen 15 L2 decoupled"                  engine/tensor/optim.c 's/^    adam_corrected\(x, g, aux, n, s, s->decay\);/    shrink(x, n, s->lr, s->decay), adam_corrected(x, g, aux, n, s, 0);/' $mistakes
 mutant "pen 17 ties as the best place"        engine/train/protocols.def '/"prefixes"/s/TIES_HALF/TIES_STANDARD/' $mistakes
+
+# What is put off, drawn, or asked several steps ahead
+mutant "late: negatives are read as they are" engine/train/heads.c 's/^    if \(b->neg\)$/    if (b->neg \&\& !b->neg)/' contract/test_large_table
+mutant "late: no row takes its turn"          engine/train/row_grads.c 's/lazy \&\& r < end;$/false;/' contract/test_large_table
+mutant "late: a copy takes late rows"         engine/train/weights.c 's/^    learner_settle\(l, NULL\);//' contract/test_large_table
+mutant "shuffle: one order for all epochs"    engine/data/batch_parallel.c 's/permute\(b, epoch, d->drawn\)/permute(b, 0, d->drawn)/' unit/test_batch_kinds
+mutant "ahead: picks know what came"          engine/train/horizon_eval.c 's/left_out\(r, i, false\)/left_out(r, i, true)/' contract/test_horizon
+mutant "ahead: every draw is the best"        engine/train/horizon.c 's/return n == 0 \? 0 : b->ranked\[i < n \? i : n - 1\];/return n == 0 ? 0 : b->ranked[0];/' contract/test_horizon
+mutant "hidden: from the left only"           engine/data/world.c 's/p\[v\] \*= x\[0\]\[v\];/(void)x;/' unit/test_odds
+mutant "hidden: the switch is not weighed"    engine/data/world_drift.c 's/weight\[at < tau \? a : b\] \+= q;/weight[a] += q;/' unit/test_odds
 
 echo
 echo "$caught caught, $survived survived"

@@ -86,6 +86,17 @@ static void paste_mode(const struct term *t, bool on)
         osc_write(on ? "\033[?2004h" : "\033[?2004l");
 }
 
+/* A Ctrl-Z or Ctrl-C typed once the line is cooked again throws away what the terminal has not read yet, and the cursor would stay hidden.
+ * So the line is given back in two steps: first with NOFLSH (the shell mode that term_start told curses of), then, a moment later, as it was. */
+static void give_back(const struct term *t)
+{
+    static const struct timespec moment = {0, 5000000};
+    endwin();
+    tcdrain(STDOUT_FILENO);
+    nanosleep(&moment, NULL);
+    tcsetattr(STDIN_FILENO, TCSANOW, &t->before);
+}
+
 enum status term_start(struct term **out, const struct term_options *opt, struct err *err)
 {
     *out = NULL;
@@ -134,6 +145,10 @@ enum status term_start(struct term **out, const struct term_options *opt, struct
     append_cap(restore, sizeof restore, "rmcup");
     tcsetattr(STDIN_FILENO, TCSANOW, &t->before); /* what a crash must bring back */
     signals_on_crash(STDOUT_FILENO, restore, strlen(restore));
+    struct termios quiet = t->before;
+    quiet.c_lflag |= NOFLSH;
+    tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
+    def_shell_mode();
     static bool at_exit; /* an exit() nobody planned gives the terminal back too */
     if (!at_exit)
         at_exit = atexit(signals_restore_now) == 0;
@@ -160,8 +175,7 @@ void term_stop(struct term *t)
     paste_mode(t, false);
     delwin(t->keys);
     curs_set(1);
-    endwin();
-    tcsetattr(STDIN_FILENO, TCSANOW, &t->before);
+    give_back(t);
     signals_on_crash(STDOUT_FILENO, "", 0);
     delscreen(t->screen);
     grid_done(&t->sent);
@@ -386,8 +400,7 @@ void term_suspend(struct term *t)
     term_mouse(t, false);
     paste_mode(t, false);
     def_prog_mode();
-    endwin();
-    tcsetattr(STDIN_FILENO, TCSANOW, &t->before);
+    give_back(t);
     raise(SIGSTOP); /* not SIGTSTP: that one is ours and would come back as an event */
     reset_prog_mode();
     raw();

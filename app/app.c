@@ -83,6 +83,10 @@ enum status app_start_explorer(struct app *a, struct err *err)
 
 enum status app_set_threads(struct app *a, int threads, struct err *err)
 {
+    if (a->replay) {
+        err_set(err, ST_STATE, "a replay has the workers");
+        return err_hint(err, "busy", "Wait for it, or stop it with Esc"), ST_STATE;
+    }
     for (int i = 0; i < SLOTS; i++)
         if (a->slots[i].trainer) {
             err_set(err, ST_STATE, "the run in %c holds the worker threads", 'A' + i);
@@ -205,6 +209,12 @@ static bool poll_eval(struct app *a)
     struct err err = {0};
     if (!a->evaluating || !a->explorer)
         return false;
+    if (a->cancel) {
+        explorer_drop(a->explorer, APP_EVAL_ID);
+        a->evaluating = false;
+        snprintf(a->message, sizeof a->message, "evaluation cancelled");
+        return true;
+    }
     const struct eval_result *r = explorer_eval_result(a->explorer, APP_EVAL_ID, &err);
     if (!r && err.code == ST_OK)
         return false;

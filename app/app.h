@@ -147,6 +147,7 @@ struct app {
     bool error_shown; /* the script that failed has shown its line already */
     volatile bool
         cancel; /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */
+    struct replay *replay;   /* under way: app/replay.h; NULL: none */
     struct background *background;
     char data_command
         [1400]; /* that loads this file of data again; worlds know their own options */
@@ -189,6 +190,7 @@ void app_explorer_rest(struct app *a);
 const struct learner *app_learner(const struct app *a, int slot);
 int64_t app_step(struct app *a, int slot); /* updates done; 0 for an empty slot */
 bool app_running(struct app *a, int slot); /* RUN, STEP or EVAL */
+struct pool *app_pool(struct app *a);  /* the workers; NULL while a run or a replay has them to itself */
 int app_running_slot(struct app *a);       /* -1 = none */
 /* "live", "first", "best", "next", "prev", N, +N, -N, @N as a kept step of the slot; no-step when it is not kept. */
 enum status app_resolve_time(struct app *a, int slot, const char *text, int64_t *step,
@@ -203,9 +205,6 @@ void app_slot_title(struct app *a, int slot, int64_t step, char *buf, size_t siz
 /* A split of another kind on the same data; slots are dropped. */
 enum status app_set_split(struct app *a, enum split_kind kind, int32_t k,
                           struct err *err); /* k: of leave-k-out; of sessions: percent that validate */
-/* The learner as it was after `step` updates of the slot's run, bit for bit, by replay from its start; the caller owns it. */
-enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out,
-                       struct err *err);
 int app_free_slot(const struct app *a); /* the next empty one, -1 = none */
 struct slot *app_slot(struct app *a);   /* current; its model may be NULL */
 /* Parameters for what is viewed now: slot and time; a new reference or NULL (no model). */

@@ -45,6 +45,10 @@ enum status run_trainer(struct app *a, int slot, struct trainer **out, struct er
         err_set(err, ST_STATE, "a run is going on in %c", 'A' + other);
         return err_hint(err, "busy", "Try: model use %c; pause", 'A' + other), ST_STATE;
     }
+    if (a->replay) {
+        err_set(err, ST_STATE, "a replay has the workers");
+        return err_hint(err, "busy", "Wait for it, or stop it with Esc"), ST_STATE;
+    }
     enum status st = s->trainer ? ST_OK : run_open(a, slot, err);
     if (st == ST_OK && s->learner)
         st = begin(a, slot, err);
@@ -162,39 +166,63 @@ enum status run_to(struct app *a, int slot, int64_t goal, struct cmd_out *out, s
 enum status run_evaluate(struct app *a, struct weights *w, const struct eval_spec *spec,
                          struct eval_result *out, struct err *err)
 {
-    struct pool *p =
-        app_running_slot(a) < 0 ? a->pool : NULL; /* a run has the workers to itself */
-    return eval_run(w, spec, p, &a->cancel, out, err);
+    return eval_run(w, spec, app_pool(a), &a->cancel, out, err);
 }
 
 /* ---- values of conditions ---- */
 
+static bool is_metric(enum quantity_kind kind)
+{
+    return kind == Q_VALID_LOSS || kind == Q_HR || kind == Q_NDCG || kind == Q_MRR;
+}
+
+/* false: to be evaluated by *spec.  The run's own validation may have asked only some of the questions. */
+static bool metric_known(struct app *a, const struct quantity *q, struct eval_spec *spec,
+                         struct eval_result *r)
+{
+    const struct slot *s = app_slot(a);
+    int64_t step = app_step(a, a->slot);
+    *r = a->asked;
+    if (r->n && a->asked_slot == a->slot && r->step == step && r->k == q->k)
+        return true;
+    eval_defaults(spec, a->split);
+    spec->k = q->k;
+    ablate_eval(a, a->slot, spec);
+    *r = s->valid;
+    return !spec->n_patch && r->n == eval_count(a->split, spec) && r->step == step && r->k == q->k;
+}
+
+bool run_quantity_evaluates(struct app *a, const struct quantity *q, struct eval_spec *spec)
+{
+    struct eval_result r;
+    return is_metric(q->kind) && app_slot(a)->model && !metric_known(a, q, spec, &r);
+}
+
+void run_evaluate_off_screen(struct app *a, int slot, struct weights *w,
+                             const struct eval_spec *spec, bool plain)
+{
+    explorer_eval(a->explorer, APP_EVAL_ID, w, spec);
+    a->evaluating = true;
+    a->evaluating_plain = plain;
+    a->evaluating_patched = spec->n_patch > 0;
+    a->evaluating_slot = slot;
+}
+
 static enum status metric(struct app *a, const struct quantity *q, double *v, struct err *err)
 {
-    struct slot *s = app_slot(a);
-    int64_t step = app_step(a, a->slot);
     struct eval_result r;
-    if (a->asked.n && a->asked_slot == a->slot && a->asked.step == step && a->asked.k == q->k) {
-        r = a->asked;
-    } else { /* the run's own validation may have asked only some of the questions */
+    struct eval_spec spec;
+    if (!metric_known(a, q, &spec, &r)) {
         struct weights *w = NULL;
-        struct eval_spec spec;
-        eval_defaults(&spec, a->split);
-        spec.k = q->k;
-        ablate_eval(a, a->slot, &spec);
-        bool whole = !spec.n_patch && s->valid.n == eval_count(a->split, &spec) &&
-                     s->valid.step == step && s->valid.k == q->k;
-        enum status st = whole ? ST_OK : app_weights_at(a, a->slot, STEP_LIVE, &w, err);
-        if (whole)
-            r = s->valid;
-        else if (st == ST_OK)
+        enum status st = app_weights_at(a, a->slot, STEP_LIVE, &w, err);
+        if (st == ST_OK)
             st = run_evaluate(a, w, &spec, &r, err);
         weights_unref(w);
         if (st != ST_OK)
             return st;
-        a->asked = r;
-        a->asked_slot = a->slot;
     }
+    a->asked = r;
+    a->asked_slot = a->slot;
     *v = q->kind == Q_HR     ? r.hr
          : q->kind == Q_NDCG ? r.ndcg
          : q->kind == Q_MRR  ? r.mrr

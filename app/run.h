@@ -23,8 +23,14 @@ enum status run_evaluate(struct app *a, struct weights *w, const struct eval_spe
  * on validation. */
 struct condition;
 struct quantity;
+/* With a screen: asks the explorer; app_poll takes the answer in as what `eval` answered last.  `plain`: the data's own questions, all. */
+void run_evaluate_off_screen(struct app *a, int slot, struct weights *w,
+                             const struct eval_spec *spec, bool plain);
+/* run_quantity would have to evaluate: what of.  false: it is known, or no metric. */
+bool run_quantity_evaluates(struct app *a, const struct quantity *q, struct eval_spec *spec);
 /* A quantity of the current slot now: of the newest batch, the latest validation, or of the parameters that are viewed. */
-MUST_CHECK enum status run_quantity(struct app *a, const struct quantity *q, double *v, struct err *err);
+MUST_CHECK enum status run_quantity(struct app *a, const struct quantity *q, double *v,
+                                    struct err *err);
 enum status run_condition(struct app *a, const struct condition *c, bool *holds, double *value,
                           struct err *err);
 

@@ -1,5 +1,6 @@
 /* Slots of models: what is in them, their moments, replaying a run.  See app.h. */
 #include "app/app.h"
+#include "app/replay.h"
 #include "app/settings.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ void slot_free(struct slot *s)
 void app_explorer_rest(struct app *a)
 {
     struct err err;
+    replay_cancel(a);
     if (!a->explorer)
         return;
     explorer_stop(a->explorer);
@@ -111,6 +113,11 @@ bool app_running(struct app *a, int slot)
     return t && trainer_busy(t);
 }
 
+struct pool *app_pool(struct app *a)
+{
+    return app_running_slot(a) < 0 && !a->replay ? a->pool : NULL;
+}
+
 int app_running_slot(struct app *a)
 {
     for (int i = 0; i < SLOTS; i++)
@@ -188,62 +195,6 @@ enum status app_put_fork(struct app *a, int slot, int from, struct learner *l,
     s->base = base;
     memcpy(s->change, change, sizeof *change * (size_t)n);
     s->n_change = n;
-    return ST_OK;
-}
-
-enum {
-    REPLAY_BACK = 32
-}; /* steps before the wanted one at which a copy stays behind: the next step back is short */
-
-enum status app_replay(struct app *a, int slot, int64_t step, struct learner **out,
-                       struct err *err)
-{
-    struct slot *s = &a->slots[slot];
-    struct learner *l = NULL;
-    const struct learner *now = app_learner(a, slot);
-    int64_t from = s->base ? s->base->step : 0;
-    if (step < from) {
-        err_set(err, ST_STATE, "the run in %c begins at step %lld", 'A' + slot,
-                (long long)from);
-        return err_hint(err, "no-step", NULL), ST_STATE;
-    }
-    const struct learner *start = s->recent && s->recent->step <= step ? s->recent : s->base;
-    enum status st = start ? learner_clone(&l, start, err)
-                           : learner_new(&l, s->model, s->hp0, a->split, now->seed, err);
-    struct pool *pool =
-        app_running_slot(a) < 0 ? a->pool : NULL; /* a run has the workers to itself */
-    int next = 0;
-    while (st == ST_OK && next < s->n_change && s->change[next].step < l->step)
-        next++; /* in effect already */
-    int64_t leave = step - REPLAY_BACK;
-    while (st == ST_OK && l->step < step) {
-        struct step_info info;
-        for (; next < s->n_change && s->change[next].step <= l->step && st == ST_OK; next++) {
-            char name[64];
-            snprintf(name, sizeof name, "%s", s->change[next].text);
-            char *value = strchr(name, ' ');
-            if (value) {
-                *value++ = '\0';
-                st = learner_set(l, name, value, err);
-            }
-        }
-        if (st == ST_OK && l->step == leave) {
-            struct learner *copy = NULL;
-            if (learner_clone(&copy, l, NULL) == ST_OK) {
-                learner_free(s->recent);
-                s->recent = copy;
-            }
-        }
-        if (st == ST_OK)
-            st = learner_step(l, pool, NULL, &info, err);
-        if (st == ST_OK && a->cancel)
-            st = err_set(err, ST_CANCELLED, "cancelled");
-    }
-    if (st != ST_OK) {
-        learner_free(l);
-        return st;
-    }
-    *out = l;
     return ST_OK;
 }
 

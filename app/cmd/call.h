@@ -5,6 +5,12 @@
 #include "app/cmd/command.h"
 #include "app/cmd/lex.h"
 
+/* Somebody looks and goes on typing: what takes long begins here and comes in by app_poll. */
+static inline bool on_screen(const struct app *a, const struct cmd_out *out)
+{
+    return a->ui && out_form(out) == OUT_MESSAGE;
+}
+
 enum {
     CMD_DEPTH = 20
 }; /* source within source, alias within alias: the parser refuses at 16 */

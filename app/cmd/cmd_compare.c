@@ -106,7 +106,7 @@ static enum status compare_cases(struct app *a, const struct ui_side *side, enum
     struct rank_obs *obs = calloc((size_t)(n > 0 ? n : 1) * 2, sizeof *obs);
     enum status st =
         obs ? ST_OK : err_nomem(err, sizeof *obs * 2 * (unsigned long long)n, "ranks");
-    struct pool *pool = app_running_slot(a) < 0 ? a->pool : NULL;
+    struct pool *pool = app_pool(a);
     for (int i = 0; i < 2 && st == ST_OK; i++) {
         st = app_weights_at(a, side[i].slot, side[i].at, &w[i], err);
         if (st != ST_OK)

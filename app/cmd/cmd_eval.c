@@ -220,12 +220,8 @@ enum status run_eval(struct app *a, const struct cmd_call *call, struct cmd_out 
                  !spec.n_patch && !call_has(call, "ties");
     if (a->ui && out_form(out) == OUT_MESSAGE &&
         a->explorer) { /* the screen does not wait: app_poll takes the answer */
-        explorer_eval(a->explorer, APP_EVAL_ID, w, &spec);
+        run_evaluate_off_screen(a, slot, w, &spec, plain);
         weights_unref(w);
-        a->evaluating = true;
-        a->evaluating_plain = plain;
-        a->evaluating_patched = spec.n_patch > 0;
-        a->evaluating_slot = slot;
         out_line(out, "evaluating %c on %s ...", 'A' + slot,
                  spec.on == PART_TEST ? "test" : "validation");
         return ST_OK;

@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool on_screen(const struct app *a, const struct cmd_out *out)
-{
-    return a->ui && out_form(out) == OUT_MESSAGE;
-}
-
 static void each_line(const char *text, const char *indent, struct cmd_out *out)
 {
     for (const char *p = text; *p;) {
@@ -140,12 +135,16 @@ enum status run_lesson_check(struct app *a, const struct cmd_call *call, struct 
                              struct err *err)
 {
     (void)call;
-    bool passed, before = course_step_passed(a);
+    bool passed, later, before = course_step_passed(a);
     if (before && on_screen(a, out)) /* Enter again: on */
         return run_lesson_next(a, call, out, err);
-    enum status st = course_check(a, &passed, err);
+    enum status st = course_check(a, on_screen(a, out), &passed, &later, err);
     if (st != ST_OK)
         return st;
+    if (later) {
+        out_line(out, "measuring on the validation questions ...   Esc stops");
+        return ST_OK;
+    }
     const struct lesson_step *s = course_step(a);
     show_place(a, out);
     if (!on_screen(a, out))

@@ -12,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool on_screen(const struct app *a, const struct cmd_out *out)
-{
-    return a->ui && out_form(out) == OUT_MESSAGE;
-}
-
 /* ---- attend ---- */
 
 // clang-format off

@@ -14,11 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool on_screen(const struct app *a, const struct cmd_out *out)
-{
-    return a->ui && out_form(out) == OUT_MESSAGE;
-}
-
 static enum status wrong_model(struct app *a, const char *what, const char *load,
                                struct err *err)
 {

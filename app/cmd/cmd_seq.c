@@ -10,11 +10,6 @@
 #include <string.h>
 
 /* With the message bar the panes answer by themselves; all other forms print here. */
-static bool on_screen(const struct app *a, const struct cmd_out *out)
-{
-    return a->ui && out_form(out) == OUT_MESSAGE;
-}
-
 static void show_sequence(struct app *a, const char *what, const struct sequence *s,
                           struct cmd_out *out)
 {

@@ -5,6 +5,7 @@
 #include "app/cmd/run_folder.h"
 #include "app/cmd/number.h"
 #include "app/settings.h"
+#include "app/replay.h"
 #include "app/run.h"
 #include "app/ui/text.h"
 
@@ -322,6 +323,15 @@ enum status run_step(struct app *a, const struct cmd_call *call, struct cmd_out 
     return st;
 }
 
+static enum status replay_off_screen(struct app *a, int64_t step, int slot, const char *word,
+                                     struct cmd_out *out, struct err *err)
+{
+    enum status st = replay_start(a, a->slot, step, slot, word, err);
+    if (st == ST_OK)
+        out_line(out, "replaying %c ...   Esc stops", 'A' + a->slot);
+    return st;
+}
+
 /* A copy of the run at `step` in a slot of its own; slot < 0: the next free one. */
 static enum status fork_at(struct app *a, int64_t step, int slot, const char *word,
                            struct cmd_out *out, struct err *err)
@@ -347,8 +357,10 @@ static enum status fork_at(struct app *a, int64_t step, int slot, const char *wo
     if (!app_running(a, from) &&
         step == app_step(a, from)) /* the run rests: its learner is what we want */
         st = learner_clone(&l, app_learner(a, from), err);
+    else if (on_screen(a, out))
+        return replay_off_screen(a, step, slot, word, out, err);
     else
-        st = app_replay(a, from, step, &l, err);
+        st = replay_now(a, from, step, &l, err);
     if (st == ST_OK)
         st = app_put_fork(a, slot, from, l, origin, err);
     if (st != ST_OK)
@@ -384,8 +396,13 @@ enum status run_back(struct app *a, const struct cmd_call *call, struct cmd_out 
 {
     if (call_int(call, "UNIT", 0) == 1)
         return back_op(a, call, out, err);
+    if (replay_move(a, a->slot, -call_int(call, "N", 1)))
+        return ST_OK; /* the same key again */
     if (app_running(a, a->slot)) {
         enum status st = run_post(a, a->slot, TC_PAUSE, 0, NULL, err);
+        if (st == ST_OK && on_screen(a, out))
+            return replay_off_screen(a, -call_int(call, "N", 1), app_free_slot(a), "back from",
+                                     out, err);
         if (st == ST_OK)
             st = run_wait(a, a->slot, out, err);
         if (st != ST_OK)
@@ -538,6 +555,7 @@ const struct cmd_arg args_wait_command[] = {
 enum status run_wait_command(struct app *a, const struct cmd_call *call, struct cmd_out *out,
                              struct err *err)
 {
+    replay_wait(a);
     if (!a->slots[a->slot].trainer)
         return no_run(a, "Try: train bg", err);
     enum status st = ST_OK;

@@ -9,6 +9,7 @@
 enum measure_cost {
     COST_FREE,    /* facts of the workspace */
     COST_FORWARD, /* some forward passes: a millisecond */
+    COST_SESSIONS, /* forward passes over many sessions */
     COST_EVAL,    /* all questions of the validation part */
 };
 enum { MEASURE_ARGS = 3 };

@@ -216,7 +216,7 @@ bool course_refresh(struct app *a)
     struct course *c = a->course;
     if (!course_step(a) || c->at_wait < c->n_wait)
         return false;
-    bool rests = app_running_slot(a) < 0 && !a->evaluating;
+    bool rests = app_running_slot(a) < 0 && !a->evaluating && !a->replay;
     uint64_t h = sequence_hash(&a->seq) ^ (a->has_pin ? sequence_hash(&a->pin) : 7);
     int64_t facts[] = {a->at,
                        app_step(a, a->slot),
@@ -240,10 +240,31 @@ bool course_refresh(struct app *a)
     return true;
 }
 
-enum status course_check(struct app *a, bool *passed, struct err *err)
+/* The metric a condition rests on is not known: the explorer is asked. */
+static bool begin_evaluation(struct app *a)
+{
+    const struct lesson_step *s = course_step(a);
+    for (int i = 0; i < s->n_pass; i++) {
+        struct quantity q = s->pass[i].q;
+        struct eval_spec spec;
+        struct weights *w;
+        if (cost_of(&s->pass[i]) != COST_EVAL)
+            continue;
+        if (q.kind == Q_MEASURE) /* all of them are made of this */
+            q = (struct quantity){.kind = Q_HR, .k = 10};
+        if (!a->split || !run_quantity_evaluates(a, &q, &spec) || app_weights_at(a, a->slot, STEP_LIVE, &w, NULL) != ST_OK)
+            continue;
+        run_evaluate_off_screen(a, a->slot, w, &spec, !spec.n_patch);
+        weights_unref(w);
+        return true;
+    }
+    return false;
+}
+
+enum status course_check(struct app *a, bool screen, bool *passed, bool *later, struct err *err)
 {
     struct course *c = a->course;
-    *passed = false;
+    *passed = *later = false;
     if (!course_step(a)) {
         err_set(err, ST_STATE, "no lesson is open");
         return err_hint(err, "no-lesson", "Try: lesson list"), ST_STATE;
@@ -251,6 +272,13 @@ enum status course_check(struct app *a, bool *passed, struct err *err)
     if (c->at_wait < c->n_wait) {
         err_set(err, ST_STATE, "the lesson is still at work");
         return err_hint(err, "busy", "Wait for the run, or: lesson leave"), ST_STATE;
+    }
+    *later = screen && a->explorer && begin_evaluation(a);
+    if (*later) {
+        c->wait[0] = "lesson check";
+        c->n_wait = 1;
+        c->at_wait = 0;
+        return ST_OK;
     }
     *passed = look(a, COST_EVAL);
     if (!*passed || c->step > c->passed)
@@ -301,7 +329,7 @@ static bool rests(struct app *a)
     for (int i = 0; i < SLOTS; i++)
         if (a->slots[i].trainer && !trainer_wait(a->slots[i].trainer, 0))
             return false;
-    return !a->evaluating;
+    return !a->evaluating && !a->replay;
 }
 
 bool course_due(struct app *a, char *line, size_t size)
@@ -309,6 +337,10 @@ bool course_due(struct app *a, char *line, size_t size)
     struct course *c = a->course;
     if (!c || !c->open)
         return false;
+    if (a->cancel && c->n_wait) { /* Ctrl-C: what is left of it too */
+        course_drop(a);
+        return false;
+    }
     /* New data ends a run anyway: a lesson that begins with it does not wait for what went on before. */
     bool at_once = c->n_wait && c->at_wait == 0 && strncmp(c->wait[0], "data ", 5) == 0;
     if (!at_once && !rests(a))

@@ -40,8 +40,9 @@ void course_free(struct app *a);
 /* A number, a file's name without ending, or a path.  NULL: the first that is not done.  step from 1: what is before it is done for the user. */
 enum status course_start(struct app *a, const char *which, int step, struct cmd_out *out,
                          struct err *err);
-/* Asks all conditions now.  A step that passes counts; its file of progress is written when someone sits here. */
-enum status course_check(struct app *a, bool *passed, struct err *err);
+/* Asks all conditions now.  A step that passes counts; its file of progress is written when someone sits here.  With a screen a condition that
+ * has to evaluate is left to the explorer: *later, and `lesson check` is due again when the answer is there. */
+enum status course_check(struct app *a, bool screen, bool *passed, bool *later, struct err *err);
 enum status course_go(struct app *a, int by, struct cmd_out *out,
                       struct err *err); /* next or previous step */
 enum status course_do(struct app *a, struct cmd_out *out, struct err *err);

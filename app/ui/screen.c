@@ -5,6 +5,7 @@
 #include "app/io/cast.h"
 #include "app/io/config.h"
 #include "app/lesson/course.h"
+#include "app/replay.h"
 #include "app/ui/keymap.h"
 #include "app/ui/screen_parts.h"
 #include "app/ui/signals.h"
@@ -139,6 +140,8 @@ static int wake_fds(struct app *a, int fd[8])
             fd[n++] = trainer_wake_fd(a->slots[i].trainer);
     if (a->explorer)
         fd[n++] = explorer_wake_fd(a->explorer);
+    if (replay_wake_fd(a) >= 0)
+        fd[n++] = replay_wake_fd(a);
     return n;
 }
 
@@ -161,7 +164,7 @@ static void loop(struct screen *s)
             timeout = until(now, s->next_answer);
         if (s->flash_until > now && (timeout < 0 || until(now, s->flash_until) < timeout))
             timeout = until(now, s->flash_until);
-        if (a->background && (timeout < 0 || timeout > 100))
+        if ((a->background || a->replay) && (timeout < 0 || timeout > 100))
             timeout = 100;
         if (is_calm(s, now) && now < s->next_live) {
             n = 0;

@@ -512,6 +512,10 @@ static void key_event(struct screen *s, const struct term_event *ev)
     a->message[0] = '\0';
     if (popup_key(s, ev->name) || help_takes(s, ev))
         return;
+    if (strcmp(ev->name, "Esc") == 0 && (a->replay || a->evaluating)) {
+        a->cancel = true;
+        return;
+    }
     char pane[64], command[512];
     const char *tab = ui_context(u);
     struct view *v = ui_focused(a);

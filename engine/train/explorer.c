@@ -176,7 +176,7 @@ static void serve(struct explorer *e, int i) /* called and left with the lock he
         a->answer[place] = answer;
         a->fresh = true;
     }
-    if (cancelled && is_long(&job) && a->open.kind == JOB_NONE)
+    if (cancelled && e->gives_way && a->open.kind == JOB_NONE)
         a->open = job; /* it gave way */
     else
         asked_free(&job);
@@ -299,6 +299,20 @@ void explorer_eval(struct explorer *e, uint64_t id, struct weights *w,
     job.eval.patch = job.patch;
     job.eval.n_patch = job.patch ? s->n_patch : 0;
     post(e, id, &job);
+}
+
+void explorer_drop(struct explorer *e, uint64_t id)
+{
+    pthread_mutex_lock(&e->lock);
+    struct asker *a = asker_of(e, id, false);
+    if (a) {
+        asked_free(&a->open);
+        if (e->busy >= 0 && &e->asker[e->busy] == a) {
+            e->gives_way = false;
+            cancel_set(&e->cancel, true);
+        }
+    }
+    pthread_mutex_unlock(&e->lock);
 }
 
 const struct answer *explorer_answer(struct explorer *e, uint64_t id)

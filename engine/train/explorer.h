@@ -11,6 +11,7 @@ void explorer_stop(struct explorer *e);
 /* id: one per asker (a view).  Copies the question; takes its own reference on w. */
 void explorer_ask(struct explorer *e, uint64_t id, struct weights *w, const struct question *q);
 void explorer_eval(struct explorer *e, uint64_t id, struct weights *w, const struct eval_spec *s);
+void explorer_drop(struct explorer *e, uint64_t id); /* its question or evaluation is wanted no more */
 const struct answer *explorer_answer(struct explorer *e, uint64_t id);           /* screen thread; NULL = not yet; valid until the next call for this id */
 const struct eval_result *explorer_eval_result(struct explorer *e, uint64_t id, struct err *err);
 double explorer_cpu_s(const struct explorer *e); /* processor time its answers took so far; any thread */

@@ -98,38 +98,43 @@ def busy(pid, thread):
 
 
 def speed_of_models(program, cols, rows, rounds, seconds=3.0):
-    """A `train` headless and with the screen on, in turns, by the wall clock: headless between the answers of the command before and its own,
-    on the screen from RUN to DONE as they are seen, each up to a picture late.  A short run's time is taken off a long one's on both sides:
-    ceilings, first touches and first pictures go with it.  Nobody types.  Beside it the processor time, in percent of a core, of the
-    screen, of the answers and of the reader of the terminal here, which competes with the run as any terminal on the same machine does."""
+    """A `train` headless and with the screen on, in turns; nobody types.  What is compared is what the run itself says that its steps took
+    (`show run`: validations, pictures and start are not part of it, whatever takes a core from a step is).  Two figures: the fastest of each
+    side against each other, which other programs on the machine disturb least, and the median of the pairs.  Beside it the processor time, in
+    percent of a core, of the screen, of the answers and ceilings, and of the reader of the terminal here, which competes with the run as any
+    terminal on the same machine does."""
     def headless(begin, steps):
-        p = subprocess.Popen([program, "--json", "-e", f"{begin}; train steps={steps}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                             env=dict(os.environ, SEQLAB_HOME=tempfile.mkdtemp()))
-        said = [time.perf_counter() for _ in p.stdout]
-        p.wait()
-        return said[-1] - said[-2]
+        out = subprocess.run([program, "--json", "-e", f"{begin}; train steps={steps}"], capture_output=True, text=True,
+                             env=dict(os.environ, SEQLAB_HOME=tempfile.mkdtemp())).stdout
+        return json.loads(out.strip().splitlines()[-1])["seconds"]
 
     def on_screen(begin, steps):
         s = Screen([program], cols, rows, (f"{begin}; train steps={steps}").replace("; ", "\n") + "\n")
         began = s.until(rb"RUN", 20)
-        mine, screen, explorer = time.process_time(), busy(s.pid, "first"), busy(s.pid, "others")
+        mine, screen, others = time.process_time(), busy(s.pid, "first"), busy(s.pid, "others")
         took = s.until(rb"DONE", 60) - began
-        shares = [100 * (x - y) / took for x, y in ((busy(s.pid, "first"), screen), (busy(s.pid, "others"), explorer), (time.process_time(), mine))]
+        shares = [100 * (x - y) / took for x, y in ((busy(s.pid, "first"), screen), (busy(s.pid, "others"), others), (time.process_time(), mine))]
+        s.drain(0.3)
+        s.send(":show run\r")
+        s.out = b""
+        s.drain(0.3)
+        said = float(re.search(rb"spent +([0-9.]+) s training", s.out).group(1))
         s.end()
-        return took, shares
+        return said, shares
 
     for model in MODELS:
         begin = f"{DATA}; model new {model} seed=7"
-        steps = int(200 * seconds / headless(begin, 200))
-        ratio, shares = [], []
+        steps = int(100 * seconds / headless(begin, 100))
+        alone, shown, shares = [], [], []
         for _ in range(rounds):
-            alone = headless(begin, steps) - headless(begin, steps // 4)
-            long, share = on_screen(begin, steps)
-            ratio.append(alone / (long - on_screen(begin, steps // 4)[0]))
+            alone.append(headless(begin, steps))
+            took, share = on_screen(begin, steps)
+            shown.append(took)
             shares.append(share)
-        screen, explorer, reader = (quantile(x, .5) for x in zip(*shares))
-        print(f"speed with the screen on, {model:8}    {100 * quantile(ratio, .5):6.1f} % of headless ({100 * min(ratio):.1f} .. {100 * max(ratio):.1f}, "
-              f"{rounds} pairs of {steps} steps); of a core: screen {screen:.2f}, answers {explorer:.2f}, terminal {reader:.2f} %", flush=True)
+        pairs = [x / y for x, y in zip(alone, shown)]
+        screen, others, reader = (quantile(x, .5) for x in zip(*shares))
+        print(f"speed with the screen on, {model:8}    {100 * min(alone) / min(shown):6.1f} % of headless (fastest), {100 * quantile(pairs, .5):.1f} % (median of "
+              f"{rounds} pairs of {steps} steps); of a core: screen {screen:.2f}, answers {others:.2f}, terminal {reader:.2f} %", flush=True)
 
 
 def quantile(values, q):

@@ -486,6 +486,60 @@ static void test_training(void **state)
     leave(t);
 }
 
+/* What takes long goes on beside the keys: going back by replay, and a lesson's measuring.  Both end with Esc or Ctrl-C, and leave nothing. */
+static void test_slow_commands(void **state)
+{
+    (void)state;
+    struct vt *t = start(100, 30, script);
+    if (!t)
+        skip();
+    OR_FAIL(t, vt_wait(t, "step 0", WAIT));
+    vt_send(t, ":train steps=1500\r");
+    OR_FAIL(t, vt_wait(t, "DONE", WAIT));
+    vt_send(t, "N");
+    OR_FAIL(t, vt_wait(t, "replaying A", WAIT));
+    vt_send(t, "2");
+    OR_FAIL(t, vt_wait(t, "next item", WAIT)); /* a tab opens while it goes on */
+    vt_send(t, ":train steps=5\r");
+    OR_FAIL(t, vt_wait(t, "a replay has the workers", WAIT));
+    OR_FAIL(t, vt_wait(t, "B:SASRec", WAIT) && vt_wait(t, "step 1499", WAIT));
+    vt_send(t, ":model use A\r");
+    OR_FAIL(t, vt_wait(t, "A:SASRec", WAIT));
+    static const char *const ends[] = {"\033", "\003"};
+    for (int i = 0; i < 2; i++) {
+        vt_send(t, ":back 300\r");
+        OR_FAIL(t, vt_wait(t, "replaying A", WAIT));
+        vt_send(t, ends[i]);
+        OR_FAIL(t, vt_wait(t, "replay cancelled", WAIT));
+        vt_send(t, "L");
+        OR_FAIL(t, vt_wait_gone(t, "cancelled", WAIT));
+        OR_FAIL(t, !vt_sees(t, "C:SASRec"));
+    }
+    /* The run goes on as if nothing had been. */
+    vt_send(t, ":train steps=5\r");
+    OR_FAIL(t, vt_wait(t, "step 1505", WAIT));
+    /* A lesson whose condition takes a validation to know. */
+    char path[4200], line[4300];
+    snprintf(path, sizeof path, "%s/own.lesson", getenv("SEQLAB_HOME"));
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("lesson 90 \"Own\"\ntext A lesson.\nsetup data plant bazaar seed=7\nsetup model new bert4rec layers=4 seed=7\n"
+          "step \"One\"\n text Measured.\n task Measure.\n pass hr@10 >= 0\n do eval\n after Done.\n", f);
+    fclose(f);
+    snprintf(line, sizeof line, ":lesson start \"%s\"\r", path);
+    vt_send(t, line);
+    OR_FAIL(t, vt_wait(t, "BERT4Rec", WAIT));
+    vt_send(t, ":lesson check\r");
+    OR_FAIL(t, vt_wait(t, "measuring on the validation", WAIT));
+    vt_send(t, "\033");
+    OR_FAIL(t, vt_wait(t, "evaluation cancelled", WAIT));
+    vt_pump(t, 300);
+    OR_FAIL(t, vt_sees(t, "evaluation cancelled")); /* not begun again */
+    vt_send(t, ":lesson check\r");
+    OR_FAIL(t, vt_wait(t, "passed: that was the last step", WAIT));
+    leave(t);
+}
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -552,7 +606,7 @@ int main(void)
         cmocka_unit_test(test_golden),         cmocka_unit_test(test_golden_compare), cmocka_unit_test(test_golden_evolution), cmocka_unit_test(test_golden_trained), cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_golden_parts),
         cmocka_unit_test(test_snap_repeats),   cmocka_unit_test(test_without_colour), cmocka_unit_test(test_program),
-        cmocka_unit_test(test_training),       cmocka_unit_test(test_latency),        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_training), cmocka_unit_test(test_slow_commands),       cmocka_unit_test(test_latency),        cmocka_unit_test(test_signals),
     };
     return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
 }

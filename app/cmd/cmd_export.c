@@ -195,7 +195,7 @@ static int columns_of(const json_t *row, struct column c[COLUMNS])
         for (size_t i = 0; i < (spread ? json_array_size(v) : 1) && n < COLUMNS; i++, n++) {
             c[n] = (struct column){.key = key, .at = spread ? (int)i : -1};
             if (spread)
-                snprintf(c[n].name, sizeof c[n].name, "%.36s.%d", key, (int)i + 1);
+                snprintf(c[n].name, sizeof c[n].name, "%.34s.%d", key, (int)i + 1);
             else
                 snprintf(c[n].name, sizeof c[n].name, "%.47s", key);
         }

@@ -28,7 +28,7 @@ static enum status wrote(const char *path, struct cmd_out *out)
 
 static enum status curve_data(struct app *a, const char *path, struct err *err)
 {
-    static const char *const columns[] = {"series", "step", "value", NULL};
+    static const char *const columns[] = {"series", "step", "value", "points", "lowest", "highest", NULL};
     static const char *const names[] = {"loss",       "lr",         "grad.norm", "valid.hr",
                                         "valid.ndcg", "valid.loss", NULL};
     const struct trainer *t = app_slot(a)->trainer;
@@ -40,12 +40,19 @@ static enum status curve_data(struct app *a, const char *path, struct err *err)
     enum status st = sheet_new(&s, "curves", columns, err);
     for (int i = 0; st == ST_OK && names[i]; i++) {
         const struct series *c = trainer_series(t, names[i]);
-        double x, y;
-        for (size_t k = 0; c && series_at(c, k, &x, &y); k++) {
+        struct series_entry e;
+        if (!c)
+            continue;
+        series_hold(c);
+        for (size_t k = 0; series_entry(c, k, &e); k++) { /* of a very long run the oldest are merged: their mean */
             sheet_str(s, names[i]);
-            sheet_num(s, x);
-            sheet_num(s, y);
+            sheet_num(s, e.x);
+            sheet_num(s, e.y);
+            sheet_int(s, e.n);
+            sheet_num(s, e.low);
+            sheet_num(s, e.high);
         }
+        series_release(c);
     }
     if (st == ST_OK)
         st = sheet_write(s, path, err);

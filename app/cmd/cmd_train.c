@@ -27,14 +27,18 @@ const struct cmd_arg args_train[] = {
 /* Mean of the last `n` points of a curve. */
 static double tail_mean(const struct series *s, int64_t n)
 {
-    size_t len = s ? series_len(s) : 0;
     double sum = 0, x, y;
     size_t k = 0;
+    if (!s)
+        return (double)NAN;
+    series_hold(s);
+    size_t len = series_len(s);
     for (size_t i = len > (size_t)n ? len - (size_t)n : 0; i < len; i++)
         if (series_at(s, i, &x, &y)) {
             sum += y;
             k++;
         }
+    series_release(s);
     return k ? sum / (double)k : (double)NAN;
 }
 

@@ -184,22 +184,35 @@ bool past_has(struct app *a, int slot)
     return s->trainer || (s->base ? s->base->step < step : step > 0);
 }
 
+static enum status take_curve(struct curve *c, const struct series *s, const char *name,
+                              struct err *err)
+{
+    size_t n = series_len(s);
+    if (n > INT32_MAX)
+        n = INT32_MAX;
+    *c = (struct curve){name, (int32_t)n, malloc((n + 1) * sizeof(double)),
+                        malloc((n + 1) * sizeof(double))};
+    if (!c->x || !c->y)
+        return err_nomem(err, 2 * n * sizeof(double), "curves");
+    for (size_t k = 0; k < n; k++)
+        series_at(s, k, &c->x[k], &c->y[k]);
+    return ST_OK;
+}
+
+/* Of a very long run the oldest points are merged: their means are taken. */
 static enum status take_curves(struct past *p, const struct trainer *t, struct err *err)
 {
-    for (int i = 0; trainer_curves[i] && p->n_curve < CURVES_MAX; i++) {
+    enum status st = ST_OK;
+    for (int i = 0; trainer_curves[i] && p->n_curve < CURVES_MAX && st == ST_OK; i++) {
         const struct series *s = trainer_series(t, trainer_curves[i]);
-        size_t n = s ? series_len(s) : 0;
-        if (n == 0 || n > INT32_MAX)
+        if (!s)
             continue;
-        struct curve *c = &p->curve[p->n_curve++];
-        *c = (struct curve){trainer_curves[i], (int32_t)n, malloc(n * sizeof(double)),
-                            malloc(n * sizeof(double))};
-        if (!c->x || !c->y)
-            return err_nomem(err, 2 * n * sizeof(double), "curves");
-        for (size_t k = 0; k < n; k++)
-            series_at(s, k, &c->x[k], &c->y[k]);
+        series_hold(s);
+        if (series_len(s) > 0)
+            st = take_curve(&p->curve[p->n_curve++], s, trainer_curves[i], err);
+        series_release(s);
     }
-    return ST_OK;
+    return st;
 }
 
 static void take_now(struct past *p, struct app *a, int slot)

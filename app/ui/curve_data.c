@@ -48,6 +48,23 @@ double ema_push(struct ema *e, double factor, double y)
     return e->weight > 0 ? e->sum / e->weight : (double)NAN;
 }
 
+/* n times the same value: what the average of merged points comes to, all but their order. */
+static double ema_push_many(struct ema *e, double factor, double y, uint32_t n)
+{
+    double keep = pow(factor, n);
+    if (isfinite(y) && n > 0) {
+        double add = (1 - keep) / (1 - factor);
+        e->sum = keep * e->sum + y * add;
+        e->weight = keep * e->weight + add;
+    }
+    return e->weight > 0 ? e->sum / e->weight : (double)NAN;
+}
+
+static bool merged_at(const struct curve_series *s, size_t i, struct curve_merged *m)
+{
+    return s->merged && s->merged(s->ctx, i, m);
+}
+
 static double smooth_of(const struct curve_series *s)
 {
     if (s->n < SMOOTH_FROM || !(s->smooth > 0) || s->dots)
@@ -195,22 +212,29 @@ static void take_points(struct curve_cached *k, const struct curve_series *s, co
         double x, y;
         if (!s->at(s->ctx, i, &x, &y))
             continue;
-        double avg = k->smooth > 0 ? ema_push(&k->ema, k->smooth, y) : y;
+        struct curve_merged m;
+        bool many = merged_at(s, i, &m);
+        double avg = k->smooth <= 0 ? y : many ? ema_push_many(&k->ema, k->smooth, y, m.n - m.bad) : ema_push(&k->ema, k->smooth, y);
         double at = curve_place_x(f, x);
         if (!(at >= 0 && at <= 1))
             continue;
         int col = (int)(at * k->columns);
         if (col >= k->columns)
             col = k->columns - 1;
-        if (!isfinite(y)) {
-            k->c.raw[col].bad++;
-            k->c.not_finite++;
-            continue;
+        if (many || !isfinite(y)) {
+            k->c.raw[col].bad += many ? m.bad : 1;
+            k->c.not_finite += many ? m.bad : 1;
         }
+        if (!isfinite(y))
+            continue;
         if (f->log_y && y <= 0) {
             k->c.not_shown++;
             continue;
         }
+        if (many && !(f->log_y && m.low <= 0))
+            span_add(&k->c.raw[col], m.low);
+        if (many)
+            span_add(&k->c.raw[col], m.high);
         span_add(&k->c.raw[col], y);
         if (k->c.avg && isfinite(avg) && !(f->log_y && avg <= 0))
             span_add(&k->c.avg[col], avg);
@@ -370,8 +394,10 @@ bool curve_value_at(const struct curve_series *s, double at, double *y, double *
             continue;
         if (px > at)
             break;
+        struct curve_merged m;
+        bool many = merged_at(s, i, &m);
         *y = py;
-        *smoothed = factor > 0 ? ema_push(&e, factor, py) : py;
+        *smoothed = factor <= 0 ? py : many ? ema_push_many(&e, factor, py, m.n - m.bad) : ema_push(&e, factor, py);
         found = true;
     }
     return found;

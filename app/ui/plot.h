@@ -14,12 +14,18 @@ struct curve_cache; /* decimated columns of the series of one chart; makes redra
 struct curve_cache *curve_cache_new(void);       /* NULL when out of memory; a chart draws without one */
 void curve_cache_free(struct curve_cache *c);    /* accepts NULL */
 
+/* Points that were merged, for curves that give them: the mean stands for them on a line, the ends keep their spikes. */
+struct curve_merged {
+    double low, high;
+    uint32_t n, bad;        /* how many, and of them not finite */
+};
 struct curve_series {
     const char *name;       /* for the legend */
     char letter;            /* drawn at the end of the curve; 0: none */
     int run;                /* colour and mark: 0 = A ...; see theme_run() */
     size_t n;               /* points; x must not fall */
     bool (*at)(const void *ctx, size_t i, double *x, double *y); /* false: leave the point out */
+    bool (*merged)(const void *ctx, size_t i, struct curve_merged *m); /* may be NULL; false: point i is one point */
     const void *ctx;
     uint64_t version;       /* change it when earlier points changed; growing alone needs no change */
     double smooth;          /* 0, or the factor of the exponential average, at most .999; acts from 20 points on */

@@ -34,6 +34,15 @@ struct curve_state {
 
 static bool series_point(const void *ctx, size_t i, double *x, double *y) { return series_at(ctx, i, x, y); }
 
+static bool series_merged(const void *ctx, size_t i, struct curve_merged *m)
+{
+    struct series_entry e;
+    if (!series_entry(ctx, i, &e) || e.n < 2)
+        return false;
+    *m = (struct curve_merged){e.low, e.high, e.n, e.bad};
+    return true;
+}
+
 struct scaled {             /* the same points in other units: x in epochs, y as the loss of one click */
     const struct series *s;
     double per, factor;
@@ -45,6 +54,15 @@ static bool scaled_point(const void *ctx, size_t i, double *x, double *y)
     *x /= e->per;
     *y *= e->factor;
     return ok;
+}
+static bool scaled_merged(const void *ctx, size_t i, struct curve_merged *m)
+{
+    const struct scaled *e = ctx;
+    if (!series_merged(e->s, i, m))
+        return false;
+    m->low *= e->factor;
+    m->high *= e->factor;
+    return true;
 }
 
 /* What a chart is made of; lives as long as the drawing. */
@@ -100,12 +118,13 @@ static void add_series(struct chart *h, const struct app *a, int slot, const cha
         snprintf(h->names[i], sizeof h->names[i], "%c %s", 'A' + slot, label);
     struct curve_series *c = &h->series[i];
     *c = (struct curve_series){.name = h->names[i], .letter = dots ? 0 : (char)('A' + slot), .run = slot, .n = series_len(s),
-                               .at = series_point, .ctx = s, .dots = dots, .pinned = slot == a->slot,
-                               .version = (uint64_t)(uintptr_t)s};
+                               .at = series_point, .merged = series_merged, .ctx = s, .dots = dots, .pinned = slot == a->slot,
+                               .version = (uint64_t)(uintptr_t)s + (series_version(s) << 1)};
     double factor = strcmp(name, "loss") == 0 ? slot_loss_scale(a, slot) : 1;
     if (per > 0 || factor < 1) {
         h->scaled[i] = (struct scaled){s, per > 0 ? per : 1, factor};
         c->at = scaled_point;
+        c->merged = scaled_merged;
         c->ctx = &h->scaled[i];
         c->version ^= per > 0 ? 1 : 0;
     }

@@ -543,6 +543,58 @@ static void test_screens(void **state)
     }
 }
 
+/* Merged points draw as what they were merged from: same spans of the raw curve, the same average at the end. */
+static bool merged_point(const void *ctx, size_t i, double *x, double *y)
+{
+    (void)ctx;
+    *x = (double)(4 * i + 3);
+    *y = i == 30 ? 25.5 : (double)(i % 5) + 1.5;
+    return true;
+}
+static bool merged_ends(const void *ctx, size_t i, struct curve_merged *m)
+{
+    (void)ctx;
+    *m = (struct curve_merged){(double)(i % 5), i == 30 ? 99 : (double)(i % 5) + 3, 4, 0};
+    return true;
+}
+static bool single_point(const void *ctx, size_t i, double *x, double *y)
+{
+    static const double of_four[] = {0, 3, 1.5, 1.5};
+    (void)ctx;
+    *x = (double)i;
+    *y = i == 121 ? 99 : (double)(i / 4 % 5) + of_four[i % 4];
+    return true;
+}
+
+static void test_merged_points(void **state)
+{
+    (void)state;
+    struct curve_series s[2] = {{.name = "one by one", .n = 400, .at = single_point, .smooth = 0.99, .raw = true},
+                                {.name = "merged", .n = 100, .at = merged_point, .merged = merged_ends, .smooth = 0.99, .raw = true}};
+    struct curve_columns c[2];
+    for (int i = 0; i < 2; i++) {
+        struct curve_chart ch = {.series = &s[i], .n_series = 1, .x_total = 400};
+        struct curve_cache *cache = curve_cache_new();
+        struct curve_frame f;
+        assert_true(curve_prepare(&ch, cache, 25, &f, &c[i])); /* four entries a column */
+        double y, smooth;
+        assert_true(curve_value_at(&s[i], 399, &y, &smooth));
+        assert_true(fabs(smooth - c[i].end) < 1e-12);
+        struct curve_span *kept = malloc(25 * sizeof *kept);
+        assert_non_null(kept);
+        memcpy(kept, c[i].raw, 25 * sizeof *kept);
+        c[i].raw = kept;
+        curve_cache_free(cache);
+    }
+    for (int k = 0; k < 25; k++) {
+        assert_true(c[0].raw[k].lo == c[1].raw[k].lo);
+        assert_true(c[0].raw[k].hi == c[1].raw[k].hi);
+    }
+    assert_true(fabs(c[0].end - c[1].end) < 0.02);
+    free(c[0].raw);
+    free(c[1].raw);
+}
+
 int main(void)
 {
     sample = malloc(sizeof *sample);
@@ -551,7 +603,7 @@ int main(void)
     theme_fixed(&block, GLYPHS_BLOCK, DEPTH_256, false);
     theme_fixed(&ascii, GLYPHS_ASCII, DEPTH_MONO, false);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ema),        cmocka_unit_test(test_ticks),      cmocka_unit_test(test_spike),
+        cmocka_unit_test(test_merged_points), cmocka_unit_test(test_ema),        cmocka_unit_test(test_ticks),      cmocka_unit_test(test_spike),
         cmocka_unit_test(test_cache),      cmocka_unit_test(test_odd_values), cmocka_unit_test(test_geometry),
         cmocka_unit_test(test_chart_text), cmocka_unit_test(test_all_sizes),  cmocka_unit_test(test_cursor_columns),
         cmocka_unit_test(test_heat_sizes), cmocka_unit_test(test_heat_ascii), cmocka_unit_test(test_heat_steady),

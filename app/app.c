@@ -1,4 +1,5 @@
-/* The workspace: data, globals, log.  Slots are in slots.c; starting and waiting for runs in run.c. */
+/* The workspace: data, globals, log.  Slots are in slots.c; starting and waiting for runs in
+ * run.c. */
 #include "app/app.h"
 #include "app/background.h"
 #include "app/settings.h"

@@ -1,5 +1,6 @@
-/* The workspace: data, model slots, the five globals (sequence, pin, slot, time, cursor), settings, log.  Owned by the screen thread (or the
- * only thread of a headless run).  Commands change it; views read it. */
+/* The workspace: data, model slots, the five globals (sequence, pin, slot, time, cursor),
+ * settings, log.  Owned by the screen thread (or the only thread of a headless
+ * run).  Commands change it; views read it. */
 #ifndef APP_APP_H
 #define APP_APP_H
 
@@ -21,11 +22,11 @@ struct setting_change { /* "lr 0.0005", in effect from the batch after `step` up
 };
 struct slot {                      /* 'A'..'Z' */
     const struct model_def *model; /* NULL = empty */
-    struct learner *
-        learner; /* at rest here, also beside a trainer that was told nothing yet; NULL while that has it */
-    struct trainer
-        *trainer;  /* running or paused run, else NULL; its series stay after it is done */
-    uint64_t seen; /* snapshot taken in last */
+    /* at rest here, also beside a trainer that was told nothing yet; NULL while that has it */
+    struct learner *learner;
+    /* running or paused run, else NULL; its series stay after it is done */
+    struct trainer *trainer;
+    uint64_t seen;            /* snapshot taken in last */
     struct weights *weights;  /* latest seen, what views show when live */
     struct history *history;  /* kept steps */
     struct eval_result valid; /* latest validation; n == 0: none yet */
@@ -33,8 +34,8 @@ struct slot {                      /* 'A'..'Z' */
     int64_t goal; /* step a script's `train` still has to reach; 0 = none */
     double best;  /* best validation NDCG so far, and its step */
     int64_t best_step;
-    struct hparams *
-        hp0; /* settings it began with, its start (NULL: step 0 of the seed) and what changed since: */
+    /* settings it began with, its start (NULL: step 0 of the seed) and what changed since: */
+    struct hparams *hp0;
     struct learner *base;   /* enough to replay any step of the run */
     struct learner *recent; /* a later place to replay from, or NULL */
     struct setting_change change[64];
@@ -78,7 +79,8 @@ struct baseline_scores { /* all baselines on the validation questions: dashed li
         struct eval_result r;
     } row[BASELINES];
 };
-struct filling_floor { /* of the model trained by filling in that was asked about last; background.h */
+/* of the model trained by filling in that was asked about last; background.h */
+struct filling_floor {
     bool asked;
     unsigned data_generation;
     struct batch_spec spec; /* what was hidden */
@@ -134,23 +136,24 @@ struct app {
     struct arena *line_mem; /* of the line being run */
     int64_t next_stamp; /* step of the next stamped line of the script being run; -1 = none */
     bool lookahead;     /* a script that is known to its end: stamps can be obeyed exactly */
-    char dir
-        [512]; /* folder of the script being run: its relative files are looked for there too; may be "" */
+    /* folder of the script being run: its relative files are looked for there too; may be "" */
+    char dir[512];
     struct eval_result asked; /* what `eval` answered last, for `assert`; n == 0: nothing */
     int asked_slot;
-    bool
-        evaluating; /* with a screen: the explorer is at an `eval`; its answer comes in by app_poll */
+    /* with a screen: the explorer is at an `eval`; its answer comes in by app_poll */
+    bool evaluating;
     bool evaluating_patched; /* with parts set by hand */
     bool evaluating_plain;   /* of the data's own questions, all of them: goes to the slot */
     int evaluating_slot;
-    bool hold_weights; /* set by the screen: what a run publishes while it goes on is not taken in yet */
+    /* set by the screen: what a run publishes while it goes on is not taken in yet */
+    bool hold_weights;
     bool error_shown; /* the script that failed has shown its line already */
-    volatile bool
-        cancel; /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */
-    struct replay *replay;   /* under way: app/replay.h; NULL: none */
+    /* set by a signal or Ctrl-C: the running command ends with ST_CANCELLED */
+    volatile bool cancel;
+    struct replay *replay; /* under way: app/replay.h; NULL: none */
     struct background *background;
-    char data_command
-        [1400]; /* that loads this file of data again; worlds know their own options */
+    /* that loads this file of data again; worlds know their own options */
+    char data_command[1400];
     unsigned data_generation; /* grows with each app_set_data */
     struct ui *ui;            /* tabs, panes, focus: app/ui_state.h; NULL without a screen */
     struct cast *cast;        /* recording of the screen: app/io/cast.h; NULL: none */
@@ -158,41 +161,48 @@ struct app {
     struct carried carried[CARRIED];
     int n_carried;
     struct {
-        int layer,
-            head; /* what `attend` showed last without a screen: the cursor of its readers */
+        /* what `attend` showed last without a screen: the cursor of its readers */
+        int layer, head;
     } looked;
 };
 
 MUST_CHECK enum status app_new(struct app **out, int threads, uint64_t seed, struct err *err);
 void app_free(struct app *a);
-/* For parts that the workspace holds and does not know (panes, a recording, a course), when they come to be: close is called when the
- * workspace goes, the latest first, and accepts that the part is gone; poll (or NULL) once a tick, true = something to draw.  A second time
- * with the same close: nothing. */
+/* For parts that the workspace holds and does not know (panes, a recording, a course), when
+ * they come to be: close is called when the workspace goes, the latest first, and accepts
+ * that the part is gone; poll (or NULL) once a tick, true = something to draw.  A second
+ * time with the same close: nothing. */
 void app_carry(struct app *a, void (*close)(struct app *), bool (*poll)(struct app *));
-/* Takes ds and builds split, ceilings (in chunks, off the screen) and baselines; old slots are dropped. */
+/* Takes ds and builds split, ceilings (in chunks, off the screen) and baselines; old slots
+ * are dropped. */
 enum status app_set_data(struct app *a, struct dataset *ds, struct err *err);
 /* New number of threads; ST_STATE while a run has the pool. */
 enum status app_set_threads(struct app *a, int threads, struct err *err);
 /* Starts the explorer's thread: for a screen. */
 enum status app_start_explorer(struct app *a, struct err *err);
 enum { APP_EVAL_ID = 1 }; /* the explorer's asker for `eval`; views begin at 1000 */
-/* Puts a learner at rest into a slot, dropping what was there; kept steps begin with its present one.  Takes l. */
+/* Puts a learner at rest into a slot, dropping what was there; kept steps begin with its
+ * present one.  Takes l. */
 enum status app_put_learner(struct app *a, int slot, struct learner *l, const char *origin,
                             struct err *err);
-/* The same for a learner of the run in slot `from` at an earlier step: it can be replayed as far back as that run.  from == slot is fine. */
+/* The same for a learner of the run in slot `from` at an earlier step: it can be replayed as
+ * far back as that run.  from == slot is fine. */
 enum status app_put_fork(struct app *a, int slot, int from, struct learner *l,
                          const char *origin, struct err *err);
 void app_drop_slot(struct app *a, int slot);
 void slot_free(struct slot *s); /* what is in it; the explorer must be at rest */
-/* Published parameters borrow from their learner; nothing may be looking at them when it goes: the explorer stops and begins anew. */
+/* Published parameters borrow from their learner; nothing may be looking at them when it
+ * goes: the explorer stops and begins anew. */
 void app_explorer_rest(struct app *a);
 /* Facts of a slot's model whether it rests or runs; NULL = empty. */
 const struct learner *app_learner(const struct app *a, int slot);
 int64_t app_step(struct app *a, int slot); /* updates done; 0 for an empty slot */
 bool app_running(struct app *a, int slot); /* RUN, STEP or EVAL */
-struct pool *app_pool(struct app *a);  /* the workers; NULL while a run or a replay has them to itself */
-int app_running_slot(struct app *a);       /* -1 = none */
-/* "live", "first", "best", "next", "prev", N, +N, -N, @N as a kept step of the slot; no-step when it is not kept. */
+/* the workers; NULL while a run or a replay has them to itself */
+struct pool *app_pool(struct app *a);
+int app_running_slot(struct app *a); /* -1 = none */
+/* "live", "first", "best", "next", "prev", N, +N, -N, @N as a kept step of the slot; no-step
+ * when it is not kept. */
 enum status app_resolve_time(struct app *a, int slot, const char *text, int64_t *step,
                              struct err *err);
 /* The parameters of a slot at a time; a new reference. */
@@ -203,26 +213,28 @@ bool app_exclude_seen(const struct app *a);
 /* "A:SASRec @1840" */
 void app_slot_title(struct app *a, int slot, int64_t step, char *buf, size_t size);
 /* A split of another kind on the same data; slots are dropped. */
-enum status app_set_split(struct app *a, enum split_kind kind, int32_t k,
-                          struct err *err); /* k: of leave-k-out; of sessions: percent that validate */
+/* k: of leave-k-out; of sessions: percent that validate */
+enum status app_set_split(struct app *a, enum split_kind kind, int32_t k, struct err *err);
 int app_free_slot(const struct app *a); /* the next empty one, -1 = none */
 struct slot *app_slot(struct app *a);   /* current; its model may be NULL */
 /* Parameters for what is viewed now: slot and time; a new reference or NULL (no model). */
 struct weights *app_view_weights(struct app *a, int slot);
-const struct snapshot *app_snapshot(struct app *a,
-                                    int slot); /* of a running trainer, or NULL */
-/* Takes the watched quantities anew when the run has moved: at most four times a second while it runs. */
+/* of a running trainer, or NULL */
+const struct snapshot *app_snapshot(struct app *a, int slot);
+/* Takes the watched quantities anew when the run has moved: at most four times a second
+ * while it runs. */
 void app_refresh_watches(struct app *a);
-/* Once a tick on the screen thread: takes new snapshots, events and weights in.  true = something changed. */
+/* Once a tick on the screen thread: takes new snapshots, events and weights in.  true =
+ * something changed. */
 bool app_poll(struct app *a);
 void app_log(struct app *a, int64_t step, enum log_kind kind, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
-const struct log_line *app_log_at(const struct app *a,
-                                  int i); /* 0 = oldest of n_log; NULL = none */
-void app_edit(struct app *a,
-              const struct sequence *next); /* new sequence, the old one can be undone */
-bool app_undo(struct app *a, int dir);      /* -1 undo, 1 redo; false = nothing there */
-void app_item_text(const struct app *a, int32_t item, char *buf,
-                   size_t size); /* "31 lamp"; "31" without names; inert */
+/* 0 = oldest of n_log; NULL = none */
+const struct log_line *app_log_at(const struct app *a, int i);
+/* new sequence, the old one can be undone */
+void app_edit(struct app *a, const struct sequence *next);
+bool app_undo(struct app *a, int dir); /* -1 undo, 1 redo; false = nothing there */
+/* "31 lamp"; "31" without names; inert */
+void app_item_text(const struct app *a, int32_t item, char *buf, size_t size);
 
 #endif

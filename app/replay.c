@@ -18,7 +18,8 @@ enum {
 }; /* steps before the wanted one at which a copy stays behind: the next step back is short */
 
 struct replay {
-    /* The run, read only: what of the slot does not change while it is there, and its settings so far. */
+    /* The run, read only: what of the slot does not change while it is there, and its
+     * settings so far. */
     const struct model_def *model;
     const struct hparams *hp0;
     const struct learner *base, *recent;

@@ -176,7 +176,8 @@ static bool is_metric(enum quantity_kind kind)
     return kind == Q_VALID_LOSS || kind == Q_HR || kind == Q_NDCG || kind == Q_MRR;
 }
 
-/* false: to be evaluated by *spec.  The run's own validation may have asked only some of the questions. */
+/* false: to be evaluated by *spec.  The run's own validation may have asked only some of the
+ * questions. */
 static bool metric_known(struct app *a, const struct quantity *q, struct eval_spec *spec,
                          struct eval_result *r)
 {
@@ -189,7 +190,8 @@ static bool metric_known(struct app *a, const struct quantity *q, struct eval_sp
     spec->k = q->k;
     ablate_eval(a, a->slot, spec);
     *r = s->valid;
-    return !spec->n_patch && r->n == eval_count(a->split, spec) && r->step == step && r->k == q->k;
+    return !spec->n_patch && r->n == eval_count(a->split, spec) && r->step == step &&
+           r->k == q->k;
 }
 
 bool run_quantity_evaluates(struct app *a, const struct quantity *q, struct eval_spec *spec)

@@ -1,5 +1,6 @@
-/* Settings: rows of settings.def behind `set`, `show` and `reset`.  Values are numbers: a whole number, a number, 0 or 1, or the index of a
- * choice.  Hyper-parameters of models are not here: `set lr` goes to the run (cmd_sys.c).  Owned by the app's thread. */
+/* Settings: rows of settings.def behind `set`, `show` and `reset`.  Values are numbers: a
+ * whole number, a number, 0 or 1, or the index of a choice.  Hyper-parameters of models are
+ * not here: `set lr` goes to the run (cmd_sys.c).  Owned by the app's thread. */
 #ifndef APP_SETTINGS_H
 #define APP_SETTINGS_H
 
@@ -33,7 +34,8 @@ const char *setting_choice(const struct app *a, enum setting_id id); /* the word
 unsigned settings_generation(const struct app *a); /* grows with each change */
 
 int setting_find(const char *name); /* -1 = none */
-/* Text to value: "on", "off", "toggle", "next", a number, a choice.  Applies it (threads, seed, truth). */
+/* Text to value: "on", "off", "toggle", "next", a number, a choice.  Applies it (threads,
+ * seed, truth). */
 enum status setting_set(struct app *a, int id, const char *text, struct err *err);
 enum status setting_reset(struct app *a, int id, struct err *err);
 void setting_text(const struct app *a, int id, char *buf, size_t size);

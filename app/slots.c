@@ -19,7 +19,8 @@ void slot_free(struct slot *s)
     memset(s, 0, sizeof *s);
 }
 
-/* Published parameters borrow from their learner; nothing may be looking at them when it goes. */
+/* Published parameters borrow from their learner; nothing may be looking at them when it
+ * goes. */
 void app_explorer_rest(struct app *a)
 {
     struct err err;

@@ -1,4 +1,5 @@
-/* Tabs, panes, focus; what the visible views ask of the explorer and the answers handed back to them.  No drawing, no terminal. */
+/* Tabs, panes, focus; what the visible views ask of the explorer and the answers handed back
+ * to them.  No drawing, no terminal. */
 #include "app/ui_state.h"
 #include "app/cmd/ablate.h"
 #include "app/cmd/condition.h"
@@ -11,7 +12,10 @@
 
 enum { FIXED_TOP = 3, FIXED_BOTTOM = 3, VIEW_ID = 0x5eed00 };
 
-static const struct tab_def *tab_of(const struct ui *u) { return &tab_defs[u->tab]; }
+static const struct tab_def *tab_of(const struct ui *u)
+{
+    return &tab_defs[u->tab];
+}
 
 static int tab_count(void)
 {
@@ -40,7 +44,8 @@ enum status ui_new(struct app *a, int cols, int rows, struct err *err)
     u->pinned_run = -1;
     u->hl_divider = -1;
     u->select.row = u->select.col = -1;
-    u->compare = (struct ui_compare){.against = 1, .on = PART_TEST, .metric = Q_HR, .at_case = -1};
+    u->compare =
+        (struct ui_compare){.against = 1, .on = PART_TEST, .metric = Q_HR, .at_case = -1};
     while (view_defs[u->n_view])
         u->n_view++;
     u->view = calloc((size_t)u->n_view, sizeof *u->view);
@@ -93,10 +98,10 @@ void ui_free(struct app *a)
     a->ui = NULL;
 }
 
-/* ---- layout ----------------------------------------------------------------------------------------- */
+/* ---- layout ---- */
 
 struct part {
-    int view, want;   /* want: cells, or -percent, 0: a share of the rest */
+    int view, want; /* want: cells, or -percent, 0: a share of the rest */
 };
 struct column {
     struct part part[UI_PANES];
@@ -116,7 +121,8 @@ static int number(const char **s)
     return v;
 }
 
-/* false: a name that is no view, or too many panes: a mistake in tabs.def, caught by the contract test. */
+/* false: a name that is no view, or too many panes: a mistake in tabs.def, caught by the
+ * contract test. */
 static bool parse(const char *s, struct column *cols, int *n)
 {
     *n = 1;
@@ -149,7 +155,8 @@ static bool parse(const char *s, struct column *cols, int *n)
     return true;
 }
 
-/* Shares `total` cells among wishes; what asks for nothing shares the rest, and without such a part the last takes it. */
+/* Shares `total` cells among wishes; what asks for nothing shares the rest, and without such
+ * a part the last takes it. */
 static void share(int total, const int *want, int n, int *out)
 {
     int used = 0, open = 0;
@@ -176,7 +183,8 @@ static void share(int total, const int *want, int n, int *out)
     }
 }
 
-static void place_column(struct ui *u, const struct column *c, int row, int col, int rows, int cols)
+static void place_column(struct ui *u, const struct column *c, int row, int col, int rows,
+                         int cols)
 {
     int want[UI_PANES] = {0}, high[UI_PANES] = {0};
     for (int i = 0; i < c->n; i++)
@@ -262,8 +270,9 @@ void ui_arrange(struct ui *u, int cols, int rows)
         int keep = 0;
         for (int k = 0; k < s->n; k++) {
             const char *name = view_defs[s->part[k].view]->name;
-            bool twice = shown_in(main, n, s->part[k].view) ||
-                         (strcmp(name, "loss") == 0 && shown_in(main, n, view_index("curve", 5)));
+            bool twice =
+                shown_in(main, n, s->part[k].view) ||
+                (strcmp(name, "loss") == 0 && shown_in(main, n, view_index("curve", 5)));
             if (!twice)
                 s->part[keep++] = s->part[k];
         }
@@ -322,12 +331,13 @@ static void again(struct ui *u)
     u->generation++;
 }
 
-/* ---- commands --------------------------------------------------------------------------------------- */
+/* ---- commands ---- */
 
 static enum status no_screen(struct err *err)
 {
     err_set(err, ST_STATE, "this needs the screen");
-    return err_hint(err, "no-screen", "start without --plain, --batch or -e, or add --screen 100x30");
+    return err_hint(err, "no-screen",
+                    "start without --plain, --batch or -e, or add --screen 100x30");
 }
 
 bool ui_tab_applies(const struct app *a, const struct tab_def *t)
@@ -353,7 +363,9 @@ enum status ui_tab(struct app *a, const char *name, struct err *err)
         const struct tab_def *t = tab_find(name);
         if (!t) {
             err_set(err, ST_ARG, "no tab \"%s\"", name);
-            return err_hint(err, "bad-value", "train predict attention filters gates latent evolution compare data lessons");
+            return err_hint(
+                err, "bad-value",
+                "train predict attention filters gates latent evolution compare data lessons");
         }
         to = (int)(t - tab_defs);
         if (course_hides_tab(a, t->name)) {
@@ -408,7 +420,9 @@ enum status ui_style(struct app *a, const char *style, struct err *err)
             return ST_OK;
         }
     }
-    err_set(err, ST_ARG, *style ? "no pane of this tab has a style \"%s\"" : "this pane has one style%s", style);
+    err_set(err, ST_ARG,
+            *style ? "no pane of this tab has a style \"%s\"" : "this pane has one style%s",
+            style);
     return err_hint(err, "bad-value", "v shows the next style of a pane that has several");
 }
 
@@ -486,7 +500,8 @@ enum status ui_help(struct app *a, const char *topic, struct err *err)
     return ST_OK;
 }
 
-enum status ui_show(struct app *a, const char *name, const struct cmd_call *call, struct err *err)
+enum status ui_show(struct app *a, const char *name, const struct cmd_call *call,
+                    struct err *err)
 {
     struct ui *u = a->ui;
     if (!u)
@@ -501,7 +516,8 @@ enum status ui_show(struct app *a, const char *name, const struct cmd_call *call
     size_t len = strlen(name);
     for (int t = 0, done = v->visible; !done && tab_defs[t].name; t++) {
         const char *s = tab_defs[t].layout[u->size < SIZE_TINY ? u->size : SIZE_S];
-        for (const char *at = s ? strstr(s, name) : NULL; at && !done; at = strstr(at + 1, name))
+        for (const char *at = s ? strstr(s, name) : NULL; at && !done;
+             at = strstr(at + 1, name))
             done = (at == s || strchr(" /|", at[-1])) && (!at[len] || strchr(" :/|=", at[len]));
         if (done) {
             u->tab_before = u->tab;
@@ -523,9 +539,11 @@ bool ui_move(struct app *a, const char *what, int count)
 {
     static const struct {
         const char *word, *key;
-    } names[] = {{"up", "Up"},         {"down", "Down"},     {"left", "Left"},   {"right", "Right"}, {"top", "Top"},
-                 {"bottom", "Bottom"}, {"home", "Home"},     {"end", "End"},     {"pgup", "PgUp"},   {"pgdn", "PgDn"},
-                 {"halfup", "HalfUp"}, {"halfdown", "HalfDown"}, {"enter", "Enter"}, {"escape", "Esc"}, {"back", "Backspace"}};
+    } names[] = {{"up", "Up"},       {"down", "Down"},     {"left", "Left"},
+                 {"right", "Right"}, {"top", "Top"},       {"bottom", "Bottom"},
+                 {"home", "Home"},   {"end", "End"},       {"pgup", "PgUp"},
+                 {"pgdn", "PgDn"},   {"halfup", "HalfUp"}, {"halfdown", "HalfDown"},
+                 {"enter", "Enter"}, {"escape", "Esc"},    {"back", "Backspace"}};
     struct ui *u = a->ui;
     const char *key = NULL;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -542,8 +560,11 @@ bool ui_move(struct app *a, const char *what, int count)
             continue;
         }
         /* What the pane does not use moves in the sequence. */
-        int to = strcmp(key, "Left") == 0 ? a->cursor - 1 : strcmp(key, "Right") == 0 ? a->cursor + 1
-               : strcmp(key, "Home") == 0 ? 0 : strcmp(key, "End") == 0 ? a->seq.n - 1 : -1;
+        int to = strcmp(key, "Left") == 0    ? a->cursor - 1
+                 : strcmp(key, "Right") == 0 ? a->cursor + 1
+                 : strcmp(key, "Home") == 0  ? 0
+                 : strcmp(key, "End") == 0   ? a->seq.n - 1
+                                             : -1;
         if (to < 0 || to >= a->seq.n)
             break;
         a->cursor = to;
@@ -552,7 +573,7 @@ bool ui_move(struct app *a, const char *what, int count)
     return mine;
 }
 
-/* ---- questions -------------------------------------------------------------------------------------- */
+/* ---- questions ---- */
 
 static uint64_t mix(uint64_t h, const void *data, size_t n)
 {
@@ -566,7 +587,8 @@ static uint64_t mix(uint64_t h, const void *data, size_t n)
 static uint64_t fingerprint(const struct view_ask *q, const struct weights *w)
 {
     uint64_t h = 0xcbf29ce484222325u;
-    int32_t n[] = {(int32_t)q->q.kind, q->q.n, q->q.target, q->q.n_variant, q->q.k, q->q.n_set, q->q.n_patch};
+    int32_t n[] = {(int32_t)q->q.kind, q->q.n,      q->q.target, q->q.n_variant, q->q.k,
+                   q->q.n_set,         q->q.n_patch};
     h = mix(h, n, sizeof n);
     h = mix(h, &q->slot, sizeof q->slot);
     h = mix(h, &q->at, sizeof q->at);
@@ -606,7 +628,9 @@ static struct weights *weights_for(struct app *a, int slot, int64_t at)
 
 static bool ask_one(struct app *a, struct view *v, int which, bool here)
 {
-    struct view_ask q = {.q = {.kind = ASK_SCORE, .n = a->seq.n, .item = a->seq.item}, .slot = a->slot, .at = a->at};
+    struct view_ask q = {.q = {.kind = ASK_SCORE, .n = a->seq.n, .item = a->seq.item},
+                         .slot = a->slot,
+                         .at = a->at};
     bool lacks_model = (v->def->flags & VIEW_NEEDS_MODEL) && !app_slot(a)->model;
     if (lacks_model || !v->def->ask(v, which, &q) || !question_complete(&q.q)) {
         v->asked[which] = 0;
@@ -620,7 +644,8 @@ static bool ask_one(struct app *a, struct view *v, int which, bool here)
         return false;
     }
     uint64_t what = fingerprint(&q, w), all = mix(what, &w->step, sizeof w->step);
-    /* A model that learns faster than a question takes: the running one is not thrown away for newer parameters. */
+    /* A model that learns faster than a question takes: the running one is not thrown away
+     * for newer parameters. */
     bool same = v->asked[which] == all || (v->waiting[which] && v->asked_what[which] == what);
     if (same && !here) {
         weights_unref(w);
@@ -637,7 +662,8 @@ static bool ask_one(struct app *a, struct view *v, int which, bool here)
         const struct answer *r = a->explore ? explore_ask(a->explore, w, &q.q, NULL) : NULL;
         if (r && v->def->answer)
             v->def->answer(v, which, r);
-        if (r && q.q.kind == ASK_RANKS && r->n_rank > 0) { /* a part: a picture waits for the others */
+        /* a part: a picture waits for the others */
+        if (r && q.q.kind == ASK_RANKS && r->n_rank > 0) {
             weights_unref(w);
             return ask_one(a, v, which, true);
         }

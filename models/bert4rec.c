@@ -1,13 +1,16 @@
-/* BERT4Rec: a Transformer that reads a session in both directions and is trained to fill in hidden items; the next item is the
- * filling of a [mask] put after the last one.
- * Sun et al., "BERT4Rec", CIKM 2019, arXiv 1904.06690; section and equation numbers below are the paper's.  "code" is the
- * authors' program (FeiSun/BERT4Rec).  Further: Petrov & Macdonald, RecSys 2022 (why runs are too short); Klenitskiy & Vasilev,
- * RecSys 2023 (plain output, other losses).
+/* BERT4Rec: a Transformer that reads a session in both directions and is trained to fill in
+ * hidden items; the next item is the filling of a [mask] put after the last one.
+ * Sun et al., "BERT4Rec", CIKM 2019, arXiv 1904.06690; section and equation numbers below
+ * are the paper's.  "code" is the authors' program (FeiSun/BERT4Rec).  Further: Petrov &
+ * Macdonald, RecSys 2022 (why runs are too short); Klenitskiy & Vasilev, RecSys 2023 (plain
+ * output, other losses).
  *
- * Notation: V items, N = maxlen, d, h heads of d/h, L layers, I inner width; y = x W + b with W (in,out); LayerNorm with eps
- * 1e-12 inside the root (code).  Ids: 1..V items, V+1 = [mask]; row 0 of the table stays zero.  Sessions are packed, so there
- * are no padded rows and no padding mask (the code's -10000 underflows to 0 after the softmax: the same numbers).  pad=right
- * counts positions from the window's first item (code), pad=left lets the last slot always read P[N-1]. */
+ * Notation: V items, N = maxlen, d, h heads of d/h, L layers, I inner width; y = x W + b
+ * with W (in,out); LayerNorm with eps 1e-12 inside the root (code).  Ids: 1..V items, V+1 =
+ * [mask]; row 0 of the table stays zero.  Sessions are packed, so there are no padded rows
+ * and no padding mask (the code's -10000 underflows to 0 after the softmax: the same
+ * numbers).  pad=right counts positions from the window's first item (code), pad=left lets
+ * the last slot always read P[N-1]. */
 #include "models/layers.h"
 #include "models/models.h"
 
@@ -35,8 +38,9 @@ struct bert4rec {
     struct norm ln_emb, ln_last, ln_head; /* ln_last: norm=pre only */
     struct layer layer[MAX_LAYERS];
     struct dense proj;
-    struct head head;      /* over items 1..V: scores, and the loss with softmax_rows=items */
-    struct head head_rows; /* over all rows of the table, row r as "item" r+1: the loss with softmax_rows=all */
+    struct head head; /* over items 1..V: scores, and the loss with softmax_rows=items */
+    /* over all rows of the table, row r as "item" r+1: the loss with softmax_rows=all */
+    struct head head_rows;
     struct batch_spec batch;
 };
 
@@ -67,16 +71,18 @@ static struct tensor *embed(const struct bert4rec *m, struct tape *t, const stru
     return tape_probe(t, "emb", x);
 }
 
-/* eq. 1 and 2: MH(H) = [head_1; ..; head_h] W^O, head = softmax(Q K^T / sqrt(d/h)) V, over all rows of the session: an item
- * sees what came before it and what comes after.  direction=left: only before, an ablation. */
-static struct tensor *attend(const struct bert4rec *m, struct tape *t, const struct block *b, const struct layer *w,
-                             struct tensor *x)
+/* eq. 1 and 2: MH(H) = [head_1; ..; head_h] W^O, head = softmax(Q K^T / sqrt(d/h)) V, over
+ * all rows of the session: an item sees what came before it and what comes
+ * after.  direction=left: only before, an ablation. */
+static struct tensor *attend(const struct bert4rec *m, struct tape *t, const struct block *b,
+                             const struct layer *w, struct tensor *x)
 {
     tape_push(t, "attn");
     struct tensor *q = dense(t, "q", &w->q, x, ACT_NONE, 0);
     struct tensor *k = dense(t, "k", &w->k, x, ACT_NONE, 0);
     struct tensor *v = dense(t, "v", &w->v, x, ACT_NONE, 0);
-    struct tensor *o = op_attention(t, q, k, v, b->off, b->n, m->heads, m->causal, m->drop_attn);
+    struct tensor *o =
+        op_attention(t, q, k, v, b->off, b->n, m->heads, m->causal, m->drop_attn);
     o = tape_probe(t, "heads", o);
     o = tape_probe(t, "out", dense(t, "o", &w->o, o, ACT_NONE, m->drop));
     tape_pop(t);
@@ -84,7 +90,8 @@ static struct tensor *attend(const struct bert4rec *m, struct tape *t, const str
 }
 
 /* eq. 3: PFFN(H) = GELU(H W1 + b1) W2 + b2, row by row. */
-static struct tensor *feed(const struct bert4rec *m, struct tape *t, const struct layer *w, struct tensor *x)
+static struct tensor *feed(const struct bert4rec *m, struct tape *t, const struct layer *w,
+                           struct tensor *x)
 {
     tape_push(t, "ffn");
     struct tensor *z = tape_probe(t, "hidden", dense(t, "w1", &w->f1, x, m->act, 0));
@@ -93,8 +100,10 @@ static struct tensor *feed(const struct bert4rec *m, struct tape *t, const struc
     return z;
 }
 
-/* eq. 4 to 6: A = LN(H + drop(MH(H))), Trm(H) = LN(A + drop(PFFN(A))).  norm=pre: each half reads LN(x) and adds to x. */
-static struct tensor *layer(const struct bert4rec *m, struct tape *t, const struct block *b, int l, struct tensor *x)
+/* eq. 4 to 6: A = LN(H + drop(MH(H))), Trm(H) = LN(A + drop(PFFN(A))).  norm=pre: each half
+ * reads LN(x) and adds to x. */
+static struct tensor *layer(const struct bert4rec *m, struct tape *t, const struct block *b,
+                            int l, struct tensor *x)
 {
     const struct layer *w = &m->layer[l];
     tape_push(t, "block%d", l + 1);
@@ -110,8 +119,10 @@ static struct tensor *layer(const struct bert4rec *m, struct tape *t, const stru
     return x;
 }
 
-/* eq. 7, before the product with the table: GELU(h W^P + b^P); code: a LayerNorm after it.  head=plain: h itself. */
-static struct tensor *answer(const struct bert4rec *m, struct tape *t, const struct block *b, struct tensor *x)
+/* eq. 7, before the product with the table: GELU(h W^P + b^P); code: a LayerNorm after
+ * it.  head=plain: h itself. */
+static struct tensor *answer(const struct bert4rec *m, struct tape *t, const struct block *b,
+                             struct tensor *x)
 {
     if (b->n_query != b->off[b->n])
         x = op_pick(t, x, b->query, b->n_query);
@@ -123,7 +134,8 @@ static struct tensor *answer(const struct bert4rec *m, struct tape *t, const str
 }
 
 /* What would fill the slot if it stopped here: beside the pass and without a gradient. */
-static void lens(const struct bert4rec *m, struct tape *t, const struct block *b, int l, struct tensor *x)
+static void lens(const struct bert4rec *m, struct tape *t, const struct block *b, int l,
+                 struct tensor *x)
 {
     if (tape_watched(t) < 0 || tape_training(t) || tape_env(t)->g)
         return;
@@ -150,9 +162,10 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
     return tape_probe(t, "head", x);
 }
 
-/* eq. 8: the mean over hidden places of -log p(true item), p = softmax of eq. 7 over the items.  Only hidden places are
- * queries, so nothing else can enter the loss.  softmax_rows=all: over every row of the table, [mask] and padding too, as
- * the code has it (its denominator's + 1e-5 is left out). */
+/* eq. 8: the mean over hidden places of -log p(true item), p = softmax of eq. 7 over the
+ * items.  Only hidden places are queries, so nothing else can enter the
+ * loss.  softmax_rows=all: over every row of the table, [mask] and padding too, as the code
+ * has it (its denominator's + 1e-5 is left out). */
 static void loss(const void *self, struct tape *t, const struct block *b)
 {
     const struct bert4rec *m = self;
@@ -183,23 +196,29 @@ struct maker { /* declares the parameters of a layer, l<l>.* */
 
 static const char *named(const struct maker *k, const char *what)
 {
-    const char *s = k->l ? arena_printf(k->mem, "l%d.%s", k->l, what) : arena_strdup(k->mem, what);
+    const char *s =
+        k->l ? arena_printf(k->mem, "l%d.%s", k->l, what) : arena_strdup(k->mem, what);
     return s ? s : what; /* out of memory: a name taken twice, which params_build refuses */
 }
 
-static const struct param *matrix(const struct maker *k, const char *name, int32_t rows, int32_t cols, uint32_t flags)
+static const struct param *matrix(const struct maker *k, const char *name, int32_t rows,
+                                  int32_t cols, uint32_t flags)
 {
     int32_t shape[] = {rows, cols};
-    return k->start == START_GLOROT ? params_add(k->ps, named(k, name), 2, shape, INIT_XAVIER, 1, flags)
-                                    : params_add(k->ps, named(k, name), 2, shape, INIT_TRUNC_NORMAL, 0.02f, flags);
+    return k->start == START_GLOROT
+               ? params_add(k->ps, named(k, name), 2, shape, INIT_XAVIER, 1, flags)
+               : params_add(k->ps, named(k, name), 2, shape, INIT_TRUNC_NORMAL, 0.02f, flags);
 }
 
-static struct dense declare_dense(const struct maker *k, const char *w, const char *b, int32_t in, int32_t out)
+static struct dense declare_dense(const struct maker *k, const char *w, const char *b,
+                                  int32_t in, int32_t out)
 {
-    return (struct dense){matrix(k, w, in, out, 0), params_add(k->ps, named(k, b), 1, &out, INIT_ZERO, 0, PARAM_NO_DECAY)};
+    return (struct dense){matrix(k, w, in, out, 0), params_add(k->ps, named(k, b), 1, &out,
+                                                               INIT_ZERO, 0, PARAM_NO_DECAY)};
 }
 
-static struct norm declare_norm(const struct maker *k, const char *gamma, const char *beta, int32_t d)
+static struct norm declare_norm(const struct maker *k, const char *gamma, const char *beta,
+                                int32_t d)
 {
     return norm_declare(k->ps, named(k, gamma), named(k, beta), d, LN_EPS);
 }
@@ -262,8 +281,9 @@ static enum status check(const struct hparams *hp, const struct dataset *ds, str
         return err_hint(err, NULL, "d a multiple of heads: d=%d", (d / heads + 1) * heads);
     }
     if (hp_num(hp, "mask.last") + hp_num(hp, "mask.tail") > 1) {
-        err_set(err, ST_ARG, "mask.last %g and mask.tail %g are odds of one draw: together at most 1", hp_num(hp, "mask.last"),
-                hp_num(hp, "mask.tail"));
+        err_set(err, ST_ARG,
+                "mask.last %g and mask.tail %g are odds of one draw: together at most 1",
+                hp_num(hp, "mask.last"), hp_num(hp, "mask.tail"));
         return err_hint(err, NULL, "mask.last=0.1 mask.tail=0.2");
     }
     if (hp_enum(hp, "softmax_rows") && hp_enum(hp, "loss") != LOSS_CE) {
@@ -271,11 +291,13 @@ static enum status check(const struct hparams *hp, const struct dataset *ds, str
         return err_hint(err, NULL, "loss=ce softmax_rows=all");
     }
     if (hp_enum(hp, "loss") == LOSS_GBCE && ds->n_items < 2)
-        return err_set(err, ST_ARG, "loss=gbce needs 2 items or more, %s has %d", ds->name, ds->n_items);
+        return err_set(err, ST_ARG, "loss=gbce needs 2 items or more, %s has %d", ds->name,
+                       ds->n_items);
     return ST_OK;
 }
 
-static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+static enum status init(void *self, struct params *ps, const struct model_env *env,
+                        struct err *err)
 {
     static const enum act act_of[] = {ACT_GELU, ACT_GELU_TANH, ACT_RELU};
     struct bert4rec *m = self;
@@ -318,7 +340,12 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
     m->head = (struct head){.table = m->item, .n_items = n_items, .w_pos = 1, .w_neg = 1};
     if (hp_bool(hp, "out_bias"))
         m->head.bias = params_add(ps, "head.bout", 1, &rows, INIT_ZERO, 0, PARAM_NO_DECAY);
-    m->head_rows = (struct head){.loss = HEAD_XENT, .cols = COLS_ALL, .table = m->item, .bias = m->head.bias, .id0 = 1, .n_items = rows};
+    m->head_rows = (struct head){.loss = HEAD_XENT,
+                                 .cols = COLS_ALL,
+                                 .table = m->item,
+                                 .bias = m->head.bias,
+                                 .id0 = 1,
+                                 .n_items = rows};
 
     m->batch = (struct batch_spec){
         .kind = BATCH_CLOZE,
@@ -350,7 +377,8 @@ static const struct head *head(const void *self)
 static uint32_t traits(const void *self)
 {
     const struct bert4rec *m = self;
-    return (m->layers ? (uint32_t)MODEL_ATTENTION : 0) | (m->head.loss == HEAD_GBCE ? 0 : (uint32_t)MODEL_SOFTMAX);
+    return (m->layers ? (uint32_t)MODEL_ATTENTION : 0) |
+           (m->head.loss == HEAD_GBCE ? 0 : (uint32_t)MODEL_SOFTMAX);
 }
 
 // clang-format off
@@ -442,9 +470,12 @@ static const struct probe_def probes[] = {
 const struct model_def model_bert4rec = {
     .name = "bert4rec",
     .title = "BERT4Rec",
-    .paper = "Sun et al. 2019, BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations, arXiv 1904.06690",
-    .doc = "Learns by filling in: some items of a session are hidden, and it guesses them from both sides. To recommend, a hidden "
-           "slot is put after the last item. Its loss stays flat long before it falls, and quality creeps up long after: do not "
+    .paper = "Sun et al. 2019, BERT4Rec: Sequential Recommendation with Bidirectional Encoder "
+             "Representations, arXiv 1904.06690",
+    .doc = "Learns by filling in: some items of a session are hidden, and it guesses them from "
+           "both sides. To recommend, a hidden "
+           "slot is put after the last item. Its loss stays flat long before it falls, and "
+           "quality creeps up long after: do not "
            "stop it early. Defaults are the preset small, not the paper's; preset=paper is.",
     .flags = MODEL_ATTENTION | MODEL_SOFTMAX,
     .hparams = hparams,

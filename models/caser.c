@@ -1,11 +1,14 @@
-/* Caser: the last L items lie on top of each other as a picture of L rows and d columns; horizontal filters look for
- * runs of items that form a pattern wherever it sits, vertical filters weigh the rows.
- * Tang & Wang, "Personalized Top-N Sequential Recommendation via Convolutional Sequence Embedding", WSDM 2018, arXiv
- * 1809.07426 [P]; section and equation numbers are the paper's.  "code" is the authors' PyTorch program
- * (graytowne/caser_pytorch), which wins where they differ, "first code" their older Matlab one.
+/* Caser: the last L items lie on top of each other as a picture of L rows and d columns;
+ * horizontal filters look for runs of items that form a pattern wherever it sits, vertical
+ * filters weigh the rows.
+ * Tang & Wang, "Personalized Top-N Sequential Recommendation via Convolutional Sequence
+ * Embedding", WSDM 2018, arXiv 1809.07426 [P]; section and equation numbers are the
+ * paper's.  "code" is the authors' PyTorch program (graytowne/caser_pytorch), which wins
+ * where they differ, "first code" their older Matlab one.
  *
- * Notation: I items, 0 fills a window on the left and reads a row of zeros; L rows of a window, T targets after it; nv
- * vertical filters, nh horizontal ones of each height 1..L; F = nv d + nh L features; y = x W + b with W (in,out). */
+ * Notation: I items, 0 fills a window on the left and reads a row of zeros; L rows of a
+ * window, T targets after it; nv vertical filters, nh horizontal ones of each height 1..L; F
+ * = nv d + nh L features; y = x W + b with W (in,out). */
 #include "models/caser_fit.h"
 #include "models/caser_tail.h"
 #include "models/models.h"
@@ -30,8 +33,8 @@ struct caser {
     int32_t d, rows; /* rows: L */
     float dropout;
     const struct param *item, *user; /* Q (I+1,d); P (U,d) or NULL */
-    struct dense v, h[CASER_MAX_L];      /* h[i]: height i+1 */
-    struct dense fc, tie;          /* eq. 9; the projection of output=tied */
+    struct dense v, h[CASER_MAX_L];  /* h[i]: height i+1 */
+    struct dense fc, tie;            /* eq. 9; the projection of output=tied */
     enum caser_tail tail;            /* in place of fc */
     struct caser_mix mix;
     struct caser_latent latent;
@@ -51,19 +54,22 @@ static bool has_latent(const struct caser *m)
     return m->tail == TAIL_VAE || m->tail == TAIL_BOTH;
 }
 
-/* 3.2.2 and 3.2.3: the features of a window.  eq. 3 and 4: o = max_i phi_c(E_{i:i+h-1} . F), one number a filter; eq. 7: V =
- * sum_l F_l E_l, neither activated nor pooled (P has no bias there, both codes have). */
+/* 3.2.2 and 3.2.3: the features of a window.  eq. 3 and 4: o = max_i phi_c(E_{i:i+h-1} . F),
+ * one number a filter; eq. 7: V = sum_l F_l E_l, neither activated nor pooled (P has no bias
+ * there, both codes have). */
 static struct caser_features features(const struct caser *m, struct tape *t, struct tensor *e)
 {
     struct caser_features f = {.v = NULL};
     if (m->branch != BRANCH_H) {
-        struct tensor *v = op_convcol(t, e, m->rows, tape_param(t, m->v.w), tape_param(t, m->v.b));
+        struct tensor *v =
+            op_convcol(t, e, m->rows, tape_param(t, m->v.w), tape_param(t, m->v.b));
         f.v = tape_probe(t, "conv.v", v);
     }
     for (int32_t h = 1; m->branch != BRANCH_V && h <= m->rows; h++) {
         const struct dense *w = &m->h[h - 1];
         tape_push(t, "conv.h%d", h);
-        struct tensor *o = op_convmax(t, e, m->rows, tape_param(t, w->w), tape_param(t, w->b), m->phi_c, m->pool);
+        struct tensor *o = op_convmax(t, e, m->rows, tape_param(t, w->w), tape_param(t, w->b),
+                                      m->phi_c, m->pool);
         f.h[f.heights++] = tape_probe(t, "max", o);
         tape_pop(t);
     }
@@ -82,7 +88,8 @@ static struct tensor *joined(struct tape *t, const struct caser_features *f)
     return tape_probe(t, "feat", n == 1 ? part[0] : op_concat(t, part, n));
 }
 
-/* The mean of all users' vectors in the rows of windows whose user is not known, zero in the others. */
+/* The mean of all users' vectors in the rows of windows whose user is not known, zero in the
+ * others. */
 static struct tensor *usual_taste(const struct caser *m, struct tape *t, const struct block *b)
 {
     struct tensor *y = tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
@@ -108,8 +115,10 @@ static struct tensor *taste(const struct caser *m, struct tape *t, const struct 
     bool unknown = !b->user;
     for (int32_t s = 0; b->user && s < b->n; s++)
         unknown |= b->user[s] == 0;
-    struct tensor *known = b->user ? op_rows(t, m->user, b->user, b->n, 1) : tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
-    struct tensor *u = unknown && m->anon != ANON_ZERO ? op_add(t, known, usual_taste(m, t, b)) : known;
+    struct tensor *known = b->user ? op_rows(t, m->user, b->user, b->n, 1)
+                                   : tape_input(t, NULL, 2, (int32_t[]){b->n, m->d});
+    struct tensor *u =
+        unknown && m->anon != ANON_ZERO ? op_add(t, known, usual_taste(m, t, b)) : known;
     return tape_probe(t, "user", u);
 }
 
@@ -125,16 +134,18 @@ static bool looked_at(const struct tape *t)
     return tape_watched(t) >= 0 && !tape_training(t) && !tape_env(t)->g;
 }
 
-/* Why was an item recommended, for the sequence or for the user's taste: each one's part of its score, the other and the biases left out;
- * of the watched window. */
-static void show_parts(const struct caser *m, struct tape *t, struct tensor *z, struct tensor *user)
+/* Why was an item recommended, for the sequence or for the user's taste: each one's part of
+ * its score, the other and the biases left out; of the watched window. */
+static void show_parts(const struct caser *m, struct tape *t, struct tensor *z,
+                       struct tensor *user)
 {
     int32_t s = tape_watched(t);
     if (!looked_at(t) || s >= tensor_rows(z))
         return;
     tape_push(t, "part");
     struct tensor *none = tape_input(t, NULL, 2, (int32_t[]){1, m->d}), *score[3];
-    struct tensor *pair[3][2] = {{none, none}, {op_pick(t, z, &s, 1), none}, {none, op_pick(t, user, &s, 1)}};
+    struct tensor *pair[3][2] = {
+        {none, none}, {op_pick(t, z, &s, 1), none}, {none, op_pick(t, user, &s, 1)}};
     for (int i = 0; i < 3; i++)
         score[i] = op_head_scores(t, projected(m, t, op_concat(t, pair[i], 2)), &m->head);
     for (int i = 1; i < 3 && !tape_failed(t); i++)
@@ -145,8 +156,9 @@ static void show_parts(const struct caser *m, struct tape *t, struct tensor *z, 
     tape_pop(t);
 }
 
-/* Which items the horizontal filters used: on each row of the watched window, the winning answers of the filters whose winning place
- * covers it, each times the length of its outgoing weights. */
+/* Which items the horizontal filters used: on each row of the watched window, the winning
+ * answers of the filters whose winning place covers it, each times the length of its
+ * outgoing weights. */
 static void show_cover(const struct caser *m, struct tape *t, const struct caser_features *f)
 {
     int32_t s = tape_watched(t), at = f->v ? tensor_cols(f->v) : 0;
@@ -155,7 +167,8 @@ static void show_cover(const struct caser *m, struct tape *t, const struct caser
         return;
     const real *w = tape_env(t)->x + m->fc.w->at;
     for (int32_t h = 1; h <= f->heights; h++) {
-        const struct tensor *o = f->h[h - 1], *win = tape_find(t, arena_printf(tape_arena(t), "conv.h%d.win", h));
+        const struct tensor *o = f->h[h - 1],
+                            *win = tape_find(t, arena_printf(tape_arena(t), "conv.h%d.win", h));
         for (int32_t k = 0; win && k < tensor_cols(o); k++, at++) {
             double length = 0, vote = (double)o->x[(size_t)s * (size_t)o->ld + (size_t)k];
             for (int32_t j = 0; j < m->d; j++) {
@@ -169,8 +182,11 @@ static void show_cover(const struct caser *m, struct tape *t, const struct caser
     tape_probe(t, "cover", cover);
 }
 
-/* What is made of the features: eq. 9, z = phi_a(W f + b) with dropout on f only (3.3), or a tail in its place. */
-static struct tensor *sequence_vector(const struct caser *m, struct tape *t, const struct caser_features *f, struct tensor *user, int32_t n)
+/* What is made of the features: eq. 9, z = phi_a(W f + b) with dropout on f only (3.3), or a
+ * tail in its place. */
+static struct tensor *sequence_vector(const struct caser *m, struct tape *t,
+                                      const struct caser_features *f, struct tensor *user,
+                                      int32_t n)
 {
     struct tensor *z;
     if (mixes(m)) {
@@ -182,13 +198,15 @@ static struct tensor *sequence_vector(const struct caser *m, struct tape *t, con
     show_cover(m, t, f);
     tape_push(t, "fc");
     z = op_dropout_shown(t, z, m->dropout, "drop");
-    z = op_linear(t, z, tape_param(t, m->fc.w), tape_param(t, m->fc.b), has_latent(m) ? ACT_TANH : m->phi_a, 0);
+    z = op_linear(t, z, tape_param(t, m->fc.w), tape_param(t, m->fc.b),
+                  has_latent(m) ? ACT_TANH : m->phi_a, 0);
     tape_pop(t);
     return tape_probe(t, "z", z);
 }
 
 /* What is scored beside the user's vector, of windows of items. */
-static struct tensor *read_windows(const struct caser *m, struct tape *t, const int32_t *item, int32_t n)
+static struct tensor *read_windows(const struct caser *m, struct tape *t, const int32_t *item,
+                                   int32_t n)
 {
     struct tensor *ms, *e = op_rows(t, m->item, item, n * m->rows, 0);
     struct caser_features f = features(m, t, e);
@@ -196,7 +214,8 @@ static struct tensor *read_windows(const struct caser *m, struct tape *t, const 
     return has_latent(m) ? caser_latent(&m->latent, t, z, &ms) : z;
 }
 
-/* By how much each item's score changes with each number of P_u: a part of W', or of the projection. */
+/* By how much each item's score changes with each number of P_u: a part of W', or of the
+ * projection. */
 static const real *taste_slopes(const struct caser *m, struct tape *t, size_t *ld)
 {
     const struct param *table = m->head.table, *w = m->tie.w;
@@ -210,18 +229,27 @@ static const real *taste_slopes(const struct caser *m, struct tape *t, size_t *l
         for (size_t i = 0; i < d; i++) {
             double sum = 0;
             for (size_t o = 0; o < d; o++)
-                sum += (double)x[w->at + (d + i) * (size_t)w->ld + o] * (double)x[table->at + j * (size_t)table->ld + o];
+                sum += (double)x[w->at + (d + i) * (size_t)w->ld + o] *
+                       (double)x[table->at + j * (size_t)table->ld + o];
             c[j * d + i] = (real)sum;
         }
     return c;
 }
 
-/* anon=fit: the usual taste in p (d) is brought nearer to a typed session, over all its windows; everything else is frozen. */
-static void fit(const struct caser *m, struct tape *t, const int32_t *item, int32_t len, real *p)
+/* anon=fit: the usual taste in p (d) is brought nearer to a typed session, over all its
+ * windows; everything else is frozen. */
+static void fit(const struct caser *m, struct tape *t, const int32_t *item, int32_t len,
+                real *p)
 {
-    int32_t L = m->rows, n = len - L < CASER_FIT_WINDOWS ? len - L : CASER_FIT_WINDOWS, n_items = m->head.n_items;
-    struct caser_fit f = {.n_window = n, .targets = m->batch.n_target, .negatives = m->batch.n_neg > 0 ? m->batch.n_neg : 3,
-                          .n_items = n_items, .d = m->d, .n_after = n, .item = item + len - n};
+    int32_t L = m->rows, n = len - L < CASER_FIT_WINDOWS ? len - L : CASER_FIT_WINDOWS,
+            n_items = m->head.n_items;
+    struct caser_fit f = {.n_window = n,
+                          .targets = m->batch.n_target,
+                          .negatives = m->batch.n_neg > 0 ? m->batch.n_neg : 3,
+                          .n_items = n_items,
+                          .d = m->d,
+                          .n_after = n,
+                          .item = item + len - n};
     int32_t *window = tape_alloc(t, (size_t)n * (size_t)L * sizeof *window);
     uint8_t *seen = tape_alloc(t, (size_t)n_items + 1);
     if (tape_failed(t))
@@ -230,9 +258,11 @@ static void fit(const struct caser *m, struct tape *t, const int32_t *item, int3
     for (int32_t i = 0; i < len; i++)
         seen[item[i]] = 1;
     for (int32_t w = 0; w < n; w++)
-        memcpy(window + (size_t)w * (size_t)L, item + len - n - L + w, (size_t)L * sizeof *window);
+        memcpy(window + (size_t)w * (size_t)L, item + len - n - L + w,
+               (size_t)L * sizeof *window);
     struct tensor *z = read_windows(m, t, window, n);
-    struct tensor *x = op_concat(t, (struct tensor *[]){z, tape_input(t, NULL, 2, (int32_t[]){n, m->d})}, 2);
+    struct tensor *x =
+        op_concat(t, (struct tensor *[]){z, tape_input(t, NULL, 2, (int32_t[]){n, m->d})}, 2);
     struct tensor *base = op_head_scores(t, projected(m, t, x), &m->head);
     f.seen = seen;
     f.coef = taste_slopes(m, t, &f.ldc);
@@ -243,7 +273,8 @@ static void fit(const struct caser *m, struct tape *t, const int32_t *item, int3
 }
 
 /* Beside the pass: nobody watches what it computes. */
-static void fit_unknown(const struct caser *m, struct tape *t, const struct block *b, struct tensor *user)
+static void fit_unknown(const struct caser *m, struct tape *t, const struct block *b,
+                        struct tensor *user)
 {
     int32_t watched = tape_watched(t);
     if (m->anon != ANON_FIT || mixes(m) || !b->typed || tape_training(t) || tape_env(t)->g)
@@ -256,22 +287,26 @@ static void fit_unknown(const struct caser *m, struct tape *t, const struct bloc
 }
 
 /* A block's ids as a probe: width of them a row. */
-static void show_ids(struct tape *t, const char *name, const int32_t *id, int32_t rows, int32_t width)
+static void show_ids(struct tape *t, const char *name, const int32_t *id, int32_t rows,
+                     int32_t width)
 {
     if (tape_watched(t) < 0 || !id || rows * width == 0)
         return;
     struct tensor *x = tape_input(t, NULL, 2, (int32_t[]){rows, width});
     for (int32_t r = 0; r < rows && !tape_failed(t); r++)
         for (int32_t c = 0; c < width; c++)
-            x->x[(size_t)r * (size_t)x->ld + (size_t)c] = (real)id[(size_t)r * (size_t)width + (size_t)c];
+            x->x[(size_t)r * (size_t)x->ld + (size_t)c] =
+                (real)id[(size_t)r * (size_t)width + (size_t)c];
     tape_probe(t, name, x);
 }
 
 /* *ms: the clouds of tail=vae and both. */
-static struct tensor *forward(const struct caser *m, struct tape *t, const struct block *b, struct tensor **ms)
+static struct tensor *forward(const struct caser *m, struct tape *t, const struct block *b,
+                              struct tensor **ms)
 {
     show_ids(t, "window", b->item, b->n, m->rows);
-    struct tensor *e = tape_probe(t, "emb", op_rows(t, m->item, b->item, b->off[b->n], 0)); /* eq. 1 */
+    /* eq. 1 */
+    struct tensor *e = tape_probe(t, "emb", op_rows(t, m->item, b->item, b->off[b->n], 0));
     struct caser_features f = features(m, t, e);
     struct tensor *user = m->known_users ? taste(m, t, b) : NULL;
     if (user)
@@ -307,7 +342,8 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
     return x;
 }
 
-/* eq. 10: y = W' [z; P_u] + b', and eq. 12, over T targets and drawn items, by the head; a latent cloud costs beta KL, mean over windows. */
+/* eq. 10: y = W' [z; P_u] + b', and eq. 12, over T targets and drawn items, by the head; a
+ * latent cloud costs beta KL, mean over windows. */
 static void loss(const void *self, struct tape *t, const struct block *b)
 {
     const struct caser *m = self;
@@ -327,7 +363,8 @@ static void loss(const void *self, struct tape *t, const struct block *b)
 
 /* ---- Set-up ---- */
 
-static void declare_filters(struct caser *m, struct params *ps, struct arena *mem, const struct hparams *hp)
+static void declare_filters(struct caser *m, struct params *ps, struct arena *mem,
+                            const struct hparams *hp)
 {
     int32_t nv = hp_int(hp, "nv"), nh = hp_int(hp, "nh"), L = m->rows, width = 0;
     if (m->branch != BRANCH_H) {
@@ -336,12 +373,14 @@ static void declare_filters(struct caser *m, struct params *ps, struct arena *me
     }
     for (int32_t h = 1; m->branch != BRANCH_V && h <= L; h++) {
         const char *scope = arena_printf(mem, "conv.h%d", h);
-        m->h[h - 1] = caser_declare(ps, mem, scope ? scope : "conv.h", 3, (int32_t[]){nh, h, m->d}, nh, (float)h * (float)m->d);
+        m->h[h - 1] = caser_declare(ps, mem, scope ? scope : "conv.h", 3,
+                                    (int32_t[]){nh, h, m->d}, nh, (float)h * (float)m->d);
         width += nh;
     }
     if (mixes(m))
-        caser_mix_declare(&m->mix, ps, mem, m->d, hp_int(hp, "heads.tail"), m->branch == BRANCH_H ? 0 : nv, nh,
-                          m->branch == BRANCH_V ? 0 : L, m->known_users);
+        caser_mix_declare(&m->mix, ps, mem, m->d, hp_int(hp, "heads.tail"),
+                          m->branch == BRANCH_H ? 0 : nv, nh, m->branch == BRANCH_V ? 0 : L,
+                          m->known_users);
     else
         m->fc = caser_declare(ps, mem, "fc", 2, (int32_t[]){width, m->d}, m->d, (float)width);
     if (has_latent(m))
@@ -401,13 +440,15 @@ static enum status check(const struct caser *m, const struct hparams *hp, struct
     return ST_OK;
 }
 
-static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+static enum status init(void *self, struct params *ps, const struct model_env *env,
+                        struct err *err)
 {
     static const enum act act_of[] = {ACT_NONE, ACT_RELU, ACT_TANH, ACT_SIGMOID};
     struct caser *m = self;
     const struct hparams *hp = env->hp;
     const struct dataset *ds = env->ds;
-    int32_t n_rows = ds->n_items + 1, d = hp_int(hp, "d"), users = ds->user ? ds->n_users : ds->n_sessions;
+    int32_t n_rows = ds->n_items + 1, d = hp_int(hp, "d"),
+            users = ds->user ? ds->n_users : ds->n_sessions;
     bool tied = hp_enum(hp, "output") == OUTPUT_TIED;
     m->known_users = hp_bool(hp, "user");
     if (m->known_users && users < 1)
@@ -426,16 +467,19 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
 
     uint32_t zero = hp_bool(hp, "pad_trainable") ? 0 : PARAM_ZERO_ROW0;
     int32_t wide = m->known_users ? 2 * d : d; /* of what is scored */
-    m->item = params_add(ps, "item.E", 2, (int32_t[]){n_rows, d}, INIT_NORMAL, 1 / (float)d, PARAM_ROWS | zero);
+    m->item = params_add(ps, "item.E", 2, (int32_t[]){n_rows, d}, INIT_NORMAL, 1 / (float)d,
+                         PARAM_ROWS | zero);
     if (m->known_users)
-        m->user = params_add(ps, "user.P", 2, (int32_t[]){users, d}, INIT_NORMAL, 1 / (float)d, PARAM_ROWS);
+        m->user = params_add(ps, "user.P", 2, (int32_t[]){users, d}, INIT_NORMAL, 1 / (float)d,
+                             PARAM_ROWS);
     declare_filters(m, ps, env->mem, hp);
     m->head = (struct head){.table = m->item, .n_items = ds->n_items};
-    if (tied && (m->known_users || !has_latent(m))) /* a decoder's output is a projection already */
+    /* a decoder's output is a projection already */
+    if (tied && (m->known_users || !has_latent(m)))
         m->tie = caser_declare(ps, env->mem, "tie", 2, (int32_t[]){wide, d}, d, (float)wide);
     if (!tied)
-        m->head.table = params_add(ps, "out.W", 2, (int32_t[]){n_rows, wide}, INIT_NORMAL, 1 / (float)wide,
-                                   PARAM_ROWS | PARAM_ZERO_ROW0);
+        m->head.table = params_add(ps, "out.W", 2, (int32_t[]){n_rows, wide}, INIT_NORMAL,
+                                   1 / (float)wide, PARAM_ROWS | PARAM_ZERO_ROW0);
     m->head.bias = params_add(ps, "out.b", 1, &n_rows, INIT_ZERO, 0, 0);
 
     m->batch = (struct batch_spec){
@@ -561,9 +605,12 @@ const struct model_def model_caser = {
     .name = "caser",
     .title = "Caser",
     .paper = "Tang & Wang 2018, Convolutional Sequence Embedding, arXiv 1809.07426",
-    .doc = "Looks at the last L items as a picture: filters a few rows high fire on patterns of neighbouring items wherever they "
-           "stand, filters one column wide weigh the rows. Defaults are the preset small: one target and full softmax, because "
-           "with several targets the weights blur over the rows. preset=official is the authors' code.",
+    .doc = "Looks at the last L items as a picture: filters a few rows high fire on patterns "
+           "of neighbouring items wherever they "
+           "stand, filters one column wide weigh the rows. Defaults are the preset small: one "
+           "target and full softmax, because "
+           "with several targets the weights blur over the rows. preset=official is the "
+           "authors' code.",
     .flags = MODEL_FILTERS | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

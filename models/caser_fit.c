@@ -13,7 +13,8 @@ static double softplus(double x)
     return fmax(x, 0) + log1p(exp(-fabs(x)));
 }
 
-/* Adds one term's loss and slope: a target's softplus(-y), a draw's softplus(y), times share. */
+/* Adds one term's loss and slope: a target's softplus(-y), a draw's softplus(y), times
+ * share. */
 static double term(const struct caser_fit *f, const real *p, int32_t window, int32_t item,
                    bool target, double share, double *g)
 {

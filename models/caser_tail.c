@@ -6,18 +6,18 @@
 #define LN_EPS 1e-8f
 
 struct dense caser_declare(struct params *ps, struct arena *mem, const char *scope, int nd,
-                             const int32_t *d, int32_t outputs, float fan_in)
+                           const int32_t *d, int32_t outputs, float fan_in)
 {
     const char *f = arena_printf(mem, "%s.W", scope), *b = arena_printf(mem, "%s.b", scope);
     float reach = 1 / sqrtf(fan_in);
     if (!f || !b)
         f = b = scope; /* out of memory: a name taken twice, which params_build refuses */
     return (struct dense){params_add(ps, f, nd, d, INIT_UNIFORM, reach, 0),
-                            params_add(ps, b, 1, &outputs, INIT_UNIFORM, reach, 0)};
+                          params_add(ps, b, 1, &outputs, INIT_UNIFORM, reach, 0)};
 }
 
 static struct dense declare_dense(struct params *ps, struct arena *mem, const char *scope,
-                                    int32_t in, int32_t out)
+                                  int32_t in, int32_t out)
 {
     return caser_declare(ps, mem, scope, 2, (int32_t[]){in, out}, out, (float)in);
 }
@@ -69,7 +69,8 @@ static struct tensor *tokens(const struct caser_mix *m, struct tape *t,
     return tape_probe(t, "tokens", op_add(t, x, op_rows(t, m->type, type, rows, 0)));
 }
 
-/* x + drop(attention(LN(x))), then + drop(feed(LN(.))), on the summary's row alone: nobody reads the others after the attention. */
+/* x + drop(attention(LN(x))), then + drop(feed(LN(.))), on the summary's row alone: nobody
+ * reads the others after the attention. */
 struct tensor *caser_mix(const struct caser_mix *m, struct tape *t,
                          const struct caser_features *f, struct tensor *user, int32_t n)
 {

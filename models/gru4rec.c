@@ -1,13 +1,16 @@
-/* GRU4Rec: a gated recurrent unit reads a session item by item; its state, a running summary, is scored against a vector an item.
- * Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks", ICLR 2016, arXiv 1511.06939 [P1]; Hidasi &
- * Karatzoglou, CIKM 2018, arXiv 1706.03847 [P2]; "code" is the authors' program (hidasib/GRU4Rec), which wins where they differ.
+/* GRU4Rec: a gated recurrent unit reads a session item by item; its state, a running
+ * summary, is scored against a vector an item. Hidasi et al., "Session-based Recommendations
+ * with Recurrent Neural Networks", ICLR 2016, arXiv 1511.06939 [P1]; Hidasi & Karatzoglou,
+ * CIKM 2018, arXiv 1706.03847 [P2]; "code" is the authors' program (hidasib/GRU4Rec), which
+ * wins where they differ.
  *
- * Sessions run side by side in the lanes of a batch (P1, 3.1.1).  A lane's state lives on between steps as a PARAM_STATE and
- * is zero again where a new session begins.  Nothing flows back over the end of a step: bptt=1, the authors' way, learns from the
- * last click alone; bptt=k makes one step of k clicks a lane, through which gradients flow.
+ * Sessions run side by side in the lanes of a batch (P1, 3.1.1).  A lane's state lives on
+ * between steps as a PARAM_STATE and is zero again where a new session begins.  Nothing
+ * flows back over the end of a step: bptt=1, the authors' way, learns from the last click
+ * alone; bptt=k makes one step of k clicks a lane, through which gradients flow.
  *
- * Notation: I items (ids 1..I, no padding), B lanes, H units of a layer, D its input; column blocks of Wx and Bh: candidate,
- * reset, update; of Wrz: reset, update. */
+ * Notation: I items (ids 1..I, no padding), B lanes, H units of a layer, D its input; column
+ * blocks of Wx and Bh: candidate, reset, update; of Wrz: reset, update. */
 #include "models/models.h"
 
 #include <assert.h>
@@ -31,7 +34,8 @@ struct gru4rec {
     bool reset_after;
     int layers;
     float drop, drop_embed;
-    const struct param *item; /* what an input item is looked up in: Wy, E, or the first layer's Wx */
+    /* what an input item is looked up in: Wy, E, or the first layer's Wx */
+    const struct param *item;
     struct layer layer[MAX_LAYERS];
     struct head head;
     struct batch_spec batch;
@@ -39,11 +43,14 @@ struct gru4rec {
 
 /* ---- Forward ---- */
 
-/* The cell.  before: c = tanh(x_c + (r * h) Wh), h' = (1 - z) h + z c (code).  after: c = tanh(x_c + r * (h Wh)),
- * h' = (1 - z) c + z h, the libraries' cell, which the authors' PyTorch program uses with embeddings. */
-static struct gru_cell cell(const struct gru4rec *m, struct tape *t, const struct layer *w, struct tensor *xg)
+/* The cell.  before: c = tanh(x_c + (r * h) Wh), h' = (1 - z) h + z c (code).  after: c =
+ * tanh(x_c + r * (h Wh)), h' = (1 - z) c + z h, the libraries' cell, which the authors'
+ * PyTorch program uses with embeddings. */
+static struct gru_cell cell(const struct gru4rec *m, struct tape *t, const struct layer *w,
+                            struct tensor *xg)
 {
-    struct gru_cell c = {.h = w->h, .reset_after = m->reset_after, .update_keeps = m->reset_after};
+    struct gru_cell c = {
+        .h = w->h, .reset_after = m->reset_after, .update_keeps = m->reset_after};
     struct tensor *wrz = tape_param(t, w->wrz);
     gru_thirds(c.x, xg, w->h, 1, 2, 0);
     c.w[GRU_CAND] = (struct cols){tape_param(t, w->wh), 0};
@@ -52,8 +59,10 @@ static struct gru_cell cell(const struct gru4rec *m, struct tape *t, const struc
     return c;
 }
 
-/* States before each piece's first click: zero where a session begins, else what its lane carries.  NULL: all begin. */
-static struct tensor *states_before(struct tape *t, const struct block *b, const struct layer *w)
+/* States before each piece's first click: zero where a session begins, else what its lane
+ * carries.  NULL: all begin. */
+static struct tensor *states_before(struct tape *t, const struct block *b,
+                                    const struct layer *w)
 {
     bool goes_on = false;
     for (int32_t s = 0; b->lane && s < b->n; s++)
@@ -66,13 +75,15 @@ static struct tensor *states_before(struct tape *t, const struct block *b, const
     for (int32_t s = 0; s < b->n; s++)
         if (!b->fresh[s])
             memcpy(h0->x + (size_t)s * (size_t)h0->ld,
-                   tape_env(t)->x + w->lanes->at + (size_t)b->lane[s] * (size_t)w->lanes->ld, (size_t)w->h * sizeof(real));
+                   tape_env(t)->x + w->lanes->at + (size_t)b->lane[s] * (size_t)w->lanes->ld,
+                   (size_t)w->h * sizeof(real));
     return h0;
 }
 
-/* What the next step begins with: the state after each piece's last click, as dropped.  Where a lane stands twice the later
- * piece is written later. */
-static void carry(struct tape *t, const struct block *b, const struct layer *w, const struct tensor *y)
+/* What the next step begins with: the state after each piece's last click, as
+ * dropped.  Where a lane stands twice the later piece is written later. */
+static void carry(struct tape *t, const struct block *b, const struct layer *w,
+                  const struct tensor *y)
 {
     if (!b->lane || tape_failed(t))
         return;
@@ -80,24 +91,28 @@ static void carry(struct tape *t, const struct block *b, const struct layer *w, 
     if (tape_failed(t))
         return;
     for (int32_t s = 0; s < b->n; s++)
-        memcpy(last->x + (size_t)s * (size_t)last->ld, y->x + (size_t)(b->off[s + 1] - 1) * (size_t)y->ld,
-               (size_t)w->h * sizeof(real));
+        memcpy(last->x + (size_t)s * (size_t)last->ld,
+               y->x + (size_t)(b->off[s + 1] - 1) * (size_t)y->ld, (size_t)w->h * sizeof(real));
     tape_carry(t, w->lanes, b->lane, last);
 }
 
-/* Click by click, because the dropped state is what the next click starts from (code).  Rows of click i are those of the
- * pieces that are longer than i; the outputs are put back in their rows one after the other. */
-static struct tensor *unrolled(const struct gru4rec *m, struct tape *t, const struct block *b, const struct layer *w,
-                               struct tensor *xg, struct tensor *h0, int32_t longest)
+/* Click by click, because the dropped state is what the next click starts from (code).  Rows
+ * of click i are those of the pieces that are longer than i; the outputs are put back in
+ * their rows one after the other. */
+static struct tensor *unrolled(const struct gru4rec *m, struct tape *t, const struct block *b,
+                               const struct layer *w, struct tensor *xg, struct tensor *h0,
+                               int32_t longest)
 {
     const int32_t rows = b->off[b->n];
     struct tensor *y = NULL, *prev = h0;
-    int32_t *at = tape_alloc(t, (size_t)(b->n + 1) * sizeof *at); /* a piece's row in the click before */
+    /* a piece's row in the click before */
+    int32_t *at = tape_alloc(t, (size_t)(b->n + 1) * sizeof *at);
     if (!at)
         return tape_bad(t);
     for (int32_t i = 0; i < longest && !tape_failed(t); i++) {
         int32_t n = 0;
-        int32_t *in = tape_alloc(t, (size_t)(b->n + 1) * sizeof *in), *from = tape_alloc(t, (size_t)(b->n + 1) * sizeof *from);
+        int32_t *in = tape_alloc(t, (size_t)(b->n + 1) * sizeof *in),
+                *from = tape_alloc(t, (size_t)(b->n + 1) * sizeof *from);
         int32_t *back = tape_alloc(t, (size_t)(rows + 1) * sizeof *back);
         if (tape_failed(t))
             break;
@@ -122,16 +137,20 @@ static struct tensor *unrolled(const struct gru4rec *m, struct tape *t, const st
     return y ? y : tape_bad(t);
 }
 
-/* P1 eq. 1 to 4; r = sigma(x_r + h Wr), z = sigma(x_z + h Wz) with x = v Wx + Bh.  A one-hot input's product is a row of Wx. */
-static struct tensor *layer(const struct gru4rec *m, struct tape *t, const struct block *b, int l, struct tensor *v)
+/* P1 eq. 1 to 4; r = sigma(x_r + h Wr), z = sigma(x_z + h Wz) with x = v Wx + Bh.  A one-hot
+ * input's product is a row of Wx. */
+static struct tensor *layer(const struct gru4rec *m, struct tape *t, const struct block *b,
+                            int l, struct tensor *v)
 {
     const struct layer *w = &m->layer[l];
     int32_t longest = 0;
     for (int32_t s = 0; s < b->n; s++)
         longest = b->off[s + 1] - b->off[s] > longest ? b->off[s + 1] - b->off[s] : longest;
     tape_push(t, "gru%d", l + 1);
-    struct tensor *xg = l == 0 && m->embed == EMBED_ONEHOT ? op_add(t, v, tape_param(t, w->bh))
-                                                           : op_linear(t, v, tape_param(t, w->wx), tape_param(t, w->bh), ACT_NONE, 0);
+    struct tensor *xg =
+        l == 0 && m->embed == EMBED_ONEHOT
+            ? op_add(t, v, tape_param(t, w->bh))
+            : op_linear(t, v, tape_param(t, w->wx), tape_param(t, w->bh), ACT_NONE, 0);
     struct tensor *h0 = states_before(t, b, w), *y;
     if (tape_training(t) && m->drop > 0 && longest > 1) {
         y = tape_probe(t, "state", unrolled(m, t, b, w, xg, h0, longest));
@@ -149,7 +168,8 @@ static struct tensor *embed(const struct gru4rec *m, struct tape *t, const struc
     int32_t rows = b->off[b->n];
     tape_push(t, "emb");
     struct tensor *e = m->embed == EMBED_ONEHOT ? op_rows(t, m->item, b->item, rows, 1)
-                                                : op_embed(t, m->item, b->item, 1, 1, NULL, NULL, rows, m->drop_embed);
+                                                : op_embed(t, m->item, b->item, 1, 1, NULL,
+                                                           NULL, rows, m->drop_embed);
     tape_pop(t);
     return tape_probe(t, "emb", e);
 }
@@ -168,8 +188,10 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
 static void show_lanes(struct tape *t, const struct block *b)
 {
     int32_t rows = b->off[b->n];
-    struct tensor *slot = tape_input(t, NULL, 2, (int32_t[]){b->n, 1}), *fresh = tape_input(t, NULL, 2, (int32_t[]){b->n, 1});
-    struct tensor *in = tape_input(t, NULL, 2, (int32_t[]){rows, 1}), *pos = tape_input(t, NULL, 2, (int32_t[]){rows, 1});
+    struct tensor *slot = tape_input(t, NULL, 2, (int32_t[]){b->n, 1}),
+                  *fresh = tape_input(t, NULL, 2, (int32_t[]){b->n, 1});
+    struct tensor *in = tape_input(t, NULL, 2, (int32_t[]){rows, 1}),
+                  *pos = tape_input(t, NULL, 2, (int32_t[]){rows, 1});
     struct tensor *target = tape_input(t, NULL, 2, (int32_t[]){b->n_query, 1});
     if (tape_failed(t))
         return;
@@ -202,8 +224,9 @@ static void loss(const void *self, struct tape *t, const struct block *b)
     }
     op_head(t, h, &m->head, b);
 }
-/* R = h Wy^T + By, and the losses on it (P1 3.1.3, P2, code), by the head: the columns are all items, or every target of the
- * batch and the draws.  A query's weight is 1/B however many lanes are still alive (code). */
+/* R = h Wy^T + By, and the losses on it (P1 3.1.3, P2, code), by the head: the columns are
+ * all items, or every target of the batch and the draws.  A query's weight is 1/B however
+ * many lanes are still alive (code). */
 
 /* ---- Set-up ---- */
 
@@ -214,12 +237,14 @@ struct maker {
     float sigma; /* 0: sqrt(6 / (in + out)) of each gate's own matrix */
 };
 
-static const struct param *matrix(const struct maker *k, const char *name, int32_t in, int32_t out, int32_t gates, uint32_t flags)
+static const struct param *matrix(const struct maker *k, const char *name, int32_t in,
+                                  int32_t out, int32_t gates, uint32_t flags)
 {
     int32_t shape[] = {in, gates * out};
     float fans = (float)in + (float)out;
     enum init_kind kind = k->normal ? INIT_NORMAL : INIT_UNIFORM;
-    return params_add(k->ps, name, 2, shape, kind, k->sigma > 0 ? k->sigma : sqrtf(6 / fans), flags);
+    return params_add(k->ps, name, 2, shape, kind, k->sigma > 0 ? k->sigma : sqrtf(6 / fans),
+                      flags);
 }
 
 static const char *named(const struct maker *k, int l, const char *what)
@@ -228,7 +253,8 @@ static const char *named(const struct maker *k, int l, const char *what)
     return s ? s : what; /* out of memory: a name taken twice, which params_build refuses */
 }
 
-static void declare_layer(struct layer *w, const struct maker *k, int l, int32_t in, bool onehot, int32_t lanes)
+static void declare_layer(struct layer *w, const struct maker *k, int l, int32_t in,
+                          bool onehot, int32_t lanes)
 {
     int32_t h = w->h, biases = 3 * h, state[] = {lanes, h};
     w->wx = matrix(k, named(k, l, "Wx"), in, h, 3, onehot ? PARAM_ROWS : 0);
@@ -261,7 +287,8 @@ static enum status check(const struct hparams *hp, struct err *err)
         return err_hint(err, NULL, "hidden=100,100");
     }
     if (all && loss != LOSS_XE) {
-        err_set(err, ST_ARG, "negatives=all goes with loss=xe; the ranking losses compare with draws");
+        err_set(err, ST_ARG,
+                "negatives=all goes with loss=xe; the ranking losses compare with draws");
         return err_hint(err, NULL, "negatives=extra");
     }
     if (hp_num(hp, "logq") > 0 && loss != LOSS_XE) {
@@ -269,7 +296,8 @@ static enum status check(const struct hparams *hp, struct err *err)
         return err_hint(err, NULL, "logq=0");
     }
     if (hp_num(hp, "logq") > 0 && all) {
-        err_set(err, ST_ARG, "logq corrects for draws by popularity; negatives=all draws nothing");
+        err_set(err, ST_ARG,
+                "logq corrects for draws by popularity; negatives=all draws nothing");
         return err_hint(err, NULL, "negatives=extra logq=%g", hp_num(hp, "logq"));
     }
     if (hp_num(hp, "smoothing") > 0 && loss != LOSS_XE) {
@@ -281,14 +309,17 @@ static enum status check(const struct hparams *hp, struct err *err)
 
 static void choose_loss(struct gru4rec *m, const struct hparams *hp, int32_t n_items)
 {
-    static const enum head_loss loss_of[] = {HEAD_XENT, HEAD_BPR, HEAD_TOP1, HEAD_BPR_MAX, HEAD_TOP1_MAX};
+    static const enum head_loss loss_of[] = {HEAD_XENT, HEAD_BPR, HEAD_TOP1, HEAD_BPR_MAX,
+                                             HEAD_TOP1_MAX};
     static const enum act act_of[] = {ACT_NONE, ACT_RELU, ACT_TANH, ACT_RELU, ACT_ELU, ACT_ELU};
     enum loss loss = (enum loss)hp_enum(hp, "loss");
     enum negs negs = (enum negs)hp_enum(hp, "negatives");
     int act = hp_enum(hp, "final_act");
     if (negs == NEGS_AUTO)
         negs = loss == LOSS_XE ? NEGS_ALL : NEGS_EXTRA;
-    int32_t neg = hp_int(hp, "neg") ? hp_int(hp, "neg") : n_items < USUAL_EXTRA ? n_items : USUAL_EXTRA;
+    int32_t neg = hp_int(hp, "neg")       ? hp_int(hp, "neg")
+                  : n_items < USUAL_EXTRA ? n_items
+                                          : USUAL_EXTRA;
     m->head.loss = loss_of[loss];
     m->head.cols = negs == NEGS_ALL ? COLS_ALL : COLS_BATCH;
     m->head.act = loss == LOSS_XE ? ACT_NONE : act_of[act];
@@ -301,7 +332,8 @@ static void choose_loss(struct gru4rec *m, const struct hparams *hp, int32_t n_i
     m->batch.logq = m->head.logq > 0;
 }
 
-static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+static enum status init(void *self, struct params *ps, const struct model_env *env,
+                        struct err *err)
 {
     struct gru4rec *m = self;
     const struct hparams *hp = env->hp;
@@ -321,7 +353,10 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
         .shuffle = hp_bool(hp, "shuffle"),
     };
 
-    struct maker k = {.ps = ps, .mem = env->mem, .normal = hp_enum(hp, "init") == 1, .sigma = hp_float(hp, "sigma")};
+    struct maker k = {.ps = ps,
+                      .mem = env->mem,
+                      .normal = hp_enum(hp, "init") == 1,
+                      .sigma = hp_float(hp, "sigma")};
     int32_t top = width[m->layers - 1], in = m->embed == EMBED_TIED ? top : hp_int(hp, "d");
     if (m->embed == EMBED_SEPARATE)
         m->item = matrix(&k, "E", n_items, in, 1, PARAM_ROWS);
@@ -329,10 +364,12 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
         in = n_items;
     for (int l = 0; l < m->layers; l++) {
         m->layer[l].h = width[l];
-        declare_layer(&m->layer[l], &k, l, in, l == 0 && m->embed == EMBED_ONEHOT, m->batch.size);
+        declare_layer(&m->layer[l], &k, l, in, l == 0 && m->embed == EMBED_ONEHOT,
+                      m->batch.size);
         in = width[l];
     }
-    m->head = (struct head){.table = matrix(&k, "Wy", n_items, top, 1, PARAM_ROWS), .id0 = 1, .n_items = n_items};
+    m->head = (struct head){
+        .table = matrix(&k, "Wy", n_items, top, 1, PARAM_ROWS), .id0 = 1, .n_items = n_items};
     m->head.bias = params_add(ps, "By", 1, &n_items, INIT_ZERO, 0, PARAM_NO_DECAY);
     if (m->embed != EMBED_SEPARATE)
         m->item = m->embed == EMBED_TIED ? m->head.table : m->layer[0].wx;
@@ -435,10 +472,14 @@ static const struct probe_def probes[] = {
 const struct model_def model_gru4rec = {
     .name = "gru4rec",
     .title = "GRU4Rec",
-    .paper = "Hidasi et al. 2016, Session-based Recommendations with Recurrent Neural Networks, arXiv 1511.06939",
-    .doc = "Reads a session click by click and keeps a summary of it; gates decide how much of the summary each click rewrites. "
-           "Sessions run side by side in lanes, and a lane's summary is wiped when its session ends. Defaults are the preset "
-           "small: full softmax and bptt=10, because with the authors' bptt=1 it never learns to hold on to an early click.",
+    .paper = "Hidasi et al. 2016, Session-based Recommendations with Recurrent Neural "
+             "Networks, arXiv 1511.06939",
+    .doc = "Reads a session click by click and keeps a summary of it; gates decide how much of "
+           "the summary each click rewrites. "
+           "Sessions run side by side in lanes, and a lane's summary is wiped when its session "
+           "ends. Defaults are the preset "
+           "small: full softmax and bptt=10, because with the authors' bptt=1 it never learns "
+           "to hold on to an early click.",
     .flags = MODEL_GATES | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

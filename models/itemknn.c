@@ -24,8 +24,8 @@ struct itemknn {
     /* Which of them hold item i, rising: the most recent first. */
     const int64_t *in_off; /* [0..n_items+1] */
     const int32_t *in;
-    const real
-        *rest; /* [0..n_items] what an item without a vote gets: in -1..0, by popularity */
+    /* [0..n_items] what an item without a vote gets: in -1..0, by popularity */
+    const real *rest;
 };
 
 /* ---- The index ---- */
@@ -195,7 +195,8 @@ static int32_t distinct(const struct itemknn *m, const int32_t *item, int32_t n,
     return u;
 }
 
-/* All lists of sessions are read side by side, from the most recent on, until `sample` sessions have come by. */
+/* All lists of sessions are read side by side, from the most recent on, until `sample`
+ * sessions have come by. */
 static void nearest(const struct itemknn *m, int32_t n, const struct scratch *w, struct heap *h)
 {
     int32_t lists = n;
@@ -283,11 +284,11 @@ static const struct hparam_def hparams[] = {
     {"near", HP_ENUM, false, NEAR_SESSIONS, 0, 0, nears,
      "what is compared: the whole session with others, or its last item with others", NULL},
     {"k", HP_INT, false, 500, 1, 100000, NULL, "sessions: how many of the nearest vote", "k"},
-    {"sample",     HP_INT, false, 1000, 1, 10000000, NULL,
+    {"sample", HP_INT, false, 1000, 1, 10000000, NULL,
      "sessions: looked for among so many of the most recent that share an item", "sample_size"},
     {"shrink", HP_FLOAT, false, 20, 0, 1e6, NULL,
      "items: added to every count, so that rare pairs weigh less", "lmbd"},
-    {.name = NULL },
+    {.name = NULL},
 };
 
 const struct model_def model_itemknn = {

@@ -9,9 +9,10 @@
 struct markov {
     int32_t n_items;
     double prior;
-    const double *pop;    /* [0..n_items] p(j) */
-    const int64_t *off;   /* [0..n_items+1] pairs that begin with item i: off[i]..off[i+1] */
-    const int32_t *next;  /* second items of the pairs, rising inside i, repeats kept as they are */
+    const double *pop;  /* [0..n_items] p(j) */
+    const int64_t *off; /* [0..n_items+1] pairs that begin with item i: off[i]..off[i+1] */
+    /* second items of the pairs, rising inside i, repeats kept as they are */
+    const int32_t *next;
 };
 
 static int by_number(const void *a, const void *b)
@@ -20,7 +21,8 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Pairs of the training part, grouped by their first item: a counting sort, then a sort inside each group. */
+/* Pairs of the training part, grouped by their first item: a counting sort, then a sort
+ * inside each group. */
 static enum status count_pairs(struct markov *m, const struct model_env *env, struct err *err)
 {
     const struct dataset *ds = env->ds;
@@ -59,7 +61,8 @@ static enum status count_pairs(struct markov *m, const struct model_env *env, st
     return ST_OK;
 }
 
-static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+static enum status init(void *self, struct params *ps, const struct model_env *env,
+                        struct err *err)
 {
     (void)ps;
     struct markov *m = self;
@@ -105,7 +108,8 @@ static struct tensor *score(const void *self, struct tape *t, const struct block
 }
 
 static const struct hparam_def hparams[] = {
-    {"prior", HP_FLOAT, false, 10, 1e-6, 1e6, NULL, "weight of the popularity, in counts: what a pair's count is mixed with", NULL},
+    {"prior", HP_FLOAT, false, 10, 1e-6, 1e6, NULL,
+     "weight of the popularity, in counts: what a pair's count is mixed with", NULL},
     {.name = NULL},
 };
 
@@ -113,7 +117,8 @@ const struct model_def model_markov = {
     .name = "markov",
     .title = "Markov-1",
     .paper = "baseline; smoothing: MacKay & Peto 1995, A hierarchical Dirichlet language model",
-    .doc = "What most often followed the last item in training; popularity where little is known.",
+    .doc =
+        "What most often followed the last item in training; popularity where little is known.",
     .flags = MODEL_BASELINE | MODEL_SOFTMAX,
     .hparams = hparams,
     .self_size = sizeof(struct markov),

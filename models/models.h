@@ -4,7 +4,7 @@
 
 #include "engine/train/model.h"
 
-extern const struct model_def *const model_defs[]; /* NULL-terminated */
+extern const struct model_def *const model_defs[];    /* NULL-terminated */
 const struct model_def *model_find(const char *name); /* NULL = none */
 
 #endif

@@ -1,14 +1,17 @@
-/* PEN4Rec, a reconstruction: a session becomes a graph of its items; a gated graph network mixes each item with its neighbours;
- * then the session is read again for each of the most recent items, and a preference evolves click by click, an attention weight
- * deciding how much each click may rewrite.  Hu et al., "PEN4Rec: Preference Evolution Networks for Session-based
- * Recommendation", KSEM 2021, arXiv 2106.09306.
+/* PEN4Rec, a reconstruction: a session becomes a graph of its items; a gated graph network
+ * mixes each item with its neighbours; then the session is read again for each of the most
+ * recent items, and a preference evolves click by click, an attention weight deciding how
+ * much each click may rewrite.  Hu et al., "PEN4Rec: Preference Evolution Networks for
+ * Session-based Recommendation", KSEM 2021, arXiv 2106.09306.
  *
- * No program of the authors is public, so every part is marked by its ground: [P] the paper's own claim; [I] inferred from work
- * it builds on: SR-GNN (Wu et al., AAAI 2019) and DIEN (Zhou et al., AAAI 2019); [R] a choice of this reconstruction.
- * head=srgnn is SR-GNN's read-out on the same graph network: the model to compare with.
+ * No program of the authors is public, so every part is marked by its ground: [P] the
+ * paper's own claim; [I] inferred from work it builds on: SR-GNN (Wu et al., AAAI 2019) and
+ * DIEN (Zhou et al., AAAI 2019); [R] a choice of this reconstruction. head=srgnn is SR-GNN's
+ * read-out on the same graph network: the model to compare with.
  *
- * Notation: R clicks, M nodes (a session's distinct items), d width, Q queries (one a prefix), N tracks (a query's recent items,
- * the last click first), P rows of all tracks: track j of a query has one for every click of its prefix. */
+ * Notation: R clicks, M nodes (a session's distinct items), d width, Q queries (one a
+ * prefix), N tracks (a query's recent items, the last click first), P rows of all tracks:
+ * track j of a query has one for every click of its prefix. */
 #include "models/models.h"
 
 #include <math.h>
@@ -84,7 +87,8 @@ static struct tensor *column(struct tape *t, int32_t n, const float *x, real all
 
 /* ---- The tracks (spec: recent set [R]) ---- */
 
-/* Recent clicks of from..last into out, newest first; at most k.  Distinct, because equal items would give equal tracks. */
+/* Recent clicks of from..last into out, newest first; at most k.  Distinct, because equal
+ * items would give equal tracks. */
 static int32_t recent_clicks(const int32_t *item, int32_t from, int32_t last, int32_t k,
                              bool distinct, int32_t *out)
 {
@@ -184,7 +188,8 @@ static void graph_probes(struct tape *t, const struct block *b)
     tape_probe(t, "graph.out", out);
 }
 
-/* SR-GNN eq. 1 to 5 as its code has them: messages along the edges both ways, then a gated update.  H' = (1 - z) c + z H. [I] */
+/* SR-GNN eq. 1 to 5 as its code has them: messages along the edges both ways, then a gated
+ * update.  H' = (1 - z) c + z H. [I] */
 static struct tensor *hop(const struct pen4rec *m, struct tape *t, const struct block *b,
                           int step, struct tensor *h)
 {
@@ -205,7 +210,8 @@ static struct tensor *hop(const struct pen4rec *m, struct tape *t, const struct 
     return h;
 }
 
-/* x_t: the node's state at each of its clicks; order enters only through stage 2 (and pos=reverse). */
+/* x_t: the node's state at each of its clicks; order enters only through stage 2 (and
+ * pos=reverse). */
 static struct tensor *clicks(const struct pen4rec *m, struct tape *t, const struct block *b)
 {
     int32_t rows = b->off[b->n];
@@ -221,8 +227,8 @@ static struct tensor *clicks(const struct pen4rec *m, struct tape *t, const stru
     return tape_probe(t, "x", op_dropout(t, x, m->dropout));
 }
 
-/* Stage 1: c_j = sum_t alpha_jt x_t, alpha by SR-GNN's soft attention with each recent click for the last one [I]; normalised, so
- * that a person can read it [R].  Returns c (N,d). */
+/* Stage 1: c_j = sum_t alpha_jt x_t, alpha by SR-GNN's soft attention with each recent click
+ * for the last one [I]; normalised, so that a person can read it [R].  Returns c (N,d). */
 static struct tensor *retrieve(const struct pen4rec *m, struct tape *t, const struct tracks *w,
                                struct tensor *x, struct tensor *r)
 {
@@ -238,7 +244,8 @@ static struct tensor *retrieve(const struct pen4rec *m, struct tape *t, const st
     return tape_probe(t, "c", op_seg_sum(t, alpha, op_pick(t, x, w->row, rows), w->off, w->n));
 }
 
-/* softmax / its maximum = exp(e - max e); the exponent is never above 0, where ELU is exp - 1. */
+/* softmax / its maximum = exp(e - max e); the exponent is never above 0, where ELU is exp -
+ * 1. */
 static struct tensor *maxnorm(struct tape *t, const struct tracks *w, struct tensor *e)
 {
     int32_t *top = ints(t, w->off[w->n]);
@@ -279,8 +286,8 @@ static struct tensor *relevance(const struct pen4rec *m, struct tape *t, const s
     return tape_probe(t, "att", e);
 }
 
-/* Stage 2: the preference after each click (P,d), by DIEN's eq. 5 and 6: u' = a u, h' = (1 - u') h + u' c; what a click with
- * a = 0 says changes nothing. [I] */
+/* Stage 2: the preference after each click (P,d), by DIEN's eq. 5 and 6: u' = a u, h' = (1 -
+ * u') h + u' c; what a click with a = 0 says changes nothing. [I] */
 static struct tensor *evolve(const struct pen4rec *m, struct tape *t, const struct tracks *w,
                              struct tensor *x, struct tensor *a)
 {
@@ -315,8 +322,8 @@ static struct tensor *fuse(const struct pen4rec *m, struct tape *t, const struct
     return op_seg_sum(t, beta, h, w->query_off, b->n_query);
 }
 
-/* s = [p, x_n] W + b: SR-GNN's eq. 7 [I].  score_norm=cosine: of one length, as NISER has it (Gupta et al. 2019, arXiv 1909.04276);
- * the head takes the items' rows by their direction. */
+/* s = [p, x_n] W + b: SR-GNN's eq. 7 [I].  score_norm=cosine: of one length, as NISER has it
+ * (Gupta et al. 2019, arXiv 1909.04276); the head takes the items' rows by their direction. */
 static struct tensor *session(const struct pen4rec *m, struct tape *t, struct tensor *p,
                               struct tensor *last)
 {
@@ -324,7 +331,8 @@ static struct tensor *session(const struct pen4rec *m, struct tape *t, struct te
     return m->length > 0 ? op_unit(t, s, m->length) : s;
 }
 
-/* What each track would recommend after each click, beside the pass and without a gradient. [R] */
+/* What each track would recommend after each click, beside the pass and without a gradient.
+ * [R] */
 static void lens(const struct pen4rec *m, struct tape *t, const struct tracks *w,
                  struct tensor *x, struct tensor *state)
 {
@@ -367,8 +375,9 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
     tape_pop(t);
     return tape_probe(t, "final", session(m, t, p, last));
 }
-/* Scores are s . E[i], with the raw table (score_norm=cosine: score_scale times the cosine of the two, so that popular items gain
- * nothing by long rows); the loss is the softmax over all items, both by the head. [I] */
+/* Scores are s . E[i], with the raw table (score_norm=cosine: score_scale times the cosine
+ * of the two, so that popular items gain nothing by long rows); the loss is the softmax over
+ * all items, both by the head. [I] */
 
 /* ---- Set-up ---- */
 
@@ -377,7 +386,8 @@ struct maker {
     float scale;
 };
 
-/* Every tensor, biases too, begins evenly within +-1/sqrt(d): SR-GNN's code (its paper says a normal of width .1). */
+/* Every tensor, biases too, begins evenly within +-1/sqrt(d): SR-GNN's code (its paper says
+ * a normal of width .1). */
 static const struct param *matrix(const struct maker *k, const char *name, int32_t in,
                                   int32_t out)
 {

@@ -1,5 +1,6 @@
-/* Popularity: every question gets the same answer, the items by how often they occur in training.  The level any model has
- * to beat.  No parameters; the scores are log odds, so that a log loss exists. */
+/* Popularity: every question gets the same answer, the items by how often they occur in
+ * training.  The level any model has to beat.  No parameters; the scores are log odds, so
+ * that a log loss exists. */
 #include "models/models.h"
 
 #include <math.h>
@@ -9,7 +10,8 @@ struct pop {
     const real *logp; /* [0..n_items], run lifetime */
 };
 
-static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+static enum status init(void *self, struct params *ps, const struct model_env *env,
+                        struct err *err)
 {
     (void)ps;
     struct pop *m = self;
@@ -42,7 +44,8 @@ static struct tensor *score(const void *self, struct tape *t, const struct block
 }
 
 static const struct hparam_def hparams[] = {
-    {"smooth", HP_FLOAT, false, 1, 1e-6, 1e6, NULL, "added to every count, so that no item has odds of zero", NULL},
+    {"smooth", HP_FLOAT, false, 1, 1e-6, 1e6, NULL,
+     "added to every count, so that no item has odds of zero", NULL},
     {.name = NULL},
 };
 

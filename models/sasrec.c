@@ -1,11 +1,13 @@
-/* SASRec: a causal Transformer over the items of a session, scored against the item table that also reads them.
- * Kang & McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018, arXiv 1808.09781; section and equation numbers
- * below are the paper's.  "code" is the authors' program (kang205/SASRec), where it differs from the paper.  Further:
- * gBCE: Petrov & Macdonald, "gSASRec", RecSys 2023; full softmax: Klenitskiy & Vasilev, RecSys 2023.
+/* SASRec: a causal Transformer over the items of a session, scored against the item table
+ * that also reads them. Kang & McAuley, "Self-Attentive Sequential Recommendation", ICDM
+ * 2018, arXiv 1808.09781; section and equation numbers below are the paper's.  "code" is the
+ * authors' program (kang205/SASRec), where it differs from the paper.  Further: gBCE: Petrov
+ * & Macdonald, "gSASRec", RecSys 2023; full softmax: Klenitskiy & Vasilev, RecSys 2023.
  *
- * Notation: V items, n = maxlen, d, h heads of d/h, L blocks; y = x W + b with W (in,out); LN(x) is the paper's section
- * III.C LayerNorm with eps 1e-8 (code).  Sessions are packed: there are no padded rows, hence no padding mask; the paper's
- * left padding is pad_side=left, where the newest item reads P[n-1]. */
+ * Notation: V items, n = maxlen, d, h heads of d/h, L blocks; y = x W + b with W (in,out);
+ * LN(x) is the paper's section III.C LayerNorm with eps 1e-8 (code).  Sessions are packed:
+ * there are no padded rows, hence no padding mask; the paper's left padding is
+ * pad_side=left, where the newest item reads P[n-1]. */
 #include "models/layers.h"
 #include "models/models.h"
 
@@ -46,8 +48,8 @@ struct sasrec {
 /* ---- Forward ---- */
 
 /* One weight (k,d_in,d_out) over the last k rows of the session; tap k-1 is the row itself. */
-static struct tensor *conv(struct tape *t, const char *scope, const struct block *b, const struct dense *p,
-                           struct tensor *x, enum act act, float drop)
+static struct tensor *conv(struct tape *t, const char *scope, const struct block *b,
+                           const struct dense *p, struct tensor *x, enum act act, float drop)
 {
     tape_push(t, "%s", scope);
     x = op_causal_conv(t, x, tape_param(t, p->w), tape_param(t, p->b), b->off, b->n, act, drop);
@@ -63,7 +65,8 @@ static struct tensor *positions(const struct sasrec *m, struct tape *t, const st
         return p;
     for (int32_t r = 0; r < rows; r++)
         for (int32_t j = 0; j < m->d; j++)
-            p->x[(size_t)r * (size_t)p->ld + (size_t)j] = m->sinusoid[(size_t)b->pos[r] * (size_t)m->d + (size_t)j];
+            p->x[(size_t)r * (size_t)p->ld + (size_t)j] =
+                m->sinusoid[(size_t)b->pos[r] * (size_t)m->d + (size_t)j];
     return p;
 }
 
@@ -77,22 +80,26 @@ static struct tensor *embed(const struct sasrec *m, struct tape *t, const struct
         x = op_embed(t, m->item, b->item, 0, m->emb_scale, NULL, NULL, rows, 0);
         x = op_dropout(t, op_add(t, x, positions(m, t, b)), m->dropout);
     } else {
-        x = op_embed(t, m->item, b->item, 0, m->emb_scale, m->place, m->place ? b->pos : NULL, rows, m->dropout);
+        x = op_embed(t, m->item, b->item, 0, m->emb_scale, m->place, m->place ? b->pos : NULL,
+                     rows, m->dropout);
     }
     tape_pop(t);
     return tape_probe(t, "emb", x);
 }
 
-/* eq. 2 and 3: S = Attention(E W^Q, E W^K, E W^V), softmax(Q K^T / sqrt(d/h)) V in each head, keys j <= i only
- * (section III.B, causality); code: biases, dropout on the weights, no output projection. */
-static struct tensor *attend(const struct sasrec *m, struct tape *t, const struct block *b, const struct layer *w,
-                             struct tensor *q_in, struct tensor *kv_in, float drop)
+/* eq. 2 and 3: S = Attention(E W^Q, E W^K, E W^V), softmax(Q K^T / sqrt(d/h)) V in each
+ * head, keys j <= i only (section III.B, causality); code: biases, dropout on the weights,
+ * no output projection. */
+static struct tensor *attend(const struct sasrec *m, struct tape *t, const struct block *b,
+                             const struct layer *w, struct tensor *q_in, struct tensor *kv_in,
+                             float drop)
 {
     tape_push(t, "attn");
     struct tensor *q = dense(t, "q", &w->q, q_in, ACT_NONE, 0);
     struct tensor *k = dense(t, "k", &w->k, kv_in, ACT_NONE, 0);
     struct tensor *v = dense(t, "v", &w->v, kv_in, ACT_NONE, 0);
-    struct tensor *o = tape_probe(t, "heads", op_attention(t, q, k, v, b->off, b->n, m->heads, true, m->dropout));
+    struct tensor *o = tape_probe(
+        t, "heads", op_attention(t, q, k, v, b->off, b->n, m->heads, true, m->dropout));
     if (m->out_proj)
         o = dense(t, "o", &w->o, o, ACT_NONE, drop);
     else if (drop > 0)
@@ -102,43 +109,50 @@ static struct tensor *attend(const struct sasrec *m, struct tape *t, const struc
     return o;
 }
 
-/* eq. 4: F = ReLU(S W1 + b1) W2 + b2, row by row; a width-1 convolution is the same thing.  Dropout after both (code).
- * causal_conv looks k rows back in both products. */
-static struct tensor *feed(const struct sasrec *m, struct tape *t, const struct block *b, const struct layer *w,
-                           struct tensor *f_in)
+/* eq. 4: F = ReLU(S W1 + b1) W2 + b2, row by row; a width-1 convolution is the same
+ * thing.  Dropout after both (code). causal_conv looks k rows back in both products. */
+static struct tensor *feed(const struct sasrec *m, struct tape *t, const struct block *b,
+                           const struct layer *w, struct tensor *f_in)
 {
     bool looks_back = m->ffn == FFN_CAUSAL_CONV;
     tape_push(t, "ffn");
     struct tensor *z = looks_back ? conv(t, "w1", b, &w->f1, f_in, m->act, m->dropout)
                                   : dense(t, "w1", &w->f1, f_in, m->act, m->dropout);
     tape_probe(t, "hidden", z);
-    z = looks_back ? conv(t, "w2", b, &w->f2, z, ACT_NONE, m->dropout) : dense(t, "w2", &w->f2, z, ACT_NONE, m->dropout);
+    z = looks_back ? conv(t, "w2", b, &w->f2, z, ACT_NONE, m->dropout)
+                   : dense(t, "w2", &w->f2, z, ACT_NONE, m->dropout);
     tape_pop(t);
     return z;
 }
 
-/* Section III.C and III.D, one block; the three styles differ in what is normalised and what the residual carries. */
-static struct tensor *layer(const struct sasrec *m, struct tape *t, const struct block *b, int l, struct tensor *x)
+/* Section III.C and III.D, one block; the three styles differ in what is normalised and what
+ * the residual carries. */
+static struct tensor *layer(const struct sasrec *m, struct tape *t, const struct block *b,
+                            int l, struct tensor *x)
 {
     const struct layer *w = &m->layer[l];
     bool feeds = m->ffn != FFN_NONE;
     struct tensor *q_in, *f_in, *y, *out = x;
     tape_push(t, "block%d", l + 1);
     switch (m->style) {
-    case STYLE_OFFICIAL:                                     /* code; both residuals carry the normalised tensor */
-        q_in = norm(t, "norm1", &w->ln1, x);                 /* q_in = LN1(X) */
-        y = op_add(t, attend(m, t, b, w, q_in, x, 0), q_in); /* Y = O + q_in; K and V from X itself */
-        f_in = norm(t, "norm2", &w->ln2, y);                 /* f_in = LN2(Y) */
+    case STYLE_OFFICIAL: /* code; both residuals carry the normalised tensor */
+        q_in = norm(t, "norm1", &w->ln1, x); /* q_in = LN1(X) */
+        /* Y = O + q_in; K and V from X itself */
+        y = op_add(t, attend(m, t, b, w, q_in, x, 0), q_in);
+        f_in = norm(t, "norm2", &w->ln2, y);                          /* f_in = LN2(Y) */
         out = feeds ? op_add(t, feed(m, t, b, w, f_in), f_in) : f_in; /* X' = Z + f_in */
         break;
     case STYLE_PRE_LN: /* III.C: g'(x) = x + Dropout(g(LayerNorm(x))) */
         q_in = norm(t, "norm1", &w->ln1, x);
         y = op_add(t, attend(m, t, b, w, q_in, q_in, m->dropout), x); /* Y = X + drop(O) */
-        out = feeds ? op_add(t, feed(m, t, b, w, norm(t, "norm2", &w->ln2, y)), y) : y; /* X' = Y + Z */
+        /* X' = Y + Z */
+        out = feeds ? op_add(t, feed(m, t, b, w, norm(t, "norm2", &w->ln2, y)), y) : y;
         break;
     case STYLE_POST_LN: /* Vaswani et al. 2017: LayerNorm(x + g(x)) */
-        y = norm(t, "norm1", &w->ln1, op_add(t, attend(m, t, b, w, x, x, m->dropout), x)); /* Y = LN1(X + drop(O)) */
-        out = feeds ? norm(t, "norm2", &w->ln2, op_add(t, feed(m, t, b, w, y), y)) : y;    /* X' = LN2(Y + Z) */
+        /* Y = LN1(X + drop(O)) */
+        y = norm(t, "norm1", &w->ln1, op_add(t, attend(m, t, b, w, x, x, m->dropout), x));
+        /* X' = LN2(Y + Z) */
+        out = feeds ? norm(t, "norm2", &w->ln2, op_add(t, feed(m, t, b, w, y), y)) : y;
         break;
     }
     tape_probe(t, "out", out);
@@ -146,8 +160,10 @@ static struct tensor *layer(const struct sasrec *m, struct tape *t, const struct
     return out;
 }
 
-/* What would it answer if it stopped here: scores of LNf(x) at the queries, beside the pass and without a gradient. */
-static void lens(const struct sasrec *m, struct tape *t, const struct block *b, int l, struct tensor *x)
+/* What would it answer if it stopped here: scores of LNf(x) at the queries, beside the pass
+ * and without a gradient. */
+static void lens(const struct sasrec *m, struct tape *t, const struct block *b, int l,
+                 struct tensor *x)
 {
     if (tape_watched(t) < 0 || tape_training(t) || tape_env(t)->g)
         return;
@@ -171,13 +187,16 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
         lens(m, t, b, l + 1, x);
     }
     x = tape_probe(t, "final", norm(t, "final", &m->lnf, x));
-    return b->n_query == b->off[b->n] ? x : op_pick(t, x, b->query, b->n_query); /* all rows asked: in order */
+    /* all rows asked: in order */
+    return b->n_query == b->off[b->n] ? x : op_pick(t, x, b->query, b->n_query);
 }
-/* eq. 6 (III.E): r_i,t = F_t M_i^T, by the head; the losses of section III.F and its successors are the head's too. */
+/* eq. 6 (III.E): r_i,t = F_t M_i^T, by the head; the losses of section III.F and its
+ * successors are the head's too. */
 
 /* ---- Set-up ---- */
 
-static const struct param *table(struct params *ps, const char *name, int32_t rows, int32_t d, enum start start, uint32_t flags)
+static const struct param *table(struct params *ps, const char *name, int32_t rows, int32_t d,
+                                 enum start start, uint32_t flags)
 {
     int32_t shape[] = {rows, d};
     switch (start) {
@@ -199,13 +218,15 @@ struct maker { /* declares the parameters of one block, blk<l>.* */
 
 static const char *named(const struct maker *k, const char *what)
 {
-    const char *s = k->l ? arena_printf(k->mem, "blk%d.%s", k->l, what) : arena_strdup(k->mem, what);
+    const char *s =
+        k->l ? arena_printf(k->mem, "blk%d.%s", k->l, what) : arena_strdup(k->mem, what);
     return s ? s : what; /* out of memory: a name taken twice, which params_build refuses */
 }
 
-/* k taps (0: a plain matrix) of (in,out); proj: Q, K or V, which the 2023 code starts as one (d,3d) Glorot matrix. */
-static struct dense declare_dense(const struct maker *k, const char *w, const char *b, int32_t taps, int32_t in, int32_t out,
-                                  bool proj)
+/* k taps (0: a plain matrix) of (in,out); proj: Q, K or V, which the 2023 code starts as one
+ * (d,3d) Glorot matrix. */
+static struct dense declare_dense(const struct maker *k, const char *w, const char *b,
+                                  int32_t taps, int32_t in, int32_t out, bool proj)
 {
     int32_t shape[] = {taps, in, out};
     int nd = taps ? 3 : 2;
@@ -215,18 +236,23 @@ static struct dense declare_dense(const struct maker *k, const char *w, const ch
     if (k->start == START_NORMAL_002 && !proj)
         p = params_add(k->ps, named(k, w), nd, d, INIT_NORMAL, 0.02f, 0);
     else
-        p = params_add(k->ps, named(k, w), nd, d, k->start == START_XAVIER_NORMAL ? INIT_XAVIER_NORMAL : INIT_XAVIER, 1, 0);
+        p = params_add(k->ps, named(k, w), nd, d,
+                       k->start == START_XAVIER_NORMAL ? INIT_XAVIER_NORMAL : INIT_XAVIER, 1,
+                       0);
     p->fan_in = reach * (float)in;
     p->fan_out = reach * (float)out * (k->start == START_NORMAL_002 && proj ? 3.0f : 1.0f);
-    return (struct dense){p, params_add(k->ps, named(k, b), 1, &shape[2], INIT_ZERO, 0, PARAM_NO_DECAY)};
+    return (struct dense){
+        p, params_add(k->ps, named(k, b), 1, &shape[2], INIT_ZERO, 0, PARAM_NO_DECAY)};
 }
 
-static struct norm declare_norm(const struct maker *k, const char *gamma, const char *beta, int32_t d)
+static struct norm declare_norm(const struct maker *k, const char *gamma, const char *beta,
+                                int32_t d)
 {
     return norm_declare(k->ps, named(k, gamma), named(k, beta), d, LN_EPS);
 }
 
-static void declare_layer(struct sasrec *m, struct layer *w, const struct maker *k, const struct hparams *hp)
+static void declare_layer(struct sasrec *m, struct layer *w, const struct maker *k,
+                          const struct hparams *hp)
 {
     int32_t d = m->d, taps = 0, wide = d;
     w->ln1 = declare_norm(k, "ln1.gamma", "ln1.beta", d);
@@ -248,7 +274,8 @@ static void declare_layer(struct sasrec *m, struct layer *w, const struct maker 
     w->f2 = declare_dense(k, "W2", "b2", taps, wide, d, false);
 }
 
-/* Vaswani et al. 2017, section 3.5: P[t][2i] = sin(t / 10000^(2i/d)), P[t][2i+1] = the cosine. */
+/* Vaswani et al. 2017, section 3.5: P[t][2i] = sin(t / 10000^(2i/d)), P[t][2i+1] = the
+ * cosine. */
 static const real *sinusoids(struct arena *mem, int32_t n, int32_t d)
 {
     real *p = arena_alloc(mem, (size_t)n * (size_t)d * sizeof *p);
@@ -271,7 +298,8 @@ static void tune(void *self, const struct hparams *hp)
     m->batch.neg_alpha = hp_enum(hp, "neg.dist") ? hp_float(hp, "neg.alpha") : 0;
 }
 
-/* Head and negatives of a loss.  Counts are bounded by the catalogue: a set of draws cannot be larger. */
+/* Head and negatives of a loss.  Counts are bounded by the catalogue: a set of draws cannot
+ * be larger. */
 static void choose_loss(struct sasrec *m, enum loss loss, int32_t neg, int32_t n_items)
 {
     static const struct {
@@ -280,11 +308,12 @@ static void choose_loss(struct sasrec *m, enum loss loss, int32_t neg, int32_t n
         enum neg_cols neg;
         int32_t usual;
     } of[] = {
-        [LOSS_BCE] = {HEAD_BCE, COLS_QUERY, NEG_QUERY, 1},        /* III.F: one negative a step */
+        [LOSS_BCE] = {HEAD_BCE, COLS_QUERY, NEG_QUERY, 1}, /* III.F: one negative a step */
         [LOSS_BCE_K] = {HEAD_BCE, COLS_QUERY, NEG_QUERY, 4},
-        [LOSS_GBCE] = {HEAD_GBCE, COLS_QUERY, NEG_QUERY, 256},    /* gSASRec: k 256, t .75 */
+        [LOSS_GBCE] = {HEAD_GBCE, COLS_QUERY, NEG_QUERY, 256}, /* gSASRec: k 256, t .75 */
         [LOSS_CE] = {HEAD_XENT, COLS_ALL, NEG_QUERY, 0},
-        [LOSS_SSM] = {HEAD_SAMPLED, COLS_SESSION, NEG_SESSION, 3000}, /* 2023 code: 3000 a sequence, distinct */
+        [LOSS_SSM] = {HEAD_SAMPLED, COLS_SESSION, NEG_SESSION,
+                      3000}, /* 2023 code: 3000 a sequence, distinct */
     };
     int32_t most = n_items > 2 ? n_items - 1 : 1;
     m->head.loss = of[loss].loss;
@@ -304,15 +333,18 @@ static enum status check(const struct hparams *hp, const struct dataset *ds, str
         return err_hint(err, NULL, "d a multiple of heads: d=%d", (d / heads + 1) * heads);
     }
     if (hp_enum(hp, "loss") == LOSS_BCE && hp_int(hp, "neg") > 1) {
-        err_set(err, ST_ARG, "loss=bce draws one negative a step, not neg=%d", hp_int(hp, "neg"));
+        err_set(err, ST_ARG, "loss=bce draws one negative a step, not neg=%d",
+                hp_int(hp, "neg"));
         return err_hint(err, NULL, "loss=bce_k neg=%d", hp_int(hp, "neg"));
     }
     if (hp_enum(hp, "loss") == LOSS_GBCE && ds->n_items < 2)
-        return err_set(err, ST_ARG, "loss=gbce needs 2 items or more, %s has %d", ds->name, ds->n_items);
+        return err_set(err, ST_ARG, "loss=gbce needs 2 items or more, %s has %d", ds->name,
+                       ds->n_items);
     return ST_OK;
 }
 
-static enum status init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+static enum status init(void *self, struct params *ps, const struct model_env *env,
+                        struct err *err)
 {
     struct sasrec *m = self;
     const struct hparams *hp = env->hp;
@@ -348,11 +380,14 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
     m->lnf = declare_norm(&k, "lnf.gamma", "lnf.beta", m->d);
     m->head = (struct head){.table = m->item, .n_items = n_items, .w_pos = 1, .w_neg = 1};
     if (!hp_bool(hp, "tie_output"))
-        m->head.table = table(ps, "out.E2", n_items + 1, m->d, start, PARAM_ROWS | PARAM_ZERO_ROW0);
+        m->head.table =
+            table(ps, "out.E2", n_items + 1, m->d, start, PARAM_ROWS | PARAM_ZERO_ROW0);
     if (m->pos == POS_SINUSOID) {
         m->sinusoid = sinusoids(env->mem, m->maxlen, m->d);
         if (!m->sinusoid)
-            return err_nomem(err, (unsigned long long)m->maxlen * (unsigned long long)m->d * sizeof(real), "positions");
+            return err_nomem(
+                err, (unsigned long long)m->maxlen * (unsigned long long)m->d * sizeof(real),
+                "positions");
     }
 
     m->batch = (struct batch_spec){
@@ -364,7 +399,8 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
     };
     choose_loss(m, loss, hp_int(hp, "neg"), n_items);
     tune(m, hp);
-    /* Even draws need no correction; draws by popularity take s - log q (section 6 of Bengio & Senecal 2003). */
+    /* Even draws need no correction; draws by popularity take s - log q (section 6 of Bengio
+     * & Senecal 2003). */
     m->batch.logq = loss == LOSS_SSM && m->batch.neg_alpha > 0;
     m->head.logq = m->batch.logq ? 1 : 0;
     return ST_OK;
@@ -383,8 +419,10 @@ static const struct head *head(const void *self)
 static uint32_t traits(const void *self)
 {
     const struct sasrec *m = self;
-    bool softmax = m->head.loss == HEAD_XENT || m->head.loss == HEAD_SAMPLED; /* bce, gbce: sigmoids, no distribution */
-    return (m->layers ? (uint32_t)MODEL_ATTENTION : 0) | (softmax ? (uint32_t)MODEL_SOFTMAX : 0);
+    /* bce, gbce: sigmoids, no distribution */
+    bool softmax = m->head.loss == HEAD_XENT || m->head.loss == HEAD_SAMPLED;
+    return (m->layers ? (uint32_t)MODEL_ATTENTION : 0) |
+           (softmax ? (uint32_t)MODEL_SOFTMAX : 0);
 }
 
 // clang-format off
@@ -464,9 +502,12 @@ const struct model_def model_sasrec = {
     .name = "sasrec",
     .title = "SASRec",
     .paper = "Kang & McAuley 2018, Self-Attentive Sequential Recommendation, arXiv 1808.09781",
-    .doc = "Every item looks back at the items before it and decides by itself which of them matter for what comes next "
-           "(attention). Defaults are the preset small, not the paper's: full softmax, positions from the session's start, "
-           "because whole sessions with left padding let a model count down to their end. preset=official is the paper's.",
+    .doc = "Every item looks back at the items before it and decides by itself which of them "
+           "matter for what comes next "
+           "(attention). Defaults are the preset small, not the paper's: full softmax, "
+           "positions from the session's start, "
+           "because whole sessions with left padding let a model count down to their end. "
+           "preset=official is the paper's.",
     .flags = MODEL_ATTENTION | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

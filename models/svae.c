@@ -1,11 +1,14 @@
-/* SVAE: a recurrent unit reads the history; after every item its state becomes a small cloud, a mean and a spread in a
- * latent space; a point drawn from the cloud is decoded into odds of the next items.
- * Sachdeva, Manco, Ritacco & Pudi, "Sequential Variational Autoencoders for Collaborative Filtering", WSDM 2019, arXiv
- * 1811.09975.  "code" is the authors' program (noveens/svae_cf); "follow-up" is the same group's later code (fsp22/svae),
- * whose other places for the memory are here made causal.
+/* SVAE: a recurrent unit reads the history; after every item its state becomes a small
+ * cloud, a mean and a spread in a latent space; a point drawn from the cloud is decoded into
+ * odds of the next items.
+ * Sachdeva, Manco, Ritacco & Pudi, "Sequential Variational Autoencoders for Collaborative
+ * Filtering", WSDM 2019, arXiv 1811.09975.  "code" is the authors' program
+ * (noveens/svae_cf); "follow-up" is the same group's later code (fsp22/svae), whose other
+ * places for the memory are here made causal.
  *
- * Notation: I items (ids 1..I, no padding), E width of item vectors, H units, HID dense width, K latent dimensions; T steps of
- * a history, step t reads i_1..i_t; y = x W + b with W (in,out); columns of a unit's matrices: reset, update, candidate. */
+ * Notation: I items (ids 1..I, no padding), E width of item vectors, H units, HID dense
+ * width, K latent dimensions; T steps of a history, step t reads i_1..i_t; y = x W + b with
+ * W (in,out); columns of a unit's matrices: reset, update, candidate. */
 #include "models/svae.h"
 #include "models/models.h"
 #include "models/svae_front.h"
@@ -51,7 +54,8 @@ struct cloud {
     struct tensor *prior; /* what it is compared with, NULL = the standard normal */
 };
 
-/* place=prior: what is expected before item t is read, [mu_p; s_p] from i_1..i_{t-1}; before the first the standard normal. */
+/* place=prior: what is expected before item t is read, [mu_p; s_p] from i_1..i_{t-1}; before
+ * the first the standard normal. */
 static struct tensor *expected(const struct svae *m, struct tape *t, const struct block *b,
                                struct tensor *v)
 {
@@ -152,7 +156,8 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
     return answer(self, t, b, &c);
 }
 
-/* predict=avg: the mean of the odds over several points of the same cloud.  Whoever watches sees what such points say in any case. */
+/* predict=avg: the mean of the odds over several points of the same cloud.  Whoever watches
+ * sees what such points say in any case. */
 static struct tensor *score(const void *self, struct tape *t, const struct block *b)
 {
     const struct svae *m = self;
@@ -180,7 +185,8 @@ static struct tensor *score(const void *self, struct tape *t, const struct block
     return m->predict == PREDICT_AVG ? redraw_mean(&r, t) : s;
 }
 
-/* code: min(cap, (u - 1) / steps) at update u; its counter starts anew with every epoch (beta_restart). */
+/* code: min(cap, (u - 1) / steps) at update u; its counter starts anew with every epoch
+ * (beta_restart). */
 static double beta(const struct svae *m, const struct block *b)
 {
     double u = (double)(m->beta_restart ? b->epoch_step : b->step),
@@ -199,8 +205,8 @@ static const float *shares(struct tape *t, const struct block *b)
     return w;
 }
 
-/* (1/m) sum_t sum_{j in Y_t} -log p_t(j), by the head, + beta (1/T) sum_t KL_t, both averaged over sessions (code).  m: targets of
- * the first step. */
+/* (1/m) sum_t sum_{j in Y_t} -log p_t(j), by the head, + beta (1/T) sum_t KL_t, both
+ * averaged over sessions (code).  m: targets of the first step. */
 static void loss(const void *self, struct tape *t, const struct block *b)
 {
     const struct svae *m = self;

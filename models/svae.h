@@ -4,7 +4,8 @@
 
 #include "engine/tensor/real.h"
 
-/* In training, eps of every row from here, (rows, K) without filler, instead of random numbers; NULL: random again.  Not owned. */
+/* In training, eps of every row from here, (rows, K) without filler, instead of random
+ * numbers; NULL: random again.  Not owned. */
 void svae_noise(void *self, const real *noise);
 
 #endif

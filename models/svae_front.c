@@ -60,7 +60,8 @@ static struct tensor *lstm_run(struct tape *t, const struct unit *u, struct tens
     return x;
 }
 
-/* ---- Transformer: Vaswani et al. 2017, one block, norms first, learned places from the start of the session ---- */
+/* ---- Transformer: Vaswani et al. 2017, one block, norms first, learned places from the
+ * start of the session ---- */
 
 static void transformer_declare(struct front *f, struct params *ps, int32_t in, int32_t h,
                                 int32_t max_len)

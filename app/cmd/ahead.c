@@ -164,8 +164,7 @@ enum status eval_ahead(struct app *a, int slot, const struct horizon_spec *s,
         while (less.ahead > 1 && horizon_count(a->split, &less) == 0)
             less.ahead--;
         err_set(err, ST_STATE, "nobody has %d items held out in the %s part (split %s)",
-                (int)s->ahead, s->on == PART_TEST ? "test" : "validation",
-                a->split->name);
+                (int)s->ahead, s->on == PART_TEST ? "test" : "validation", a->split->name);
         return err_hint(err, "no-question",
                         a->split->k ? "Try: data split leave-k-out k=%d" : "Try: eval ahead=%d",
                         a->split->k ? (int)s->ahead : (int)less.ahead),

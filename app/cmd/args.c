@@ -296,7 +296,7 @@ static enum status value(struct binder *b, struct arg_value *v, const struct lex
     case ARG_INT:
     case ARG_FLOAT: {
         enum status st = number_parse(arg->name, p->text, arg->type == ARG_INT, arg->min,
-                                    arg->max, &v->num, err);
+                                      arg->max, &v->num, err);
         v->i = st == ST_OK ? (int64_t)v->num : 0;
         return st;
     }
@@ -476,7 +476,8 @@ static enum status bind_option(struct binder *b, const struct cmd_arg *arg,
     return ST_OK;
 }
 
-/* POS=ITEM: the position by the sequence, the item by the data; kept as i (place) and num (item). */
+/* POS=ITEM: the position by the sequence, the item by the data; kept as i (place) and num
+ * (item). */
 static enum status bind_edit(struct binder *b, const struct cmd_arg *arg, const struct token *t)
 {
     const char *eq = strchr(t->text, '=');
@@ -510,7 +511,8 @@ static enum status bind_edit(struct binder *b, const struct cmd_arg *arg, const 
     return ST_OK;
 }
 
-/* Does this word look like what the argument takes?  Decides whether an optional word is left out. */
+/* Does this word look like what the argument takes?  Decides whether an optional word is
+ * left out. */
 static bool fits(struct binder *b, const struct cmd_arg *arg, const struct token *t)
 {
     int64_t v;

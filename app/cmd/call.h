@@ -34,7 +34,8 @@ struct place { /* where an error is, in the line */
     int32_t col, len;
 };
 
-/* Types and checks the words c->token[words..] against def's table.  mem: lives as long as the call. */
+/* Types and checks the words c->token[words..] against def's table.  mem: lives as long as
+ * the call. */
 MUST_CHECK enum status call_bind(struct cmd_call *out, struct app *a, const struct cmd_def *def,
                                  const struct lex_command *c, int words, const char *line,
                                  bool strict, struct arena *mem, struct place *where,
@@ -52,7 +53,7 @@ bool is_prefix(const char *p, const char *s);
 void call_blame(const struct cmd_call *c, const char *name, struct cmd_out *o);
 void out_begin(struct cmd_out *o, const char *command);
 void out_place(struct cmd_out *o, int32_t col, int32_t len);
-void out_end(struct cmd_out *o,
-             const struct err *err); /* err NULL = done well; writes the JSON line */
+/* err NULL = done well; writes the JSON line */
+void out_end(struct cmd_out *o, const struct err *err);
 
 #endif

@@ -107,8 +107,8 @@ bool ablate_parse(const struct app *a, int slot, const char *part, float value,
     int nh = setting_of(a, slot, "nh"), d = setting_of(a, slot, "d");
     int heads = setting_of(a, slot, "heads"), layer, all = 0;
     if (sscanf(part, "attn.%d.head.%*d%n", &layer, &all) == 1 && !part[all] && heads > 0) {
-        snprintf(out->probe, sizeof out->probe, "block%d.attn.heads",
-                 layer); /* a head's columns lie together */
+        /* a head's columns lie together */
+        snprintf(out->probe, sizeof out->probe, "block%d.attn.heads", layer);
         out->n = d / heads;
         out->col *= out->n;
     }
@@ -148,8 +148,8 @@ static void drop_slot(struct app *a, int slot)
 /* What the parts do to the model's own first choice; nothing to say without a sequence. */
 static void say_effect(struct app *a, json_t *j, struct cmd_out *out)
 {
-    static const struct patch
-        none; /* a question with a place for patches, and none in it, meets the whole model */
+    /* a question with a place for patches, and none in it, meets the whole model */
+    static const struct patch none;
     struct question q = {.kind = ASK_SCORE, .n = a->seq.n, .item = a->seq.item, .patch = &none};
     const struct answer *ans;
     char name[64], was[FMT_NUM], is[FMT_NUM];
@@ -200,7 +200,8 @@ static void show_list(struct app *a, struct cmd_out *out)
         say_effect(a, out_json(out), out);
 }
 
-/* Gates run from nothing to all: the key goes through both ends.  Everything else is silent or not. */
+/* Gates run from nothing to all: the key goes through both ends.  Everything else is silent
+ * or not. */
 static bool is_gate(const struct patch *p)
 {
     const char *end = strrchr(p->probe, '.');
@@ -208,13 +209,14 @@ static bool is_gate(const struct patch *p)
                    strcmp(end, ".write") == 0);
 }
 
-/* Is there such a probe, and is it wide enough?  Asked of the model itself, with the present sequence. */
+/* Is there such a probe, and is it wide enough?  Asked of the model itself, with the present
+ * sequence. */
 static enum status check_part(struct app *a, const struct cmd_call *call, const struct patch *p,
                               struct cmd_out *out, struct err *err)
 {
     const struct answer *ans;
-    static const int32_t any =
-        1; /* without a sequence any item will do: which parts there are does not depend on it */
+    /* without a sequence any item will do: which parts there are does not depend on it */
+    static const int32_t any = 1;
     bool typed = a->seq.n > 0;
     struct question q = {.kind = ASK_PROBES,
                          .n = typed ? a->seq.n : 1,

@@ -1,4 +1,5 @@
-/* compare: two models, or one at two times: their lists, and who is right on held-out questions. */
+/* compare: two models, or one at two times: their lists, and who is right on held-out
+ * questions. */
 #include "app/cmd/agree.h"
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"

@@ -222,8 +222,8 @@ enum status run_data_load(struct app *a, const struct cmd_call *call, struct cmd
              (long long)rep.lines, (long long)rep.events_in, (long long)rep.events_out,
              (long long)rep.dup, (long long)rep.dropped_rare, (long long)rep.dropped_short);
     if (ds->first_test)
-        out_line(out, "test part: the %d sessions of %s", (int)(ds->n_sessions - ds->first_test),
-                 o.test_path);
+        out_line(out, "test part: the %d sessions of %s",
+                 (int)(ds->n_sessions - ds->first_test), o.test_path);
     load_notes(&rep, out);
     json_object_set_new(out_json(out), "report",
                         json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "lines", (json_int_t)rep.lines,
@@ -295,8 +295,7 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     out_line(
         out,
         "split     %s: %lld training events, %lld validation questions, %lld test questions",
-        sp->name, (long long)sp->n_train_events, (long long)sp->n_valid,
-        (long long)sp->n_test);
+        sp->name, (long long)sp->n_train_events, (long long)sp->n_valid, (long long)sp->n_test);
     out_line(out, "hash      %016llx", (unsigned long long)ds->hash);
     data_fields(a, out);
     char hash[20];
@@ -406,10 +405,7 @@ enum status run_data_split(struct app *a, const struct cmd_call *call, struct cm
         const char *word;
         enum split_kind of;
         int usual;
-    } own[] = {
-        {"k",     SPLIT_LEAVE_K_OUT, 5          },
-        {"valid", SPLIT_SESSIONS,    SPLIT_VALID}
-    };
+    } own[] = {{"k", SPLIT_LEAVE_K_OUT, 5}, {"valid", SPLIT_SESSIONS, SPLIT_VALID}};
     int64_t value = 0;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         if (own[i].of == kind)

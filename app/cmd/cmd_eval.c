@@ -81,7 +81,8 @@ static enum status eval_options(struct app *a, const struct cmd_call *call,
            ST_ARG;
 }
 
-/* A table of figures: columns are the model, what it could reach and what it should beat; rows are the protocol's metrics. */
+/* A table of figures: columns are the model, what it could reach and what it should beat;
+ * rows are the protocol's metrics. */
 enum { EVAL_COLUMNS = 4 + BASELINES };
 struct eval_column {
     const char *name;
@@ -107,9 +108,7 @@ static void add_column(struct eval_table *t, const char *name, const struct eval
 
 static void add_ceiling(struct eval_table *t, const struct ceiling *c)
 {
-    t->col[t->n++] = (struct eval_column){
-        "ceiling", {c->hr10, c->ndcg10, c->mrr, c->logloss}
-    };
+    t->col[t->n++] = (struct eval_column){"ceiling", {c->hr10, c->ndcg10, c->mrr, c->logloss}};
 }
 
 /* Label of a row and its key in JSON. */

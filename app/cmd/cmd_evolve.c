@@ -1,4 +1,5 @@
-/* lens evolve: what the model says after each prefix of the sequence, and PEN4Rec's tracks.  On the screen panes answer. */
+/* lens evolve: what the model says after each prefix of the sequence, and PEN4Rec's
+ * tracks.  On the screen panes answer. */
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
@@ -43,7 +44,8 @@ static void lens_row(struct app *a, const char *label, const float *score, int32
     json_object_set_new(into, "choices", choices);
 }
 
-/* Scores if the model stopped after each layer, from its probes lens0, lens1 ..., where it has them. */
+/* Scores if the model stopped after each layer, from its probes lens0, lens1 ..., where it
+ * has them. */
 static void lens_layers(struct app *a, int32_t n, int32_t k, float *prob, struct cmd_out *out)
 {
     const struct answer *ans;

@@ -28,7 +28,8 @@ static enum status wrote(const char *path, struct cmd_out *out)
 
 static enum status curve_data(struct app *a, const char *path, struct err *err)
 {
-    static const char *const columns[] = {"series", "step", "value", "points", "lowest", "highest", NULL};
+    static const char *const columns[] = {"series", "step",    "value", "points",
+                                          "lowest", "highest", NULL};
     static const char *const names[] = {"loss",       "lr",         "grad.norm", "valid.hr",
                                         "valid.ndcg", "valid.loss", NULL};
     const struct trainer *t = app_slot(a)->trainer;
@@ -44,7 +45,8 @@ static enum status curve_data(struct app *a, const char *path, struct err *err)
         if (!c)
             continue;
         series_hold(c);
-        for (size_t k = 0; series_entry(c, k, &e); k++) { /* of a very long run the oldest are merged: their mean */
+        /* of a very long run the oldest are merged: their mean */
+        for (size_t k = 0; series_entry(c, k, &e); k++) {
             sheet_str(s, names[i]);
             sheet_num(s, e.x);
             sheet_num(s, e.y);
@@ -372,8 +374,8 @@ static enum status write_picture(struct app *a, const struct cmd_call *call,
         err_set(err, ST_ARG, "the ending of %.100s says no form", path);
         return err_hint(err, "bad-value", "Endings: .svg .html .png .txt .csv .json"), ST_ARG;
     }
-    bool light =
-        call_int(call, "theme", 1) == 1; /* pictures are for paper unless asked otherwise */
+    /* pictures are for paper unless asked otherwise */
+    bool light = call_int(call, "theme", 1) == 1;
     struct theme theme;
     theme_fixed(&theme, GLYPHS_BRAILLE, DEPTH_256, form != TXT && light);
     enum status st = screen_snap(a, cols, rows, &theme, &g, err);
@@ -401,8 +403,8 @@ static enum status write_picture(struct app *a, const struct cmd_call *call,
         p->footer = footer;
         v->def->plot(v, p);
     }
-    bool plot =
-        p && p->n > 0; /* the view's own drawing in vectors, else the cells of the screen */
+    /* the view's own drawing in vectors, else the cells of the screen */
+    bool plot = p && p->n > 0;
     if (form == TXT) {
         char *text = grid_text(&g);
         st = text ? ST_OK : err_set(err, ST_NOMEM, "no memory for the picture");

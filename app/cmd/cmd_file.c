@@ -297,7 +297,9 @@ enum status run_source(struct app *a, const struct cmd_call *call, struct cmd_ou
     const char *path = script_file(a, call_text(call, "FILE", ""), beside, sizeof beside);
     bool steps = call_has(call, "step") && isatty(STDIN_FILENO) && !a->ui;
     bool interactive = a->interactive;
-    if (!a->ui) /* on the screen nothing may wait; everywhere else a script's commands go one after another */
+    /* on the screen nothing may wait; everywhere else a script's commands go one after
+     * another */
+    if (!a->ui)
         a->interactive = false;
     enum status st = script_run(a, path, steps ? ask_enter : NULL, out, out, err);
     a->interactive = interactive;

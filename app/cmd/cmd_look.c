@@ -1,4 +1,5 @@
-/* attend neighbors latent: looking into answers.  On the screen the panes of these names answer. */
+/* attend neighbors latent: looking into answers.  On the screen the panes of these names
+ * answer. */
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
@@ -220,7 +221,8 @@ static json_t *map_json(const float *map, int32_t row, int32_t u, const float *l
     return r;
 }
 
-/* How far rows look, and of a model that sees both sides, where to: mean over the rows, or the one that was asked for. */
+/* How far rows look, and of a model that sees both sides, where to: mean over the rows, or
+ * the one that was asked for. */
 static void say_sides(const struct attention_map *m, int32_t only, struct cmd_out *out)
 {
     double left = 0, self = 0, right = 0, far = 0;

@@ -1,4 +1,5 @@
-/* filters gates latent: the inner parts of Caser, of recurrent models and of SVAE, as text.  On the screen the tabs of these names answer. */
+/* filters gates latent: the inner parts of Caser, of recurrent models and of SVAE, as
+ * text.  On the screen the tabs of these names answer. */
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
@@ -22,7 +23,8 @@ static enum status wrong_model(struct app *a, const char *what, const char *load
     return err_hint(err, "not-for-model", "Try: %s", load), ST_UNSUPPORTED;
 }
 
-/* Index of a word in a NULL-terminated list; `missing` when it was not given, -1 and an error when it is none of them. */
+/* Index of a word in a NULL-terminated list; `missing` when it was not given, -1 and an
+ * error when it is none of them. */
 static int word_of(const struct cmd_call *call, const char *arg, const char *const *words,
                    int missing, struct cmd_out *out, struct err *err)
 {

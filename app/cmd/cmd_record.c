@@ -84,7 +84,8 @@ enum status run_play(struct app *a, const struct cmd_call *call, struct cmd_out 
         err_set(err, ST_STATE, "a recording is shown on a terminal");
         return err_hint(err, "usage", "Try: seqlab --play FILE"), ST_STATE;
     }
-    enum status st = cast_play(call_text(call, "FILE", ""), call_num(call, "speed", 1), a->ui == NULL, err);
+    enum status st =
+        cast_play(call_text(call, "FILE", ""), call_num(call, "speed", 1), a->ui == NULL, err);
     if (a->ui)
         a->ui->repaint = true;
     if (st != ST_OK)

@@ -180,8 +180,10 @@ enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_o
     }
     bool exclude =
         call_has(call, "exclude") ? call_int(call, "exclude", 0) == 1 : app_exclude_seen(a);
-    bool drawn = call_has(call, "temperature") || call_has(call, "top_p") || call_has(call, "seed");
-    if (call_has(call, "steps") || call_has(call, "beam") || call_has(call, "repeats") || drawn) {
+    bool drawn =
+        call_has(call, "temperature") || call_has(call, "top_p") || call_has(call, "seed");
+    if (call_has(call, "steps") || call_has(call, "beam") || call_has(call, "repeats") ||
+        drawn) {
         struct horizon_opts o = {.k = (int32_t)call_int(call, "steps", 5),
                                  .beam = (int32_t)call_int(call, "beam", 1),
                                  .repeats = call_int(call, "repeats", 0) == 1,

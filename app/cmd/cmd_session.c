@@ -1,4 +1,5 @@
-/* save session, load session: the workspace as a script, models and the past of their runs in files beside it. */
+/* save session, load session: the workspace as a script, models and the past of their runs
+ * in files beside it. */
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
@@ -31,7 +32,9 @@ const struct cmd_arg args_load_session[] = {
 };
 // clang-format on
 
-enum { SETTLE_MS = 200 }; /* commands given to a resting run are acknowledged well within this */
+enum {
+    SETTLE_MS = 200
+}; /* commands given to a resting run are acknowledged well within this */
 
 static void quoted(FILE *f, const char *s)
 {
@@ -43,7 +46,8 @@ static void quoted(FILE *f, const char *s)
 
 /* ---- models: named after what is in them, so that an older session keeps its own ---- */
 
-/* "class3-A-5c1e91a0-1840.safetensors" for a model of slot A of class3.ses, without its folder; what: "" or "-past". */
+/* "class3-A-5c1e91a0-1840.safetensors" for a model of slot A of class3.ses, without its
+ * folder; what: "" or "-past". */
 static void file_name(const struct learner *l, int slot, const char *path, const char *what,
                       char *name, size_t size)
 {
@@ -209,8 +213,8 @@ static void load_spot(struct app *a, const char *text)
 
 /* ---- the log, a line each: step, kind, text ---- */
 
-static const char log_kinds[] =
-    "crbex"; /* command; given to a run, reported by it; event; error */
+/* command; given to a run, reported by it; event; error */
+static const char log_kinds[] = "crbex";
 
 static void save_log_lines(const struct app *a, FILE *f)
 {

@@ -26,7 +26,8 @@ struct surprise {
     double truth[SEQ_MAX]; /* planted odds; NaN: not known */
 };
 
-/* Where the scores of the hidden place `at` of the sequence begin: those before it in the window stand first. */
+/* Where the scores of the hidden place `at` of the sequence begin: those before it in the
+ * window stand first. */
 static size_t hidden_before(const struct app *a, const struct answer *ans, int32_t at)
 {
     size_t row = 0;
@@ -35,7 +36,8 @@ static size_t hidden_before(const struct app *a, const struct answer *ans, int32
     return row * ((size_t)ans->n_items + 1);
 }
 
-/* Of one item: its odds and rank in the answer for a sequence in which it is hidden, or which ends before it. */
+/* Of one item: its odds and rank in the answer for a sequence in which it is hidden, or
+ * which ends before it. */
 static enum status ask_item(struct app *a, const int32_t *item, int32_t n, int32_t at,
                             struct surprise *s, float *odds, struct err *err)
 {
@@ -57,7 +59,8 @@ static enum status ask_item(struct app *a, const int32_t *item, int32_t n, int32
     return ST_OK;
 }
 
-/* The planted odds: of a hidden place only where it is a whole session, whose length is known. */
+/* The planted odds: of a hidden place only where it is a whole session, whose length is
+ * known. */
 static enum status find_truth(struct app *a, const int32_t *item, int32_t n, struct surprise *s,
                               struct err *err)
 {

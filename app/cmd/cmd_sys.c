@@ -35,21 +35,11 @@ static enum status no_setting(struct app *a, const char *key, struct err *err)
         suggest_add(&s, d->name);
     static const struct { /* words other programs use */
         const char *word, *ours;
-    } known[] = {
-        {"learning_rate", "lr"     },
-        {"learning-rate", "lr"     },
-        {"batch_size",    "batch"  },
-        {"hidden_units",  "d"      },
-        {"hidden_size",   "d"      },
-        {"num_blocks",    "layers" },
-        {"num_heads",     "heads"  },
-        {"n_heads",       "heads"  },
-        {"weight_decay",  "wd"     },
-        {"max_len",       "maxlen" },
-        {"dropout_rate",  "dropout"},
-        {"colour",        "color"  },
-        {"colors",        "color"  }
-    };
+    } known[] = {{"learning_rate", "lr"}, {"learning-rate", "lr"},     {"batch_size", "batch"},
+                 {"hidden_units", "d"},   {"hidden_size", "d"},        {"num_blocks", "layers"},
+                 {"num_heads", "heads"},  {"n_heads", "heads"},        {"weight_decay", "wd"},
+                 {"max_len", "maxlen"},   {"dropout_rate", "dropout"}, {"colour", "color"},
+                 {"colors", "color"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].word, key) == 0)
             s.pick = known[i].ours;

@@ -80,8 +80,8 @@ static void report(struct app *a, int slot, double seconds, struct cmd_out *out)
     }
 }
 
-/* Runs on until the condition holds: metrics are looked at at every validation, the others after every batch, so that where it stops does
- * not depend on how fast anyone looks. */
+/* Runs on until the condition holds: metrics are looked at at every validation, the others
+ * after every batch, so that where it stops does not depend on how fast anyone looks. */
 static enum status run_until(struct app *a, int slot, const struct condition *c,
                              struct cmd_out *out, struct err *err)
 {

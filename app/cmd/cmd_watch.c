@@ -73,8 +73,8 @@ static void watch_line(struct app *a, int i, struct cmd_out *out, json_t *list)
     double v = a->watch[i].now;
     char num[FMT_NUM];
     out_line(out, "%d  %-36s %s", i + 1, a->watch[i].text, isnan(v) ? "-" : fmt_num(num, v));
-    json_array_append_new(list, json_pack("{s:i,s:s,s:o}", "watch", i + 1, "quantity", a->watch[i].text,
-                                          "value", json_num(v)));
+    json_array_append_new(list, json_pack("{s:i,s:s,s:o}", "watch", i + 1, "quantity",
+                                          a->watch[i].text, "value", json_num(v)));
 }
 
 enum status run_watch_list(struct app *a, const struct cmd_call *call, struct cmd_out *out,
@@ -98,8 +98,10 @@ enum status run_watch(struct app *a, const struct cmd_call *call, struct cmd_out
     char text[sizeof a->watch[0].text];
     const char *typed = call_text(call, "QUANTITY", "");
     snprintf(text, sizeof text, "%s", typed);
-    enum status st = strlen(typed) < sizeof text ? quantity_parse(&q, text, err)
-                                                 : err_set(err, ST_ARG, "a quantity has at most %zu characters", sizeof text - 1);
+    enum status st =
+        strlen(typed) < sizeof text
+            ? quantity_parse(&q, text, err)
+            : err_set(err, ST_ARG, "a quantity has at most %zu characters", sizeof text - 1);
     if (st != ST_OK && strlen(typed) + 5 < sizeof text) { /* a tensor alone */
         double v;
         snprintf(text, sizeof text, "%s.norm", typed);

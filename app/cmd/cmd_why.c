@@ -1,4 +1,5 @@
-/* why similar: what an answer depends on, and where it was learned.  On the screen the pane `why` answers. */
+/* why similar: what an answer depends on, and where it was learned.  On the screen the pane
+ * `why` answers. */
 #include "app/cmd/call.h"
 #include "app/cmd/commands.h"
 #include "app/cmd/ranking.h"
@@ -289,8 +290,8 @@ enum status run_similar(struct app *a, const struct cmd_call *call, struct cmd_o
             int32_t l = a->split->train_len[s];
             if (l < 2)
                 continue;
-            int32_t from = l - 1 > SEQ_MAX ? l - 1 - SEQ_MAX
-                                           : 0; /* the last training item is what followed */
+            /* the last training item is what followed */
+            int32_t from = l - 1 > SEQ_MAX ? l - 1 - SEQ_MAX : 0;
             variant[n] = ds->item + ds->off[s] + from;
             len[n] = l - 1 - from;
             id[n++] = s;

@@ -1,4 +1,5 @@
-/* The table of commands, and running a line: words -> row -> typed call -> handler -> log.  Reading words is lex.c, typing them args.c. */
+/* The table of commands, and running a line: words -> row -> typed call -> handler ->
+ * log.  Reading words is lex.c, typing them args.c. */
 #include "app/cmd/commands.h"
 #include "app/cmd/call.h"
 #include "app/cmd/script.h"
@@ -56,7 +57,8 @@ const struct cmd_def *cmd_find(const char *name, bool prefix)
     return found;
 }
 
-/* The verb a first word stands for: its row (any of the verb), NULL = none or several (err says). */
+/* The verb a first word stands for: its row (any of the verb), NULL = none or several (err
+ * says). */
 static const struct cmd_def *find_verb(const char *word, bool strict, struct err *err)
 {
     const struct cmd_def *found = NULL;

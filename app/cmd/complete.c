@@ -1,4 +1,5 @@
-/* Completion by grammar position; see command.h.  Candidates come from the tables alone: verbs, second words, option keys, values. */
+/* Completion by grammar position; see command.h.  Candidates come from the tables alone:
+ * verbs, second words, option keys, values. */
 #include "app/cmd/call.h"
 #include "app/settings.h"
 #include "app/views/view.h"

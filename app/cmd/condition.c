@@ -54,7 +54,8 @@ enum status quantity_parse(struct quantity *out, const char *text, struct err *e
         if (known)
             return st;
         const char *dot = strrchr(text, '.');
-        if (dot && dot > text && stats_find(dot + 1, &out->stat) && (size_t)(dot - text) < sizeof out->text) {
+        if (dot && dot > text && stats_find(dot + 1, &out->stat) &&
+            (size_t)(dot - text) < sizeof out->text) {
             out->kind = Q_TENSOR;
             snprintf(out->text, sizeof out->text, "%.*s", (int)(dot - text), text);
             return ST_OK;
@@ -117,14 +118,8 @@ enum status condition_parse(struct condition *out, const char *text, struct err 
     static const struct {
         const char *text;
         enum cond_op op;
-    } ops[] = {
-        {"<=", OP_LE},
-        {">=", OP_GE},
-        {"==", OP_EQ},
-        {"!=", OP_NE},
-        {"<",  OP_LT},
-        {">",  OP_GT}
-    };
+    } ops[] = {{"<=", OP_LE}, {">=", OP_GE}, {"==", OP_EQ},
+               {"!=", OP_NE}, {"<", OP_LT},  {">", OP_GT}};
     if (strcmp(name, "step") == 0 && p[0] == '=') {
         double v;
         if (number(p + 1 + (p[1] == '='), &v, err) != ST_OK)

@@ -1,4 +1,5 @@
-/* Conditions and quantities (ui-design 7.1): "loss<3", "hr@10>0.35", "nan", "step=100", "epoch", "block1.attn.prob.max>0.9". */
+/* Conditions and quantities (ui-design 7.1): "loss<3", "hr@10>0.35", "nan", "step=100",
+ * "epoch", "block1.attn.prob.max>0.9". */
 #ifndef APP_CMD_CONDITION_H
 #define APP_CMD_CONDITION_H
 
@@ -9,7 +10,17 @@
 
 enum cond_kind { COND_COMPARE, COND_NAN, COND_STEP, COND_EPOCH };
 enum cond_op { OP_LT, OP_LE, OP_GT, OP_GE, OP_EQ, OP_NE };
-enum quantity_kind { Q_LOSS, Q_VALID_LOSS, Q_HR, Q_NDCG, Q_MRR, Q_GRAD_NORM, Q_LR, Q_TENSOR, Q_MEASURE };
+enum quantity_kind {
+    Q_LOSS,
+    Q_VALID_LOSS,
+    Q_HR,
+    Q_NDCG,
+    Q_MRR,
+    Q_GRAD_NORM,
+    Q_LR,
+    Q_TENSOR,
+    Q_MEASURE
+};
 struct quantity {
     enum quantity_kind kind;
     int k;          /* Q_HR, Q_NDCG */
@@ -27,7 +38,7 @@ struct condition {
 MUST_CHECK enum status condition_parse(struct condition *out, const char *text,
                                        struct err *err);
 MUST_CHECK enum status quantity_parse(struct quantity *out, const char *text, struct err *err);
-bool condition_holds(enum cond_op op, double left,
-                     double right); /* NaN never holds, but with != */
+/* NaN never holds, but with != */
+bool condition_holds(enum cond_op op, double left, double right);
 
 #endif

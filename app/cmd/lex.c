@@ -1,4 +1,5 @@
-/* Words of a command line; see lex.h.  No meaning here: what a word stands for is decided in args.c. */
+/* Words of a command line; see lex.h.  No meaning here: what a word stands for is decided in
+ * args.c. */
 #include "app/cmd/lex.h"
 
 #include <string.h>
@@ -49,8 +50,8 @@ static enum status read_word(struct lexer *lx, struct token *t)
         max_parts += c == ',';
     }
     int32_t room = (word_end > lx->n ? lx->n : word_end) - lx->at + 1;
-    char *buf =
-        arena_raw(lx->mem, (size_t)room * 2 + 1); /* text, then the parts, each with its NUL */
+    /* text, then the parts, each with its NUL */
+    char *buf = arena_raw(lx->mem, (size_t)room * 2 + 1);
     if (!buf)
         return err_nomem(lx->err, (unsigned long long)room * 2, "words");
     char *text = buf, *ptext = buf + room;
@@ -59,8 +60,8 @@ static enum status read_word(struct lexer *lx, struct token *t)
         return err_nomem(lx->err, sizeof *part * (unsigned long long)max_parts, "words");
 
     int32_t i = lx->at, nt = 0, np = 0, n_part = 0, key_end = -1;
-    int32_t part_from = i, part_text = 0, bare = 0,
-            in_part = 0; /* bare, in_part: characters of this part outside quotes; all */
+    /* bare, in_part: characters of this part outside quotes; all */
+    int32_t part_from = i, part_text = 0, bare = 0, in_part = 0;
     bool key_ok = true, any_quote = false, part_quote = false;
     *t = (struct token){.col = i, .value_col = i};
 #define CLOSE_PART()                                                                           \

@@ -1,4 +1,5 @@
-/* From a line of text to commands and their words (ui-design 7.1): blanks, quotes, comments, `;`, key=value, commas, stamps. */
+/* From a line of text to commands and their words (ui-design 7.1): blanks, quotes, comments,
+ * `;`, key=value, commas, stamps. */
 #ifndef APP_CMD_LEX_H
 #define APP_CMD_LEX_H
 
@@ -34,7 +35,8 @@ struct lexed {
     int32_t n;     /* commands; an empty or comment line has none */
     const struct lex_command *command;
 };
-/* Everything lives in mem.  lenient: an open quote closes at the end (completion).  On error *col, *len say where. */
+/* Everything lives in mem.  lenient: an open quote closes at the end (completion).  On error
+ * *col, *len say where. */
 MUST_CHECK enum status lex_line(const char *line, bool lenient, struct arena *mem,
                                 struct lexed *out, int32_t *col, int32_t *len, struct err *err);
 /* Does the line end in a backslash that continues it?  (Not inside a comment.) */

@@ -1,4 +1,5 @@
-/* Named measures: their table and text, and those of the workspace, of scores and of lists; see measure.h. */
+/* Named measures: their table and text, and those of the workspace, of scores and of lists;
+ * see measure.h. */
 #include "app/background.h"
 #include "app/cmd/measure_own.h"
 #include "app/cmd/condition.h"
@@ -259,15 +260,8 @@ static enum status bad_args(const struct measure_def *d, struct err *err)
     static const struct {
         char c;
         const char *word;
-    } words[] = {
-        {'l', "layer" },
-        {'h', "head"  },
-        {'i', "item"  },
-        {'p', "place" },
-        {'u', "unit"  },
-        {'n', "number"},
-        {'w', "word"  }
-    };
+    } words[] = {{'l', "layer"}, {'h', "head"},   {'i', "item"}, {'p', "place"},
+                 {'u', "unit"},  {'n', "number"}, {'w', "word"}};
     char list_of[60] = "";
     size_t n = 0;
     for (const char *p = d->args; *p; p++)

@@ -1,4 +1,5 @@
-/* Measures that look inside a forward pass: attention, occlusion, gates, filters, latent units, the evolving preference. */
+/* Measures that look inside a forward pass: attention, occlusion, gates, filters, latent
+ * units, the evolving preference. */
 #include "app/cmd/measure_own.h"
 #include "app/views/attn_maps.h"
 #include "engine/tensor/params.h"
@@ -51,7 +52,8 @@ static enum status attention(struct app *a, const struct measure_args *arg, floa
     return ST_OK;
 }
 
-/* Mean over rows of the weight that pick() chooses; the first row has no choice where nothing later is seen. */
+/* Mean over rows of the weight that pick() chooses; the first row has no choice where
+ * nothing later is seen. */
 static enum status mass(struct app *a, const struct measure_args *arg,
                         int (*times)(int r, int c), double *v, struct err *err)
 {
@@ -318,7 +320,8 @@ MEASURE(latent_kl)
     return p ? ST_OK : measure_not_for(a, "latent units to be read", err);
 }
 
-/* Units whose KL is over .1 nats on average, at the ends of the first 50 validation sessions. */
+/* Units whose KL is over .1 nats on average, at the ends of the first 50 validation
+ * sessions. */
 MEASURE(latent_active)
 {
     enum { SESSIONS = 50, UNITS = 512 };

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum status number_parse(const char *name, const char *text, bool whole, double min, double max,
-                       double *out, struct err *err)
+                         double *out, struct err *err)
 {
     char *end;
     errno = 0;

@@ -15,8 +15,8 @@ struct cmd_out {
     void (*note)(void *ctx, const char *line);
     void *note_ctx;
     json_t *obj;
-    json_t *outer
-        [CMD_DEPTH]; /* `source` runs commands inside its own: their objects, outermost first */
+    /* `source` runs commands inside its own: their objects, outermost first */
+    json_t *outer[CMD_DEPTH];
     int depth;
     struct place where;
 };

@@ -9,8 +9,8 @@ struct ranking {
     int slot;
     int64_t step;
     struct sequence seq; /* as asked */
-    int32_t used,
-        first;    /* items the model read, and where they begin: older ones were cut off */
+    /* items the model read, and where they begin: older ones were cut off */
+    int32_t used, first;
     bool softmax; /* scores are logits the model was trained with as a distribution */
     bool exclude_seen;
     int32_t n_items, n;
@@ -26,13 +26,15 @@ void ranking_free(struct ranking *r);
 int32_t ranking_of(const struct ranking *r, int32_t item); /* its rank from 1; 0 = excluded */
 double ranking_kl(const struct ranking *p, const struct ranking *q); /* KL(p|q) in nats */
 bool in_sequence(const struct sequence *s, int32_t item);
-/* The header line, the list and the entropy, as text and JSON.  was: the list before an edit, or NULL.  as: 0 prob, 1 logprob, 2 score. */
+/* The header line, the list and the entropy, as text and JSON.  was: the list before an
+ * edit, or NULL.  as: 0 prob, 1 logprob, 2 score. */
 void ranking_show(struct app *a, const struct ranking *r, const struct ranking *was, int as,
                   struct cmd_out *out);
 /* Items of a sequence as "12 87 3"; "_" for the mask. */
 void sequence_text(const struct app *a, const struct sequence *s, char *buf, size_t size);
 json_t *sequence_json(const struct sequence *s);
-/* Runs a question on this thread with the parameters of slot and time; *out lives until the next question. */
+/* Runs a question on this thread with the parameters of slot and time; *out lives until the
+ * next question. */
 MUST_CHECK enum status ask_here(struct app *a, int slot, int64_t at, const struct question *q,
                                 const struct answer **out, struct err *err);
 MUST_CHECK enum status check_sequence(struct app *a, int slot, const struct sequence *s,

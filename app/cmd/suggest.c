@@ -58,8 +58,8 @@ void suggest_add(struct suggest *s, const char *candidate)
 {
     size_t nw = strlen(s->word), nc = strlen(candidate);
     int d = edit_distance(s->word, candidate, s->distance - 1);
-    /* A beginning, an end or a long middle of a word is as good as two slips: "learning_rate" is not found
-     * that way, but "mask" finds mask.prob. */
+    /* A beginning, an end or a long middle of a word is as good as two slips:
+     * "learning_rate" is not found that way, but "mask" finds mask.prob. */
     if (d >= 2 && nw >= 3 && nc > nw && strncmp(s->word, candidate, nw) == 0)
         d = 2;
     if (d < s->distance && (size_t)d < (nw > nc ? nw : nc)) {

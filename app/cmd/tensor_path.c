@@ -65,7 +65,8 @@ static int axis_of(const char *name, int nd)
     return -1;
 }
 
-/* base: what the first index of each axis is called: 1, or the lowest item id of an item table. */
+/* base: what the first index of each axis is called: 1, or the lowest item id of an item
+ * table. */
 static enum status parse_index(const char *text, int nd, const int32_t *d, const int32_t *base,
                                struct range *r, struct err *err)
 {
@@ -121,7 +122,8 @@ static enum status parse_index(const char *text, int nd, const int32_t *d, const
     return *text == ']' && !text[1] ? ST_OK : bad(err, "an index ends with ]", index_form);
 }
 
-/* Copies the chosen part; rows of the source are ld floats apart.  Axes of one element disappear. */
+/* Copies the chosen part; rows of the source are ld floats apart.  Axes of one element
+ * disappear. */
 static enum status cut(struct tensor_view *v, const struct range *r, const real *param,
                        const float *probe, int32_t ld, struct err *err)
 {
@@ -213,8 +215,10 @@ enum status tensor_get(struct app *a, const char *path, struct tensor_view *out,
         err_set(err, ST_STATE, "%s is computed from a sequence, and there is none", out->name);
         return err_hint(err, "empty-seq", "Try: seq s:1"), ST_STATE;
     }
-    if (!c && probe) { /* of training, or of other settings: its description says when it comes */
-        err_set(err, ST_STATE, "an answer does not compute %s here (%s)", out->name, probe->doc);
+    /* of training, or of other settings: its description says when it comes */
+    if (!c && probe) {
+        err_set(err, ST_STATE, "an answer does not compute %s here (%s)", out->name,
+                probe->doc);
         return err_hint(err, "bad-tensor", "Try: tensors"), ST_STATE;
     }
     if (!c) {

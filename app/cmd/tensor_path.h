@@ -1,5 +1,6 @@
-/* Tensors by path: "item.E[45]", "block2.attn.prob[head=1]": parameters of the viewed model, else probes of a forward pass of the typed
- * sequence.  Parameters are shown in their own layout without filler. */
+/* Tensors by path: "item.E[45]", "block2.attn.prob[head=1]": parameters of the viewed model,
+ * else probes of a forward pass of the typed sequence.  Parameters are shown in their own
+ * layout without filler. */
 #ifndef APP_CMD_TENSOR_PATH_H
 #define APP_CMD_TENSOR_PATH_H
 
@@ -20,7 +21,7 @@ MUST_CHECK enum status tensor_get(struct app *a, const char *path, struct tensor
 void tensor_view_done(struct tensor_view *v);
 MUST_CHECK enum status tensor_stat(struct app *a, const char *path, enum stat_kind stat,
                                    double *out, struct err *err);
-bool name_matches(const char *pattern,
-                  const char *name); /* '*' any part; NULL or "" matches all */
+/* '*' any part; NULL or "" matches all */
+bool name_matches(const char *pattern, const char *name);
 
 #endif

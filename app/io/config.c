@@ -32,10 +32,10 @@ bool config_path(enum place_kind kind, const char *name, bool make, char *buf, s
     static const struct {
         const char *variable, *fallback, *own;
     } rows[] = {
-        [PLACE_CONFIG] = {"XDG_CONFIG_HOME", ".config",      "config"},
-        [PLACE_DATA] = {"XDG_DATA_HOME",   ".local/share", "data"  },
-        [PLACE_STATE] = {"XDG_STATE_HOME",  ".local/state", "state" },
-        [PLACE_CACHE] = {"XDG_CACHE_HOME",  ".cache",       "cache" },
+        [PLACE_CONFIG] = {"XDG_CONFIG_HOME", ".config", "config"},
+        [PLACE_DATA] = {"XDG_DATA_HOME", ".local/share", "data"},
+        [PLACE_STATE] = {"XDG_STATE_HOME", ".local/state", "state"},
+        [PLACE_CACHE] = {"XDG_CACHE_HOME", ".cache", "cache"},
     };
     const char *all = getenv("SEQLAB_HOME"), *xdg = getenv(rows[kind].variable),
                *home = getenv("HOME");

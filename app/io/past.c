@@ -276,15 +276,13 @@ enum status past_save(struct app *a, int slot, const char *path, struct past_siz
         st = err_nomem(err, CHANGES_TEXT, "the past of a run");
     if (st == ST_OK) {
         changes_text(s, changes, CHANGES_TEXT);
-        const struct st_meta meta[] = {
-            {"format",   format_version},
-            {"past",     l->model->name},
-            {"step",     step          },
-            {"sha256",   sha           },
-            {"settings", settings      },
-            {"changes",  changes       },
-            {"origin",   s->origin     }
-        };
+        const struct st_meta meta[] = {{"format", format_version},
+                                       {"past", l->model->name},
+                                       {"step", step},
+                                       {"sha256", sha},
+                                       {"settings", settings},
+                                       {"changes", changes},
+                                       {"origin", s->origin}};
         st = st_write(path, p->array, p->n_array, meta, (int)(sizeof meta / sizeof *meta), err);
     }
     measure(p, n, size);
@@ -318,7 +316,8 @@ static enum status check_owner(const struct st_file *f, const char *path,
     return err_hint(err, "mismatch", "load its model first"), ST_FORMAT;
 }
 
-/* Shapes first; nothing is allocated before st_match found that the file really holds what they say. */
+/* Shapes first; nothing is allocated before st_match found that the file really holds what
+ * they say. */
 static enum status read_arrays(struct past *p, struct st_file *f, const char *path,
                                const struct learner *l, struct err *err)
 {

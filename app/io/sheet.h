@@ -1,5 +1,6 @@
-/* A table of named columns on its way to a file: csv, json or aligned text, by the file's ending.  Numbers are exact (9 digits are enough for a
- * float); text is made inert, and CSV cells that a spreadsheet would take for a formula are quoted with an apostrophe. */
+/* A table of named columns on its way to a file: csv, json or aligned text, by the file's
+ * ending.  Numbers are exact (9 digits are enough for a float); text is made inert, and CSV
+ * cells that a spreadsheet would take for a formula are quoted with an apostrophe. */
 #ifndef APP_IO_SHEET_H
 #define APP_IO_SHEET_H
 
@@ -12,8 +13,8 @@ MUST_CHECK enum status sheet_new(struct sheet **out, const char *title,
                                  const char *const *columns /* NULL-terminated */,
                                  struct err *err);
 void sheet_free(struct sheet *s);
-void sheet_num(struct sheet *s,
-               double v); /* cells come row by row; NaN is empty (csv), null (json) */
+/* cells come row by row; NaN is empty (csv), null (json) */
+void sheet_num(struct sheet *s, double v);
 void sheet_int(struct sheet *s, long long v);
 void sheet_str(struct sheet *s, const char *v);
 /* ".csv", ".json", ".txt"; anything else is refused with the list.  Durable replacement. */

@@ -16,7 +16,8 @@
 
 /* ---- the files ---- */
 
-/* Folder of lessons: in the source tree above the program, else where `make install` puts them. */
+/* Folder of lessons: in the source tree above the program, else where `make install` puts
+ * them. */
 static DIR *lessons_folder(char *dir, size_t size)
 {
     char exe[700];
@@ -252,7 +253,8 @@ static bool begin_evaluation(struct app *a)
             continue;
         if (q.kind == Q_MEASURE) /* all of them are made of this */
             q = (struct quantity){.kind = Q_HR, .k = 10};
-        if (!a->split || !run_quantity_evaluates(a, &q, &spec) || app_weights_at(a, a->slot, STEP_LIVE, &w, NULL) != ST_OK)
+        if (!a->split || !run_quantity_evaluates(a, &q, &spec) ||
+            app_weights_at(a, a->slot, STEP_LIVE, &w, NULL) != ST_OK)
             continue;
         run_evaluate_off_screen(a, a->slot, w, &spec, !spec.n_patch);
         weights_unref(w);
@@ -341,7 +343,8 @@ bool course_due(struct app *a, char *line, size_t size)
         course_drop(a);
         return false;
     }
-    /* New data ends a run anyway: a lesson that begins with it does not wait for what went on before. */
+    /* New data ends a run anyway: a lesson that begins with it does not wait for what went
+     * on before. */
     bool at_once = c->n_wait && c->at_wait == 0 && strncmp(c->wait[0], "data ", 5) == 0;
     if (!at_once && !rests(a))
         return false;

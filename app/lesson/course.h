@@ -1,5 +1,6 @@
-/* Lessons in a session: which files there are and how far each was done, the lesson that is open, its step, and what its conditions are now.
- * Lesson files lie in sample_data/lessons above the program, or in share/seqlab/lessons beside it.  The app's thread. */
+/* Lessons in a session: which files there are and how far each was done, the lesson that is
+ * open, its step, and what its conditions are now. Lesson files lie in sample_data/lessons
+ * above the program, or in share/seqlab/lessons beside it.  The app's thread. */
 #ifndef APP_LESSON_COURSE_H
 #define APP_LESSON_COURSE_H
 
@@ -37,28 +38,32 @@ struct course {
 /* a->course, made and filled when it is not there. */
 MUST_CHECK enum status course_open(struct app *a, struct err *err);
 void course_free(struct app *a);
-/* A number, a file's name without ending, or a path.  NULL: the first that is not done.  step from 1: what is before it is done for the user. */
+/* A number, a file's name without ending, or a path.  NULL: the first that is not
+ * done.  step from 1: what is before it is done for the user. */
 enum status course_start(struct app *a, const char *which, int step, struct cmd_out *out,
                          struct err *err);
-/* Asks all conditions now.  A step that passes counts; its file of progress is written when someone sits here.  With a screen a condition that
- * has to evaluate is left to the explorer: *later, and `lesson check` is due again when the answer is there. */
-enum status course_check(struct app *a, bool screen, bool *passed, bool *later, struct err *err);
-enum status course_go(struct app *a, int by, struct cmd_out *out,
-                      struct err *err); /* next or previous step */
+/* Asks all conditions now.  A step that passes counts; its file of progress is written when
+ * someone sits here.  With a screen a condition that has to evaluate is left to the
+ * explorer: *later, and `lesson check` is due again when the answer is there. */
+enum status course_check(struct app *a, bool screen, bool *passed, bool *later,
+                         struct err *err);
+/* next or previous step */
+enum status course_go(struct app *a, int by, struct cmd_out *out, struct err *err);
 enum status course_do(struct app *a, struct cmd_out *out, struct err *err);
 void course_leave(struct app *a);
 const struct lesson_step *course_step(const struct app *a); /* NULL: no lesson is open */
 bool course_step_passed(const struct app *a);
 
-/* With a screen: the next command of a lesson that is due, false when none is or a run goes on. */
+/* With a screen: the next command of a lesson that is due, false when none is or a run goes
+ * on. */
 bool course_due(struct app *a, char *line, size_t size);
 void course_drop(struct app *a); /* what waits is forgotten: a command failed */
 /* Conditions that cost little, when something changed; true: redraw. */
 bool course_refresh(struct app *a);
 
 void course_saw(struct app *a, const struct cmd_def *def); /* a command was run */
-int course_ran(const struct app *a,
-               const char *command); /* times in this step; a verb counts all its commands */
+/* times in this step; a verb counts all its commands */
+int course_ran(const struct app *a, const char *command);
 bool course_hides_tab(const struct app *a, const char *name);
 bool course_hides_setting(const struct app *a, const char *name);
 

@@ -231,15 +231,15 @@ static const struct keyword {
     enum status (*take)(struct parse *p, char *rest);
 } keywords[] = {
     {"lesson", BEFORE_STEPS, on_lesson},
-    {"hide",   BEFORE_STEPS, hide     },
-    {"setup",  ANYWHERE,     on_setup },
-    {"step",   ANYWHERE,     on_step  },
-    {"text",   ANYWHERE,     on_text  },
-    {"task",   IN_STEP,      on_task  },
-    {"pass",   IN_STEP,      on_pass  },
-    {"hint",   IN_STEP,      on_hint  },
-    {"do",     IN_STEP,      on_do    },
-    {"after",  IN_STEP,      on_after },
+    {"hide", BEFORE_STEPS, hide},
+    {"setup", ANYWHERE, on_setup},
+    {"step", ANYWHERE, on_step},
+    {"text", ANYWHERE, on_text},
+    {"task", IN_STEP, on_task},
+    {"pass", IN_STEP, on_pass},
+    {"hint", IN_STEP, on_hint},
+    {"do", IN_STEP, on_do},
+    {"after", IN_STEP, on_after},
 };
 
 static enum status take_line(struct parse *p, char *line, size_t len)

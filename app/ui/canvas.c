@@ -1,4 +1,5 @@
-/* Text, frames and bars on a rectangle of cells.  All text passes text_next(), which makes it inert. */
+/* Text, frames and bars on a rectangle of cells.  All text passes text_next(), which makes
+ * it inert. */
 #include "app/ui/canvas.h"
 
 #include <math.h>
@@ -39,7 +40,8 @@ struct style canvas_style(const struct canvas *c, enum role role)
 }
 
 /* One grapheme; a wide one needs both columns inside the canvas. */
-static void put(const struct canvas *c, int row, int col, const struct grapheme *g, struct style s)
+static void put(const struct canvas *c, int row, int col, const struct grapheme *g,
+                struct style s)
 {
     if (row < 0 || col < 0 || row >= c->rows || col >= c->cols)
         return;
@@ -65,8 +67,10 @@ void canvas_clear(const struct canvas *c)
             grid_put(c->g, c->row + r, c->col + col, &blank, 1, 1, s);
 }
 
-/* Draws s in at most `room` columns, '~' in the last when it does not fit.  Returns columns used. */
-static int draw_fit(const struct canvas *c, int row, int col, int room, struct style st, const char *s)
+/* Draws s in at most `room` columns, '~' in the last when it does not fit.  Returns columns
+ * used. */
+static int draw_fit(const struct canvas *c, int row, int col, int room, struct style st,
+                    const char *s)
 {
     if (col < 0 || room > c->cols - col)
         room = col < 0 ? 0 : c->cols - col;
@@ -104,7 +108,8 @@ int canvas_text(const struct canvas *c, int row, int col, enum role role, const 
     return draw_fit(c, row, col, c->cols, c->theme->role[role], s);
 }
 
-int canvas_printf(const struct canvas *c, int row, int col, enum role role, const char *fmt, ...)
+int canvas_printf(const struct canvas *c, int row, int col, enum role role, const char *fmt,
+                  ...)
 {
     char buf[1024];
     va_list ap;
@@ -121,7 +126,8 @@ void canvas_put(const struct canvas *c, int row, int col, const char *s, struct 
 
 enum align { LEFT, CENTRE, RIGHT };
 
-static int field(const struct canvas *c, int row, int col, int width, struct style st, const char *s, enum align al)
+static int field(const struct canvas *c, int row, int col, int width, struct style st,
+                 const char *s, enum align al)
 {
     int room = width < c->cols - col ? width : c->cols - col;
     if (room <= 0)
@@ -129,24 +135,28 @@ static int field(const struct canvas *c, int row, int col, int width, struct sty
     fill(c, row, col, room, st);
     int w;
     text_fit(s, room, &w);
-    /* An empty rest means the text fits; what is cut starts at the left so that '~' ends the field. */
+    /* An empty rest means the text fits; what is cut starts at the left so that '~' ends the
+     * field. */
     bool fits = text_width(s) <= room;
     int pad = !fits ? 0 : al == RIGHT ? room - w : al == CENTRE ? (room - w) / 2 : 0;
     draw_fit(c, row, col + pad, room - pad, st, s);
     return room;
 }
 
-int canvas_left(const struct canvas *c, int row, int col, int width, enum role role, const char *s)
+int canvas_left(const struct canvas *c, int row, int col, int width, enum role role,
+                const char *s)
 {
     return field(c, row, col, width, c->theme->role[role], s, LEFT);
 }
 
-int canvas_right(const struct canvas *c, int row, int col, int width, enum role role, const char *s)
+int canvas_right(const struct canvas *c, int row, int col, int width, enum role role,
+                 const char *s)
 {
     return field(c, row, col, width, c->theme->role[role], s, RIGHT);
 }
 
-int canvas_centre(const struct canvas *c, int row, int col, int width, enum role role, const char *s)
+int canvas_centre(const struct canvas *c, int row, int col, int width, enum role role,
+                  const char *s)
 {
     return field(c, row, col, width, c->theme->role[role], s, CENTRE);
 }
@@ -190,7 +200,8 @@ int canvas_num(const struct canvas *c, int row, int col, int width, enum role ro
     return canvas_right(c, row, col, width, role, fmt_num(buf, v));
 }
 
-int canvas_fixed(const struct canvas *c, int row, int col, int width, int decimals, enum role role, double v)
+int canvas_fixed(const struct canvas *c, int row, int col, int width, int decimals,
+                 enum role role, double v)
 {
     char buf[FMT_NUM];
     return canvas_right(c, row, col, width, role, fmt_fixed(buf, v, decimals));
@@ -210,7 +221,8 @@ void canvas_paint(const struct canvas *c, int row, int col, int width, enum role
         struct cell *cell = grid_at(c->g, c->row + row, c->col + col + i);
         if (!cell)
             continue;
-        if (s.attrs & ATTR_REVERSE && cell->bg == COLOR_NONE) { /* one bar, not patches of every ink in the row */
+        /* one bar, not patches of every ink in the row */
+        if (s.attrs & ATTR_REVERSE && cell->bg == COLOR_NONE) {
             cell->fg = COLOR_NONE;
             cell->attrs &= (uint8_t)~ATTR_DIM;
         }
@@ -245,9 +257,11 @@ static int caption(const struct canvas *c, int col, int room, enum role role, co
     return w + 2;
 }
 
-struct canvas canvas_box(const struct canvas *c, const char *title, const char *right, bool focus)
+struct canvas canvas_box(const struct canvas *c, const char *title, const char *right,
+                         bool focus)
 {
-    struct canvas inside = canvas_sub(c, 1, 1, c->rows - 2 > 0 ? c->rows - 2 : 0, c->cols - 2 > 0 ? c->cols - 2 : 0);
+    struct canvas inside = canvas_sub(c, 1, 1, c->rows - 2 > 0 ? c->rows - 2 : 0,
+                                      c->cols - 2 > 0 ? c->cols - 2 : 0);
     if (c->rows < 2 || c->cols < 2)
         return inside;
     enum role frame = focus ? ROLE_FRAME_ON : ROLE_FRAME;
@@ -276,11 +290,12 @@ struct canvas canvas_box(const struct canvas *c, const char *title, const char *
     return inside;
 }
 
-/* ---- bars ------------------------------------------------------------------------------------------- */
+/* ---- bars ---- */
 
 static const char *const eighths[9] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
 
-void canvas_bar(const struct canvas *c, int row, int col, int width, enum role role, double v, double full)
+void canvas_bar(const struct canvas *c, int row, int col, int width, enum role role, double v,
+                double full)
 {
     struct style st = c->theme->role[role];
     fill(c, row, col, width < c->cols - col ? width : c->cols - col, c->theme->role[ROLE_TEXT]);
@@ -296,7 +311,8 @@ void canvas_bar(const struct canvas *c, int row, int col, int width, enum role r
         draw_fit(c, row, col + i, 1, st, blocks ? eighths[parts > 8 ? 8 : parts] : "#");
 }
 
-void canvas_bar_signed(const struct canvas *c, int row, int col, int width, double v, double full)
+void canvas_bar_signed(const struct canvas *c, int row, int col, int width, double v,
+                       double full)
 {
     int half = (width - 1) / 2;
     if (half < 1)
@@ -309,7 +325,8 @@ void canvas_bar_signed(const struct canvas *c, int row, int col, int width, doub
     double share = -v / full > 1 ? 1 : -v / full;
     struct style st = c->theme->role[ROLE_DOWN];
     bool blocks = c->theme->glyphs != GLYPHS_ASCII;
-    /* Left blocks grow from the left edge of a cell: a bar to the left ends on whole or half columns. */
+    /* Left blocks grow from the left edge of a cell: a bar to the left ends on whole or half
+     * columns. */
     int halves = (int)lround(share * half * 2);
     int whole = blocks ? halves / 2 : (int)lround(share * half);
     for (int i = 0; i < whole; i++)
@@ -318,8 +335,8 @@ void canvas_bar_signed(const struct canvas *c, int row, int col, int width, doub
         draw_fit(c, row, col + half - 1 - whole, 1, st, "▐");
 }
 
-void canvas_spark(const struct canvas *c, int row, int col, int width, enum role role, const double *v, size_t n,
-                  double lo, double hi)
+void canvas_spark(const struct canvas *c, int row, int col, int width, enum role role,
+                  const double *v, size_t n, double lo, double hi)
 {
     static const char *const blocks[8] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char *const ascii[8] = {"_", ".", ":", "-", "=", "+", "*", "#"};
@@ -344,7 +361,8 @@ void canvas_spark(const struct canvas *c, int row, int col, int width, enum role
     }
 }
 
-void canvas_level(const struct canvas *c, int row, int col, int width, int level, bool diverging, const char *text)
+void canvas_level(const struct canvas *c, int row, int col, int width, int level,
+                  bool diverging, const char *text)
 {
     struct style st = {COLOR_NONE, COLOR_NONE, 0};
     color_t bg = theme_level_color(c->theme, level, diverging);

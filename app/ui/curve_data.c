@@ -1,5 +1,5 @@
-/* Ranges, smoothing, decimation, ticks.  Smoothing runs over all points in order and before decimation,
- * so neither the width of a pane nor the moment of drawing changes a value. */
+/* Ranges, smoothing, decimation, ticks.  Smoothing runs over all points in order and before
+ * decimation, so neither the width of a pane nor the moment of drawing changes a value. */
 #include "app/ui/curve_data.h"
 
 #include <math.h>
@@ -8,8 +8,8 @@
 
 enum { SMOOTH_FROM = 20, FIRST_RANGE = 64 };
 
-/* The columns of one series and the question they answer: any change of it means starting anew, more
- * points alone mean adding those. */
+/* The columns of one series and the question they answer: any change of it means starting
+ * anew, more points alone mean adding those. */
 struct curve_cached {
     bool (*at)(const void *, size_t, double *, double *);
     const void *ctx;
@@ -17,7 +17,7 @@ struct curve_cached {
     double smooth, x_lo, x_hi;
     bool log_x, log_y;
     int columns;
-    size_t done;                /* points taken in */
+    size_t done; /* points taken in */
     struct ema ema;
     struct curve_columns c;
 };
@@ -72,7 +72,7 @@ static double smooth_of(const struct curve_series *s)
     return s->smooth > 0.999 ? 0.999 : s->smooth;
 }
 
-/* ---- places on the axes ----------------------------------------------------------------------------- */
+/* ---- places on the axes ---- */
 
 static double place(double v, double lo, double hi, bool log)
 {
@@ -166,7 +166,7 @@ void curve_tick_text(const double *ticks, size_t n, size_t i, char out[FMT_NUM])
     }
 }
 
-/* ---- columns ---------------------------------------------------------------------------------------- */
+/* ---- columns ---- */
 
 static void span_add(struct curve_span *s, double y)
 {
@@ -206,7 +206,8 @@ static bool columns_reset(struct curve_cached *k, int columns, bool smoothed)
     return true;
 }
 
-static void take_points(struct curve_cached *k, const struct curve_series *s, const struct curve_frame *f)
+static void take_points(struct curve_cached *k, const struct curve_series *s,
+                        const struct curve_frame *f)
 {
     for (size_t i = k->done; i < s->n; i++) {
         double x, y;
@@ -214,7 +215,9 @@ static void take_points(struct curve_cached *k, const struct curve_series *s, co
             continue;
         struct curve_merged m;
         bool many = merged_at(s, i, &m);
-        double avg = k->smooth <= 0 ? y : many ? ema_push_many(&k->ema, k->smooth, y, m.n - m.bad) : ema_push(&k->ema, k->smooth, y);
+        double avg = k->smooth <= 0 ? y
+                     : many         ? ema_push_many(&k->ema, k->smooth, y, m.n - m.bad)
+                                    : ema_push(&k->ema, k->smooth, y);
         double at = curve_place_x(f, x);
         if (!(at >= 0 && at <= 1))
             continue;
@@ -244,12 +247,14 @@ static void take_points(struct curve_cached *k, const struct curve_series *s, co
     k->done = s->n;
 }
 
-static bool columns_of(struct curve_cached *k, const struct curve_series *s, const struct curve_frame *f, int columns)
+static bool columns_of(struct curve_cached *k, const struct curve_series *s,
+                       const struct curve_frame *f, int columns)
 {
     double smooth = smooth_of(s);
-    bool same = k->c.raw && k->at == s->at && k->ctx == s->ctx && k->version == s->version && k->smooth == smooth &&
-                k->x_lo == f->x_lo && k->x_hi == f->x_hi && k->log_x == f->log_x && k->log_y == f->log_y &&
-                k->columns == columns && k->done <= s->n;
+    bool same = k->c.raw && k->at == s->at && k->ctx == s->ctx && k->version == s->version &&
+                k->smooth == smooth && k->x_lo == f->x_lo && k->x_hi == f->x_hi &&
+                k->log_x == f->log_x && k->log_y == f->log_y && k->columns == columns &&
+                k->done <= s->n;
     if (!same) {
         if (!columns_reset(k, columns, smooth > 0))
             return false;
@@ -266,7 +271,7 @@ static bool columns_of(struct curve_cached *k, const struct curve_series *s, con
     return true;
 }
 
-/* ---- ranges ----------------------------------------------------------------------------------------- */
+/* ---- ranges ---- */
 
 static void range_x(const struct curve_chart *ch, struct curve_frame *f)
 {
@@ -308,7 +313,8 @@ static void widen(double v, bool log, double *lo, double *hi)
     *hi = fmax(*hi, v);
 }
 
-static void range_y(const struct curve_chart *ch, const struct curve_columns *cols, struct curve_frame *f)
+static void range_y(const struct curve_chart *ch, const struct curve_columns *cols,
+                    struct curve_frame *f)
 {
     if (ch->y_lo < ch->y_hi && (!ch->log_y || ch->y_lo > 0)) {
         f->y_lo = ch->y_lo;
@@ -356,8 +362,8 @@ static void range_y(const struct curve_chart *ch, const struct curve_columns *co
         f->y_lo = lo * 0.9;
 }
 
-bool curve_prepare(const struct curve_chart *ch, struct curve_cache *cache, int columns, struct curve_frame *f,
-                   struct curve_columns *cols)
+bool curve_prepare(const struct curve_chart *ch, struct curve_cache *cache, int columns,
+                   struct curve_frame *f, struct curve_columns *cols)
 {
     *f = (struct curve_frame){.log_x = ch->log_x, .log_y = ch->log_y, .down_y = ch->down_y};
     memset(cols, 0, ch->n_series * sizeof *cols);
@@ -381,7 +387,7 @@ bool curve_prepare(const struct curve_chart *ch, struct curve_cache *cache, int 
     return true;
 }
 
-/* ---- read-out --------------------------------------------------------------------------------------- */
+/* ---- read-out ---- */
 
 bool curve_value_at(const struct curve_series *s, double at, double *y, double *smoothed)
 {
@@ -397,7 +403,9 @@ bool curve_value_at(const struct curve_series *s, double at, double *y, double *
         struct curve_merged m;
         bool many = merged_at(s, i, &m);
         *y = py;
-        *smoothed = factor <= 0 ? py : many ? ema_push_many(&e, factor, py, m.n - m.bad) : ema_push(&e, factor, py);
+        *smoothed = factor <= 0 ? py
+                    : many      ? ema_push_many(&e, factor, py, m.n - m.bad)
+                                : ema_push(&e, factor, py);
         found = true;
     }
     return found;

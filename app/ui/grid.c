@@ -33,11 +33,12 @@ void grid_done(struct grid *g)
 enum status grid_resize(struct grid *g, int rows, int cols, struct err *err)
 {
     if (rows < 0 || cols < 0 || rows > GRID_MAX_ROWS || cols > GRID_MAX_COLS)
-        return err_set(err, ST_ARG, "a screen of %dx%d is out of range (0x0 to %dx%d)", cols, rows,
-                       GRID_MAX_COLS, GRID_MAX_ROWS);
+        return err_set(err, ST_ARG, "a screen of %dx%d is out of range (0x0 to %dx%d)", cols,
+                       rows, GRID_MAX_COLS, GRID_MAX_ROWS);
     struct cell *c = cells_new(rows, cols);
     if (!c)
-        return err_nomem(err, (unsigned long long)rows * (unsigned long long)cols * sizeof *c, "the screen");
+        return err_nomem(err, (unsigned long long)rows * (unsigned long long)cols * sizeof *c,
+                         "the screen");
     free(g->c);
     g->rows = rows;
     g->cols = cols;
@@ -80,7 +81,8 @@ static void cell_blank(struct cell *c)
     c->width = 1;
 }
 
-void grid_put(struct grid *g, int row, int col, const uint32_t *ch, int n, int width, struct style s)
+void grid_put(struct grid *g, int row, int col, const uint32_t *ch, int n, int width,
+              struct style s)
 {
     struct cell *c = grid_at(g, row, col);
     if (!c)
@@ -122,7 +124,8 @@ bool cell_equal(const struct cell *a, const struct cell *b)
 
 size_t grid_diff(const struct grid *a, const struct grid *b)
 {
-    size_t na = (size_t)a->rows * (size_t)a->cols, nb = (size_t)b->rows * (size_t)b->cols, d = 0;
+    size_t na = (size_t)a->rows * (size_t)a->cols, nb = (size_t)b->rows * (size_t)b->cols,
+           d = 0;
     if (a->rows != b->rows || a->cols != b->cols)
         return na > nb ? na : nb ? nb : 1;
     for (size_t i = 0; i < na; i++)
@@ -135,13 +138,14 @@ bool grid_equal(const struct grid *a, const struct grid *b)
     return a->rows == b->rows && a->cols == b->cols && grid_diff(a, b) == 0;
 }
 
-/* ---- dumps ------------------------------------------------------------------------------------------ */
+/* ---- dumps ---- */
 
 static size_t put_codes(char *out, const struct cell *c)
 {
     size_t n = 0;
     for (int i = 0; i < CELL_CODES && c->ch[i]; i++)
-        n += (size_t)utf8proc_encode_char((utf8proc_int32_t)c->ch[i], (utf8proc_uint8_t *)out + n);
+        n += (size_t)utf8proc_encode_char((utf8proc_int32_t)c->ch[i],
+                                          (utf8proc_uint8_t *)out + n);
     return n;
 }
 
@@ -161,7 +165,8 @@ static size_t put_color(char *out, size_t room, color_t c, int base)
 {
     int n = 0;
     if (COLOR_IS_RGB(c))
-        n = snprintf(out, room, ";%d;2;%u;%u;%u", base + 8, c >> 16 & 255u, c >> 8 & 255u, c & 255u);
+        n = snprintf(out, room, ";%d;2;%u;%u;%u", base + 8, c >> 16 & 255u, c >> 8 & 255u,
+                     c & 255u);
     else if (c < 8)
         n = snprintf(out, room, ";%d", base + (int)c);
     else if (c < 16)
@@ -177,7 +182,8 @@ static size_t put_style(char *out, size_t room, const struct cell *c)
     static const struct {
         uint8_t attr;
         const char *code;
-    } attrs[] = {{ATTR_BOLD, ";1"}, {ATTR_DIM, ";2"}, {ATTR_UNDERLINE, ";4"}, {ATTR_REVERSE, ";7"}};
+    } attrs[] = {
+        {ATTR_BOLD, ";1"}, {ATTR_DIM, ";2"}, {ATTR_UNDERLINE, ";4"}, {ATTR_REVERSE, ";7"}};
     for (size_t i = 0; i < sizeof attrs / sizeof attrs[0]; i++)
         if (c->attrs & attrs[i].attr)
             n += (size_t)snprintf(out + n, room - n, "%s", attrs[i].code);
@@ -206,7 +212,8 @@ static char *dump(const struct grid *g, bool styled)
             const struct cell *c = &row[col];
             if (c->width == 0)
                 continue;
-            if (styled && (c->fg != before->fg || c->bg != before->bg || c->attrs != before->attrs)) {
+            if (styled &&
+                (c->fg != before->fg || c->bg != before->bg || c->attrs != before->attrs)) {
                 n += put_style(out + n, STYLE_ROOM, c);
                 before = c;
             }
@@ -256,7 +263,8 @@ char *grid_update(const struct grid *from, const struct grid *to)
                 continue;
             if (r != at_row || k != at_col)
                 n += (size_t)snprintf(out + n, MOVE_ROOM, "\033[%d;%dH", r + 1, k + 1);
-            if (!before || c->fg != before->fg || c->bg != before->bg || c->attrs != before->attrs)
+            if (!before || c->fg != before->fg || c->bg != before->bg ||
+                c->attrs != before->attrs)
                 n += put_style(out + n, STYLE_ROOM, c);
             before = c;
             n += put_codes(out + n, c);
@@ -269,13 +277,14 @@ char *grid_update(const struct grid *from, const struct grid *to)
     return out;
 }
 
-/* ---- colours ---------------------------------------------------------------------------------------- */
+/* ---- colours ---- */
 
 void xterm_rgb(int index, int *r, int *g, int *b)
 {
     static const uint8_t basic[16][3] = {
-        {0, 0, 0},       {205, 0, 0},   {0, 205, 0},   {205, 205, 0},   {0, 0, 238},     {205, 0, 205},
-        {0, 205, 205},   {229, 229, 229}, {127, 127, 127}, {255, 0, 0}, {0, 255, 0},     {255, 255, 0},
+        {0, 0, 0},       {205, 0, 0},   {0, 205, 0},   {205, 205, 0},
+        {0, 0, 238},     {205, 0, 205}, {0, 205, 205}, {229, 229, 229},
+        {127, 127, 127}, {255, 0, 0},   {0, 255, 0},   {255, 255, 0},
         {92, 92, 255},   {255, 0, 255}, {0, 255, 255}, {255, 255, 255},
     };
     static const uint8_t step[6] = {0, 95, 135, 175, 215, 255};

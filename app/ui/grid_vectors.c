@@ -89,12 +89,7 @@ static void draw_arms(const struct vec_device *d, double x, double y, uint32_t u
         d->lines(d->ctx, xy, BENDS + 2, rgb, 1, 1, false);
         return;
     }
-    const double ends[4][2] = {
-        {x,          cy        },
-        {x + CELL_W, cy        },
-        {cx,         y         },
-        {cx,         y + CELL_H}
-    };
+    const double ends[4][2] = {{x, cy}, {x + CELL_W, cy}, {cx, y}, {cx, y + CELL_H}};
     for (int i = 0; i < 4; i++)
         if (arms >> i & 1u) {
             const double xy[4] = {cx, cy, ends[i][0], ends[i][1]};
@@ -105,16 +100,8 @@ static void draw_arms(const struct vec_device *d, double x, double y, uint32_t u
 static void draw_braille(const struct vec_device *d, double x, double y, uint32_t bits,
                          uint32_t rgb)
 {
-    static const uint8_t order[8][2] = {
-        {0, 0},
-        {0, 1},
-        {0, 2},
-        {1, 0},
-        {1, 1},
-        {1, 2},
-        {0, 3},
-        {1, 3}
-    };
+    static const uint8_t order[8][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 0},
+                                        {1, 1}, {1, 2}, {0, 3}, {1, 3}};
     for (int i = 0; i < 8; i++)
         if (bits >> i & 1u)
             d->dot(d->ctx, x + CELL_W * (0.25 + 0.5 * order[i][0]),

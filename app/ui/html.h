@@ -1,4 +1,5 @@
-/* Pages of one picture: a grid as text in colours that can be selected and searched, or a plot as inline SVG.  No outside files. */
+/* Pages of one picture: a grid as text in colours that can be selected and searched, or a
+ * plot as inline SVG.  No outside files. */
 #ifndef APP_UI_HTML_H
 #define APP_UI_HTML_H
 

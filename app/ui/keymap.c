@@ -1,5 +1,5 @@
-/* The table of keys and its lookup.  Rows are few (a hundred): a linear scan from the end finds the row
- * in effect and keeps "later wins" trivially true. */
+/* The table of keys and its lookup.  Rows are few (a hundred): a linear scan from the end
+ * finds the row in effect and keeps "later wins" trivially true. */
 #include "app/ui/keymap.h"
 #include "app/ui/text.h"
 
@@ -16,13 +16,14 @@ static const struct key_binding defaults[] = {
 };
 
 struct keymap {
-    struct key_binding *row;    /* every string is owned */
+    struct key_binding *row; /* every string is owned */
     size_t n, cap;
 };
 
 static const char *const names[] = {
-    "Space", "Tab", "S-Tab", "Enter", "Esc", "Backspace", "Delete", "Insert", "Up", "Down", "Left", "Right", "S-Up",
-    "S-Down", "S-Left", "S-Right", "Home", "End", "PgUp", "PgDn",
+    "Space",  "Tab",     "S-Tab", "Enter", "Esc",   "Backspace", "Delete",
+    "Insert", "Up",      "Down",  "Left",  "Right", "S-Up",      "S-Down",
+    "S-Left", "S-Right", "Home",  "End",   "PgUp",  "PgDn",
 };
 
 /* One key, n bytes, without blanks. */
@@ -38,7 +39,8 @@ static bool key_name_ok(const char *key, size_t n)
     if (text_next(key, n, &g) == n && g.n == 1 && g.ch[0] > ' ' && g.ch[0] != 0xFFFD)
         return true;
     if (n == 3 && strncmp(key, "C-", 2) == 0)
-        return islower((unsigned char)key[2]) ? !strchr("imh", key[2]) : strchr("\\]^_@", key[2]) != NULL;
+        return islower((unsigned char)key[2]) ? !strchr("imh", key[2])
+                                              : strchr("\\]^_@", key[2]) != NULL;
     size_t shift = n > 2 && strncmp(key, "S-", 2) == 0 ? 2 : 0;
     if (key[shift] == 'F' && n > shift + 1 && n <= shift + 3) {
         int f = 0;
@@ -92,14 +94,16 @@ static struct key_binding *find(const struct keymap *k, const char *context, con
     return NULL;
 }
 
-enum status keymap_bind(struct keymap *k, const char *context, const char *keys, const char *command, const char *label,
-                        struct err *err)
+enum status keymap_bind(struct keymap *k, const char *context, const char *keys,
+                        const char *command, const char *label, struct err *err)
 {
     if (!*context)
-        return err_set(err, ST_ARG, "a key is bound in a context: global, prompt, or a tab's name");
+        return err_set(err, ST_ARG,
+                       "a key is bound in a context: global, prompt, or a tab's name");
     if (!keymap_key_ok(keys)) {
         err_set(err, ST_ARG, "\"%s\" is not a key", keys);
-        return err_hint(err, "bad-value", "Keys: a letter, Space, Tab, Enter, F1..F12, C-x, M-x");
+        return err_hint(err, "bad-value",
+                        "Keys: a letter, Space, Tab, Enter, F1..F12, C-x, M-x");
     }
     struct key_binding *old = find(k, context, keys);
     if (!*command) {
@@ -168,8 +172,9 @@ size_t keymap_rows(const struct keymap *k, const struct key_binding **rows)
     return k->n;
 }
 
-/* Compares typed keys with a row's.  A star in the row takes one typed key that is a single character;
- * `star` (may be NULL) receives it.  Returns 2 equal, 1 typed is a proper beginning, 0 different. */
+/* Compares typed keys with a row's.  A star in the row takes one typed key that is a single
+ * character; `star` (may be NULL) receives it.  Returns 2 equal, 1 typed is a proper
+ * beginning, 0 different. */
 static int match(const char *row, const char *typed, char star[8])
 {
     while (*typed) {
@@ -193,7 +198,8 @@ static int match(const char *row, const char *typed, char star[8])
     return *row ? 1 : 2;
 }
 
-static const char *lookup(const struct keymap *k, const char *context, const char *keys, bool *pending, char star[8])
+static const char *lookup(const struct keymap *k, const char *context, const char *keys,
+                          bool *pending, char star[8])
 {
     const char *hit = NULL;
     bool exact = false;
@@ -216,7 +222,8 @@ static const char *lookup(const struct keymap *k, const char *context, const cha
     return hit;
 }
 
-const char *keymap_lookup(const struct keymap *k, const char *context, const char *keys, bool *pending)
+const char *keymap_lookup(const struct keymap *k, const char *context, const char *keys,
+                          bool *pending)
 {
     if (pending)
         *pending = false;
@@ -224,7 +231,8 @@ const char *keymap_lookup(const struct keymap *k, const char *context, const cha
 }
 
 /* Fills in %k and %n; *counted: there was a %n. */
-static void expand(const char *command, const char *star, int count, char *out, size_t size, bool *counted)
+static void expand(const char *command, const char *star, int count, char *out, size_t size,
+                   bool *counted)
 {
     size_t n = 0;
     *counted = false;
@@ -257,8 +265,9 @@ static void state_reset(struct key_state *st)
     memset(st, 0, sizeof *st);
 }
 
-enum key_result keymap_feed(const struct keymap *k, struct key_state *st, const char *const *contexts, int n,
-                            const char *key, char *command, size_t size, int *repeat)
+enum key_result keymap_feed(const struct keymap *k, struct key_state *st,
+                            const char *const *contexts, int n, const char *key, char *command,
+                            size_t size, int *repeat)
 {
     enum { COUNT_MAX = 1000000 };
     *repeat = 1;
@@ -266,7 +275,8 @@ enum key_result keymap_feed(const struct keymap *k, struct key_state *st, const 
         st->counting = true;
         return KEYS_PENDING;
     }
-    if (st->counting && st->keys[0] == '\0' && key[1] == '\0' && isdigit((unsigned char)key[0])) {
+    if (st->counting && st->keys[0] == '\0' && key[1] == '\0' &&
+        isdigit((unsigned char)key[0])) {
         st->count = st->count * 10 + (key[0] - '0');
         if (st->count > COUNT_MAX)
             st->count = COUNT_MAX;

@@ -23,7 +23,8 @@ void osc_write(const char *s)
 
 void osc_title(const char *term, const char *title)
 {
-    if (strncmp(term, "xterm", 5) != 0 && strncmp(term, "tmux", 4) != 0 && strncmp(term, "screen", 6) != 0)
+    if (strncmp(term, "xterm", 5) != 0 && strncmp(term, "tmux", 4) != 0 &&
+        strncmp(term, "screen", 6) != 0)
         return;
     char buf[200] = "\033]2;";
     size_t n = strlen(buf);
@@ -37,7 +38,8 @@ void osc_title(const char *term, const char *title)
 
 void osc_clipboard(const char *text)
 {
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digit[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t n = strlen(text);
     char *buf = malloc(n * 4 / 3 + 32), *p = buf;
     if (!buf)

@@ -2,8 +2,10 @@
 #ifndef APP_UI_OSC_H
 #define APP_UI_OSC_H
 
-void osc_write(const char *s);                            /* to standard output, whole, past all buffers */
-void osc_title(const char *term, const char *title);      /* window title, where a terminal of that name has one; control characters left out */
-void osc_clipboard(const char *text);                     /* OSC 52, base64 */
+/* to standard output, whole, past all buffers */
+void osc_write(const char *s);
+/* window title, where a terminal of that name has one; control characters left out */
+void osc_title(const char *term, const char *title);
+void osc_clipboard(const char *text); /* OSC 52, base64 */
 
 #endif

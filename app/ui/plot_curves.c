@@ -1,5 +1,5 @@
-/* Curves on a canvas: braille (2x4 dots a cell), half blocks (1x2) or one mark a cell.  Dots are merged
- * right in the grid's cells, so a picture needs no memory of its own. */
+/* Curves on a canvas: braille (2x4 dots a cell), half blocks (1x2) or one mark a cell.  Dots
+ * are merged right in the grid's cells, so a picture needs no memory of its own. */
 #include "app/ui/curve_data.h"
 
 #include <math.h>
@@ -9,11 +9,12 @@
 enum { SERIES_MAX = 32, TICKS_MAX = 24, LABEL_MAX = 9 };
 
 struct pen {
-    struct canvas area;         /* the plotting area */
-    int sx, sy;                 /* dots a cell */
+    struct canvas area; /* the plotting area */
+    int sx, sy;         /* dots a cell */
     struct style style;
-    char mark;                  /* ASCII set */
-    color_t behind[2];          /* colours of what lies behind: a cell of those is replaced, not merged with */
+    char mark; /* ASCII set */
+    /* colours of what lies behind: a cell of those is replaced, not merged with */
+    color_t behind[2];
 };
 
 static uint32_t cell_code_any(const struct canvas *c, int row, int col, color_t *fg)
@@ -43,7 +44,8 @@ static void dot(const struct pen *p, int x, int y)
     int col = x / p->sx, row = y / p->sy;
     color_t fg;
     uint32_t was = cell_code_any(&p->area, row, col, &fg), code;
-    /* Curves share a cell by merging dots; faint dots behind give way, or the curve would look thick. */
+    /* Curves share a cell by merging dots; faint dots behind give way, or the curve would
+     * look thick. */
     if (fg != COLOR_NONE && fg != p->style.fg && (fg == p->behind[0] || fg == p->behind[1]))
         was = ' ';
     if (p->sx == 2) {
@@ -67,7 +69,8 @@ static void vertical(const struct pen *p, int x, int y0, int y1)
         dot(p, x, y);
 }
 
-/* Between two dots: each column gets the vertical piece that falls to it, so the curve has no gaps. */
+/* Between two dots: each column gets the vertical piece that falls to it, so the curve has
+ * no gaps. */
 static void segment(const struct pen *p, int x0, int y0, int x1, int y1)
 {
     int n = x1 - x0;
@@ -96,8 +99,10 @@ static int dot_y(const struct pen *p, const struct curve_frame *f, double y)
     return (int)lround((1 - at) * (h - 1));
 }
 
-/* ASCII and half blocks have few rows: a span of one column is a bar of marks, which is what it is. */
-static void draw_line(const struct pen *p, const struct curve_frame *f, const struct curve_span *s, int n)
+/* ASCII and half blocks have few rows: a span of one column is a bar of marks, which is what
+ * it is. */
+static void draw_line(const struct pen *p, const struct curve_frame *f,
+                      const struct curve_span *s, int n)
 {
     int px = -1, py = 0;
     for (int x = 0; x < n; x++) {
@@ -112,7 +117,8 @@ static void draw_line(const struct pen *p, const struct curve_frame *f, const st
 }
 
 /* Raw points behind a smoothed curve: extremes of the column only, sparser than a curve. */
-static void draw_raw(const struct pen *p, const struct curve_frame *f, const struct curve_span *s, int n)
+static void draw_raw(const struct pen *p, const struct curve_frame *f,
+                     const struct curve_span *s, int n)
 {
     for (int x = 0; x < n; x++)
         if (s[x].n) {
@@ -121,7 +127,8 @@ static void draw_raw(const struct pen *p, const struct curve_frame *f, const str
         }
 }
 
-static void draw_marks(const struct pen *p, const struct curve_frame *f, const struct curve_span *s, int n)
+static void draw_marks(const struct pen *p, const struct curve_frame *f,
+                       const struct curve_span *s, int n)
 {
     for (int x = 0; x < n; x++)
         if (s[x].n) {
@@ -158,9 +165,10 @@ static bool row_free(const struct canvas *c, int row, int col, int width)
     return true;
 }
 
-/* The name stands at the right end beside its line; where curves are in the way, further left; on the line
- * itself when there is no free place at all. */
-static void name_level(const struct pen *p, const struct curve_frame *f, const struct curve_level *l)
+/* The name stands at the right end beside its line; where curves are in the way, further
+ * left; on the line itself when there is no free place at all. */
+static void name_level(const struct pen *p, const struct curve_frame *f,
+                       const struct curve_level *l)
 {
     double at = curve_place_y(f, l->y);
     if (!(at >= -0.02 && at <= 1.02) || !l->name)
@@ -174,7 +182,8 @@ static void name_level(const struct pen *p, const struct curve_frame *f, const s
     for (int col = right; col >= 1; col -= 3)
         for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
             int r = row + tries[i];
-            if ((col == right || i < 2) && r >= 0 && r < p->area.rows && row_free(&p->area, r, col - 1, w + 2)) {
+            if ((col == right || i < 2) && r >= 0 && r < p->area.rows &&
+                row_free(&p->area, r, col - 1, w + 2)) {
                 canvas_text(&p->area, r, col, ROLE_LEVEL, text);
                 return;
             }
@@ -185,7 +194,7 @@ static void name_level(const struct pen *p, const struct curve_frame *f, const s
     }
 }
 
-/* ---- axes ------------------------------------------------------------------------------------------- */
+/* ---- axes ---- */
 
 struct ticks {
     double at[TICKS_MAX];
@@ -207,8 +216,8 @@ static void ticks_make(struct ticks *t, double lo, double hi, bool log, size_t w
         t->width = LABEL_MAX;
 }
 
-static void draw_axis_y(const struct canvas *c, const struct pen *p, const struct curve_frame *f, const struct ticks *t,
-                        int gutter)
+static void draw_axis_y(const struct canvas *c, const struct pen *p,
+                        const struct curve_frame *f, const struct ticks *t, int gutter)
 {
     int top = p->area.row - c->row;
     for (int r = 0; r < p->area.rows; r++)
@@ -226,8 +235,9 @@ static void draw_axis_y(const struct canvas *c, const struct pen *p, const struc
     }
 }
 
-static void draw_axis_x(const struct canvas *c, const struct pen *p, const struct curve_frame *f, const struct curve_chart *ch,
-                        int row, int gutter)
+static void draw_axis_x(const struct canvas *c, const struct pen *p,
+                        const struct curve_frame *f, const struct curve_chart *ch, int row,
+                        int gutter)
 {
     int width = p->area.cols;
     canvas_glyph(c, row, gutter - 1, ROLE_FRAME_ON, G_BOTTOM_LEFT);
@@ -258,14 +268,16 @@ static void draw_axis_x(const struct canvas *c, const struct pen *p, const struc
         canvas_text(c, row + 1, gutter + width - name, ROLE_DIM, ch->x_name);
 }
 
-static void draw_events(const struct canvas *c, const struct pen *p, const struct curve_frame *f, const struct curve_chart *ch,
+static void draw_events(const struct canvas *c, const struct pen *p,
+                        const struct curve_frame *f, const struct curve_chart *ch,
                         const struct curve_columns *cols, int row, int gutter)
 {
     for (size_t i = 0; i < ch->n_events; i++) {
         double at = curve_place_x(f, ch->events[i].x);
         int col = (int)(at * p->area.cols);
         if (at >= 0 && at <= 1)
-            canvas_glyph(c, row, gutter + (col < p->area.cols ? col : p->area.cols - 1), ROLE_MARK, G_CARET);
+            canvas_glyph(c, row, gutter + (col < p->area.cols ? col : p->area.cols - 1),
+                         ROLE_MARK, G_CARET);
     }
     for (size_t i = 0; i < ch->n_series; i++)
         for (int x = 0; cols[i].raw && x < cols[i].n; x++)
@@ -273,8 +285,9 @@ static void draw_events(const struct canvas *c, const struct pen *p, const struc
                 canvas_glyph(c, row, gutter + x / p->sx, ROLE_BAD, G_BAD);
 }
 
-static void draw_cursor(const struct canvas *c, const struct pen *p, const struct curve_frame *f, const struct curve_chart *ch,
-                        int row, int gutter)
+static void draw_cursor(const struct canvas *c, const struct pen *p,
+                        const struct curve_frame *f, const struct curve_chart *ch, int row,
+                        int gutter)
 {
     double at = curve_place_x(f, ch->cursor_x);
     if (!ch->cursor || !(at >= 0 && at <= 1))
@@ -293,9 +306,10 @@ static void draw_cursor(const struct canvas *c, const struct pen *p, const struc
         canvas_text(c, row + 1, left < 0 ? 0 : left, ROLE_CURSOR, text);
 }
 
-/* ---- legend ----------------------------------------------------------------------------------------- */
+/* ---- legend ---- */
 
-static int legend_item(const struct canvas *c, int row, int col, const char *sample, struct style st, const char *text)
+static int legend_item(const struct canvas *c, int row, int col, const char *sample,
+                       struct style st, const char *text)
 {
     int need = text_width(sample) + 1 + text_width(text);
     if (col + need > c->cols)
@@ -305,7 +319,8 @@ static int legend_item(const struct canvas *c, int row, int col, const char *sam
     return col + need + 3;
 }
 
-static void draw_legend(const struct canvas *c, const struct curve_chart *ch, const struct curve_columns *cols, int row, int col)
+static void draw_legend(const struct canvas *c, const struct curve_chart *ch,
+                        const struct curve_columns *cols, int row, int col)
 {
     const struct theme *t = c->theme;
     bool ascii = t->glyphs == GLYPHS_ASCII;
@@ -318,29 +333,39 @@ static void draw_legend(const struct canvas *c, const struct curve_chart *ch, co
         if (s->hidden)
             continue;
         char mark[2] = {theme_run_mark(s->run), '\0'};
-        const char *sample = s->dots ? "o" : ascii ? mark : t->glyphs == GLYPHS_BRAILLE ? "⠤⠤" : "▄▄";
+        const char *sample = s->dots                       ? "o"
+                             : ascii                       ? mark
+                             : t->glyphs == GLYPHS_BRAILLE ? "⠤⠤"
+                                                           : "▄▄";
         bool smooth = cols[i].avg != NULL;
         if (smooth)
-            snprintf(text, sizeof text, c->cols < 70 ? "%s ~%s" : "%s smoothed %s", s->name, fmt_short(num, s->smooth));
+            snprintf(text, sizeof text, c->cols < 70 ? "%s ~%s" : "%s smoothed %s", s->name,
+                     fmt_short(num, s->smooth));
         else
             snprintf(text, sizeof text, "%s", s->name);
         col = legend_item(c, row, col, sample, canvas_style(c, theme_run(s->run)), text);
         if (smooth && s->raw)
-            col = legend_item(c, row, col, ascii ? "." : t->glyphs == GLYPHS_BRAILLE ? "⠁⠄" : "▀", canvas_style(c, ROLE_RAW), "raw");
+            col = legend_item(c, row, col,
+                              ascii                         ? "."
+                              : t->glyphs == GLYPHS_BRAILLE ? "⠁⠄"
+                                                            : "▀",
+                              canvas_style(c, ROLE_RAW), "raw");
     }
     if (ch->n_events)
         col = legend_item(c, row, col, t->glyph[G_CARET], canvas_style(c, ROLE_MARK), "event");
     if (hidden_points) {
-        snprintf(text, sizeof text, "%zu point%s <= 0 not shown", hidden_points, hidden_points == 1 ? "" : "s");
+        snprintf(text, sizeof text, "%zu point%s <= 0 not shown", hidden_points,
+                 hidden_points == 1 ? "" : "s");
         col = legend_item(c, row, col, "!", canvas_style(c, ROLE_WARN), text);
     }
     if (bad)
         legend_item(c, row, col, t->glyph[G_BAD], canvas_style(c, ROLE_BAD), "not a number");
 }
 
-/* ---- the picture ------------------------------------------------------------------------------------ */
+/* ---- the picture ---- */
 
-static void draw_series(struct pen p, const struct curve_frame *f, const struct curve_series *s, const struct curve_columns *k)
+static void draw_series(struct pen p, const struct curve_frame *f, const struct curve_series *s,
+                        const struct curve_columns *k)
 {
     const struct theme *t = p.area.theme;
     if (!k->raw)
@@ -353,12 +378,13 @@ static void draw_series(struct pen p, const struct curve_frame *f, const struct 
         draw_line(&p, f, k->avg ? k->avg : k->raw, k->n);
 }
 
-static void draw_letter(const struct pen *p, const struct curve_frame *f, const struct curve_series *s,
-                        const struct curve_columns *k)
+static void draw_letter(const struct pen *p, const struct curve_frame *f,
+                        const struct curve_series *s, const struct curve_columns *k)
 {
     if (!s->letter || !k->raw || !isfinite(k->end))
         return;
-    int col = (int)(curve_place_x(f, k->end_x) * p->area.cols) + 1, row = dot_y(p, f, k->end) / p->sy;
+    int col = (int)(curve_place_x(f, k->end_x) * p->area.cols) + 1,
+        row = dot_y(p, f, k->end) / p->sy;
     if (col >= p->area.cols)
         col = p->area.cols - 1;
     struct style st = p->area.theme->role[theme_run(s->run)];
@@ -377,7 +403,8 @@ static int points_seen(const struct curve_columns *k, size_t n)
     return seen;
 }
 
-void curves_draw(const struct canvas *c, const struct curve_chart *chart, struct curve_info *info)
+void curves_draw(const struct canvas *c, const struct curve_chart *chart,
+                 struct curve_info *info)
 {
     struct curve_info nothing;
     struct curve_chart ch = *chart;
@@ -390,12 +417,15 @@ void curves_draw(const struct canvas *c, const struct curve_chart *chart, struct
         ch.n_series = SERIES_MAX;
     const struct theme *t = c->theme;
     struct pen p = {.sx = t->glyphs == GLYPHS_BRAILLE ? 2 : 1,
-                    .sy = t->glyphs == GLYPHS_BRAILLE ? 4 : t->glyphs == GLYPHS_BLOCK ? 2 : 1,
+                    .sy = t->glyphs == GLYPHS_BRAILLE ? 4
+                          : t->glyphs == GLYPHS_BLOCK ? 2
+                                                      : 1,
                     .behind = {COLOR_NONE, COLOR_NONE}};
     bool axes = c->rows >= 5 && c->cols >= 20;
     bool legend = ch.legend && c->rows >= 8 && axes;
     int rows = c->rows - (axes ? 2 : 0) - (legend ? 1 : 0);
-    struct curve_cache *own = ch.cache ? NULL : curve_cache_new(), *cache = ch.cache ? ch.cache : own;
+    struct curve_cache *own = ch.cache ? NULL : curve_cache_new(),
+                       *cache = ch.cache ? ch.cache : own;
     struct curve_columns cols[SERIES_MAX];
     struct curve_frame f;
     struct ticks ty = {.n = 0};
@@ -405,7 +435,10 @@ void curves_draw(const struct canvas *c, const struct curve_chart *chart, struct
     if (!cache || !curve_prepare(&ch, cache, (c->cols - gutter) * p.sx, &f, cols))
         goto no_memory;
     if (axes) {
-        ticks_make(&ty, f.y_lo, f.y_hi, f.log_y, (size_t)(rows / 3 < 2 ? 2 : rows / 3 > 6 ? 6 : rows / 3));
+        ticks_make(&ty, f.y_lo, f.y_hi, f.log_y,
+                   (size_t)(rows / 3 < 2   ? 2
+                            : rows / 3 > 6 ? 6
+                                           : rows / 3));
         if (ty.width + 1 > gutter) {
             gutter = cache->gutter = ty.width + 1;
             if (!curve_prepare(&ch, cache, (c->cols - gutter) * p.sx, &f, cols))
@@ -413,7 +446,8 @@ void curves_draw(const struct canvas *c, const struct curve_chart *chart, struct
         }
     }
     p.area = canvas_sub(c, 0, gutter, rows, c->cols - gutter);
-    *info = (struct curve_info){f.x_lo, f.x_hi, f.y_lo, f.y_hi, 0, gutter, rows, p.area.cols, 0, 0};
+    *info =
+        (struct curve_info){f.x_lo, f.x_hi, f.y_lo, f.y_hi, 0, gutter, rows, p.area.cols, 0, 0};
     for (size_t i = 0; i < ch.n_series; i++) {
         info->not_shown += cols[i].not_shown;
         info->not_finite += cols[i].not_finite;
@@ -477,18 +511,21 @@ int curve_col_of(const struct curve_info *info, const struct curve_chart *chart,
 void curve_readout(const struct curve_chart *ch, char *out, size_t size)
 {
     char num[FMT_NUM], smooth[FMT_NUM];
-    size_t n = (size_t)snprintf(out, size, "%s %s", ch->x_name ? ch->x_name : "x", fmt_short(num, ch->cursor_x));
+    size_t n = (size_t)snprintf(out, size, "%s %s", ch->x_name ? ch->x_name : "x",
+                                fmt_short(num, ch->cursor_x));
     for (size_t i = 0; i < ch->n_series && n < size; i++) {
         double y, avg;
         const struct curve_series *s = &ch->series[i];
         if (s->hidden || !curve_value_at(s, ch->cursor_x, &y, &avg))
             continue;
         if (avg != y && isfinite(avg))
-            n += (size_t)snprintf(out + n, size - n, "  %s %s (%s)", s->name, fmt_num(num, y), fmt_num(smooth, avg));
+            n += (size_t)snprintf(out + n, size - n, "  %s %s (%s)", s->name, fmt_num(num, y),
+                                  fmt_num(smooth, avg));
         else
             n += (size_t)snprintf(out + n, size - n, "  %s %s", s->name, fmt_num(num, y));
     }
-    /* The text of an event the cursor stands on, or nearly: a screen column may hold many steps. */
+    /* The text of an event the cursor stands on, or nearly: a screen column may hold many
+     * steps. */
     const struct curve_event *best = NULL;
     for (size_t i = 0; i < ch->n_events; i++)
         if (ch->events[i].x <= ch->cursor_x && (!best || ch->events[i].x >= best->x))

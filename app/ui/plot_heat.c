@@ -1,6 +1,6 @@
-/* Heatmaps on a canvas.  The size of a cell follows the room: large cells with numbers, square ones of two
- * columns, half blocks (two values a cell, one above the other), and scrolling beyond that.  Values are
- * never averaged together. */
+/* Heatmaps on a canvas.  The size of a cell follows the room: large cells with numbers,
+ * square ones of two columns, half blocks (two values a cell, one above the other), and
+ * scrolling beyond that.  Values are never averaged together. */
 #include "app/ui/plot.h"
 
 #include <math.h>
@@ -85,7 +85,7 @@ struct drawing {
     struct heat_info *info;
     int8_t *memory;
     bool signs;
-    double row_hi;              /* of the row being drawn */
+    double row_hi; /* of the row being drawn */
 };
 
 /* Level of a value, -1 when masked. */
@@ -96,7 +96,8 @@ static int level_of(const struct drawing *d, int row, int col, double row_hi)
         return -1;
     double lo = d->info->lo, hi = d->m->scale == HEAT_PER_ROW ? row_hi : d->info->hi;
     double at = d->signs ? v / hi : hi > lo ? (v - lo) / (hi - lo) : 0;
-    int8_t *before = d->memory ? &d->memory[(size_t)row * (size_t)d->m->cols + (size_t)col] : NULL;
+    int8_t *before =
+        d->memory ? &d->memory[(size_t)row * (size_t)d->m->cols + (size_t)col] : NULL;
     int level = theme_level_from(d->c->theme, at, d->signs, before ? *before : -1);
     if (before)
         *before = (int8_t)level;
@@ -141,12 +142,14 @@ static void draw_cell(const struct drawing *d, int row, int col, int y, int x)
         cell_number(v, w, number);
     for (int i = 0; i < h; i++) {
         if (level < 0)
-            canvas_centre(d->c, y + i, x, w, ROLE_MASKED, i == (h - 1) / 2 ? d->c->theme->glyph[G_MASKED] : "");
+            canvas_centre(d->c, y + i, x, w, ROLE_MASKED,
+                          i == (h - 1) / 2 ? d->c->theme->glyph[G_MASKED] : "");
         else {
             /* one column of air to the right of a number */
             char text[FMT_NUM + 1];
             snprintf(text, sizeof text, "%s ", number);
-            canvas_level(d->c, y + i, x, w, level, d->signs, number[0] && i == (h - 1) / 2 ? text : NULL);
+            canvas_level(d->c, y + i, x, w, level, d->signs,
+                         number[0] && i == (h - 1) / 2 ? text : NULL);
         }
     }
     if (is_cursor(d->m, row, col)) {
@@ -163,12 +166,16 @@ static void draw_cell(const struct drawing *d, int row, int col, int y, int x)
     }
 }
 
-/* Two values one above the other.  The cursor's half is drawn in the ink that stands out on the other. */
-static void draw_pair(const struct drawing *d, int row, int col, int y, int x, double hi_up, double hi_low, bool low_there)
+/* Two values one above the other.  The cursor's half is drawn in the ink that stands out on
+ * the other. */
+static void draw_pair(const struct drawing *d, int row, int col, int y, int x, double hi_up,
+                      double hi_low, bool low_there)
 {
     const struct theme *t = d->c->theme;
-    int up = level_of(d, row, col, hi_up), low = low_there ? level_of(d, row + 1, col, hi_low) : -1;
-    bool cur_up = is_cursor(d->m, row, col), cur_low = low_there && is_cursor(d->m, row + 1, col);
+    int up = level_of(d, row, col, hi_up),
+        low = low_there ? level_of(d, row + 1, col, hi_low) : -1;
+    bool cur_up = is_cursor(d->m, row, col),
+         cur_low = low_there && is_cursor(d->m, row + 1, col);
     struct style st = {COLOR_NONE, COLOR_NONE, 0};
     color_t a = up >= 0 ? theme_level_color(t, up, d->signs) : COLOR_NONE;
     color_t b = low >= 0 ? theme_level_color(t, low, d->signs) : COLOR_NONE;
@@ -192,7 +199,7 @@ static void draw_pair(const struct drawing *d, int row, int col, int y, int x, d
     }
 }
 
-/* ---- geometry --------------------------------------------------------------------------------------- */
+/* ---- geometry ---- */
 
 static int labels_width(const char *(*label)(const void *, int), const void *ctx, int n)
 {
@@ -217,8 +224,8 @@ static int first_shown(int wish, int cursor, bool has_cursor, int shown, int tot
     return has_cursor ? canvas_scroll(top, clamp(cursor, 0, total - 1), shown, total) : top;
 }
 
-static void lay_out(const struct canvas *c, const struct heatmap *m, bool halves, int label_cols, int col_label_width,
-                    struct heat_info *info)
+static void lay_out(const struct canvas *c, const struct heatmap *m, bool halves,
+                    int label_cols, int col_label_width, struct heat_info *info)
 {
     int left = label_cols ? label_cols + 1 : 0, top = m->col_label && c->rows > 2 ? 1 : 0;
     int room_cols = c->cols - left, room_rows = c->rows - top;
@@ -236,7 +243,9 @@ static void lay_out(const struct canvas *c, const struct heatmap *m, bool halves
         first = n - 1;
     size_t pick = n - 1;
     if (m->size == HEAT_LARGE)
-        pick = m->rows * 2 <= room_rows && m->cols * wide <= room_cols ? 0 : m->cols * wide <= room_cols ? 1 : 2;
+        pick = m->rows * 2 <= room_rows && m->cols * wide <= room_cols ? 0
+               : m->cols * wide <= room_cols                           ? 1
+                                                                       : 2;
     else
         for (size_t i = first; i < n; i++)
             if (m->cols * sizes[i][0] <= room_cols && m->rows * sizes[i][1] <= room_rows * 2) {
@@ -258,12 +267,14 @@ static void lay_out(const struct canvas *c, const struct heatmap *m, bool halves
     info->scrolls = info->shown_rows < m->rows || info->shown_cols < m->cols;
 }
 
-static void draw_col_labels(const struct canvas *c, const struct heatmap *m, const struct heat_info *in, int width)
+static void draw_col_labels(const struct canvas *c, const struct heatmap *m,
+                            const struct heat_info *in, int width)
 {
     int every = in->cell_cols >= 4 ? (width + in->cell_cols) / in->cell_cols : 5;
     if (every * in->cell_cols < width + 1)
         every = (width + in->cell_cols) / in->cell_cols;
-    for (int pass = 0; pass < 2; pass++) /* the cursor's label last: it wins over its neighbours */
+    /* the cursor's label last: it wins over its neighbours */
+    for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < in->shown_cols; i++) {
             int col = in->left + i;
             bool cur = m->cursor && col == m->cur_col;
@@ -287,7 +298,8 @@ static void draw_col_labels(const struct canvas *c, const struct heatmap *m, con
         }
 }
 
-static void draw_row_label(const struct canvas *c, const struct heatmap *m, int row, int y, int width, bool dense)
+static void draw_row_label(const struct canvas *c, const struct heatmap *m, int row, int y,
+                           int width, bool dense)
 {
     bool cur = m->cursor && row == m->cur_row;
     if (!m->row_label || (dense && row % 5 && !cur))
@@ -311,7 +323,8 @@ void heat_draw(const struct canvas *c, const struct heatmap *m, struct heat_info
     const struct theme *t = c->theme;
     struct drawing d = {c, m, info, memory_of(m, t), m->scale == HEAT_SIGNED, 0};
     bool halves = t->glyphs != GLYPHS_ASCII && theme_level_color(t, 0, false) != COLOR_NONE;
-    int label = labels_width(m->row_label, m->ctx, m->rows), over = labels_width(m->col_label, m->ctx, m->cols);
+    int label = labels_width(m->row_label, m->ctx, m->rows),
+        over = labels_width(m->col_label, m->ctx, m->cols);
     if (label > c->cols / 3)
         label = 0;
     lay_out(c, m, halves, label, over, info);
@@ -358,19 +371,30 @@ bool heat_hit(const struct heat_info *in, int row, int col, int *r, int *v)
     return true;
 }
 
-int heat_scale_line(const struct canvas *c, int row, int col, const struct heatmap *m, const struct heat_info *info)
+int heat_scale_line(const struct canvas *c, int row, int col, const struct heatmap *m,
+                    const struct heat_info *info)
 {
     const struct theme *t = c->theme;
     bool signs = m->scale == HEAT_SIGNED;
     int n = theme_levels(t, signs), began = col;
     char num[FMT_NUM], text[64];
-    const char *what = m->scale == HEAT_PER_ROW ? "per row" : m->scale == HEAT_UNIT ? "fixed" : signs ? "symmetric" : "whole map";
-    snprintf(text, sizeof text, "%s  %s ", what, m->scale == HEAT_PER_ROW ? "0" : signs ? fmt_signed(num, info->lo) : fmt_num(num, info->lo));
+    const char *what = m->scale == HEAT_PER_ROW ? "per row"
+                       : m->scale == HEAT_UNIT  ? "fixed"
+                       : signs                  ? "symmetric"
+                                                : "whole map";
+    snprintf(text, sizeof text, "%s  %s ", what,
+             m->scale == HEAT_PER_ROW ? "0"
+             : signs                  ? fmt_signed(num, info->lo)
+                                      : fmt_num(num, info->lo));
     col += canvas_text(c, row, col, ROLE_DIM, text);
-    int shown = n > 16 ? 16 : n, wide = signs && t->depth != DEPTH_256 && t->depth != DEPTH_DIRECT ? 2 : 1;
+    int shown = n > 16 ? 16 : n,
+        wide = signs && t->depth != DEPTH_256 && t->depth != DEPTH_DIRECT ? 2 : 1;
     for (int i = 0; i < shown && col + wide <= c->cols; i++, col += wide)
         canvas_level(c, row, col, wide, shown > 1 ? i * (n - 1) / (shown - 1) : 0, signs, NULL);
-    snprintf(text, sizeof text, " %s", m->scale == HEAT_PER_ROW ? "row max" : signs ? fmt_signed(num, info->hi) : fmt_num(num, info->hi));
+    snprintf(text, sizeof text, " %s",
+             m->scale == HEAT_PER_ROW ? "row max"
+             : signs                  ? fmt_signed(num, info->hi)
+                                      : fmt_num(num, info->hi));
     col += canvas_text(c, row, col, ROLE_DIM, text);
     return col - began;
 }

@@ -1,5 +1,6 @@
-/* The same pictures as vectors in true colour: panels side by side, each with title, axes or labels and its
- * scale.  A device draws rectangles, lines, dots and text; SVG is one (svg.c). */
+/* The same pictures as vectors in true colour: panels side by side, each with title, axes or
+ * labels and its scale.  A device draws rectangles, lines, dots and text; SVG is one
+ * (svg.c). */
 #include "app/ui/curve_data.h"
 
 #include <math.h>
@@ -13,11 +14,29 @@ struct look {
     uint32_t run[7];
 };
 static const struct look light_look = {
-    0xffffff, 0x1f2328, 0x59636e, 0xe7e9ec, 0x8c959f, 0x8a5a00, 0xb35900, 0xc4c9d0, 0x2f7f9e, 0xb42318,
+    0xffffff,
+    0x1f2328,
+    0x59636e,
+    0xe7e9ec,
+    0x8c959f,
+    0x8a5a00,
+    0xb35900,
+    0xc4c9d0,
+    0x2f7f9e,
+    0xb42318,
     {0x1f78a8, 0xc77700, 0x1b8a6b, 0xb5400c, 0xa8468f, 0x1c5fa8, 0x7d7a00},
 };
 static const struct look dark_look = {
-    0x14171c, 0xe6e8eb, 0x9aa3ad, 0x262b33, 0x6b7480, 0xd7af87, 0xffaf5f, 0x4a525c, 0x5fafaf, 0xff8787,
+    0x14171c,
+    0xe6e8eb,
+    0x9aa3ad,
+    0x262b33,
+    0x6b7480,
+    0xd7af87,
+    0xffaf5f,
+    0x4a525c,
+    0x5fafaf,
+    0xff8787,
     {0x5fafd7, 0xffaf00, 0x00af87, 0xd75f00, 0xd787af, 0x5f9be0, 0xe5e04f},
 };
 
@@ -28,13 +47,15 @@ struct panel {
     double x, y, w, h;
 };
 
-static void line(const struct panel *p, double x0, double y0, double x1, double y1, uint32_t rgb, double width, bool dashed)
+static void line(const struct panel *p, double x0, double y0, double x1, double y1,
+                 uint32_t rgb, double width, bool dashed)
 {
     const double xy[4] = {x0, y0, x1, y1};
     p->dev->lines(p->dev->ctx, xy, 2, rgb, width, 1, dashed);
 }
 
-static void text(const struct panel *p, double x, double y, enum vec_anchor a, double size, uint32_t rgb, bool bold, const char *s)
+static void text(const struct panel *p, double x, double y, enum vec_anchor a, double size,
+                 uint32_t rgb, bool bold, const char *s)
 {
     p->dev->text(p->dev->ctx, x, y, a, size, rgb, bold, false, s);
 }
@@ -45,7 +66,7 @@ static double text_room(const char *s, double size)
     return text_width(s) * size * 0.58;
 }
 
-/* ---- curves ----------------------------------------------------------------------------------------- */
+/* ---- curves ---- */
 
 struct plane {
     const struct panel *p;
@@ -103,7 +124,8 @@ static void curve_axes(const struct plane *a, const struct curve_chart *ch)
         curve_tick_text(t, n, i, s);
         text(a->p, a->x - 6, y + 3.5, VEC_END, 10, l->dim, false, s);
     }
-    n = axis_ticks(a->f->x_lo, a->f->x_hi, a->f->log_x, (size_t)fmax(3, a->w / 90), t, TICKS_MAX);
+    n = axis_ticks(a->f->x_lo, a->f->x_hi, a->f->log_x, (size_t)fmax(3, a->w / 90), t,
+                   TICKS_MAX);
     for (size_t i = 0; i < n; i++) {
         double x = at_x(a, t[i]);
         line(a->p, x, a->y + a->h, x, a->y + a->h + 4, l->axis, 0.8, false);
@@ -120,7 +142,8 @@ static void curve_axes(const struct plane *a, const struct curve_chart *ch)
     }
 }
 
-static void curve_legend(const struct plane *a, const struct curve_chart *ch, const struct curve_columns *cols)
+static void curve_legend(const struct plane *a, const struct curve_chart *ch,
+                         const struct curve_columns *cols)
 {
     double x = a->x, y = a->y + a->h + 30;
     char s[128], num[FMT_NUM];
@@ -130,7 +153,8 @@ static void curve_legend(const struct plane *a, const struct curve_chart *ch, co
             continue;
         uint32_t rgb = a->p->look->run[((c->run % 7) + 7) % 7];
         if (cols[i].avg)
-            snprintf(s, sizeof s, "%s, smoothed %s%s", c->name, fmt_short(num, c->smooth), c->raw ? ", raw faint" : "");
+            snprintf(s, sizeof s, "%s, smoothed %s%s", c->name, fmt_short(num, c->smooth),
+                     c->raw ? ", raw faint" : "");
         else
             snprintf(s, sizeof s, "%s", c->name);
         if (x + 22 + text_room(s, 10) > a->x + a->w - 40 && x > a->x) {
@@ -156,7 +180,8 @@ static void curves_panel(const struct panel *p, const struct curve_chart *chart)
     struct curve_cache *cache = curve_cache_new();
     struct plane a = {p, &f, p->x + 52, p->y + 16, p->w - 64, p->h - 66};
     if (!cache || !curve_prepare(&ch, cache, COLUMNS, &f, cols)) {
-        text(p, p->x, p->y + 20, VEC_START, 11, p->look->bad, false, "no memory for this curve");
+        text(p, p->x, p->y + 20, VEC_START, 11, p->look->bad, false,
+             "no memory for this curve");
         curve_cache_free(cache);
         return;
     }
@@ -167,7 +192,8 @@ static void curves_panel(const struct panel *p, const struct curve_chart *chart)
         if (!(at >= -0.001 && at <= 1.001))
             continue;
         line(p, a.x, y, a.x + a.w, y, p->look->level, 1, true);
-        snprintf(s, sizeof s, "%s %s", ch.levels[i].name ? ch.levels[i].name : "", fmt_short(num, ch.levels[i].y));
+        snprintf(s, sizeof s, "%s %s", ch.levels[i].name ? ch.levels[i].name : "",
+                 fmt_short(num, ch.levels[i].y));
         text(p, a.x + a.w, y - 4, VEC_END, 10, p->look->level, false, s);
     }
     for (size_t i = 0; i < ch.n_series; i++)
@@ -188,28 +214,32 @@ static void curves_panel(const struct panel *p, const struct curve_chart *chart)
                 continue;
             for (int x = 0; s->dots && x < cols[i].n; x++)
                 if (cols[i].raw[x].n)
-                    p->dev->dot(p->dev->ctx, a.x + (x + 0.5) / cols[i].n * a.w, at_y(&a, cols[i].raw[x].last), 2.6, rgb, 1);
+                    p->dev->dot(p->dev->ctx, a.x + (x + 0.5) / cols[i].n * a.w,
+                                at_y(&a, cols[i].raw[x].last), 2.6, rgb, 1);
             if (!s->dots)
                 curve_line(&a, cols[i].avg ? cols[i].avg : cols[i].raw, cols[i].n, rgb);
             char letter[2] = {s->letter, '\0'};
             if (s->letter && isfinite(cols[i].end))
-                text(p, fmin(at_x(&a, cols[i].end_x) + 5, a.x + a.w + 2), at_y(&a, cols[i].end) + 3.5, VEC_START, 11, rgb, true, letter);
+                text(p, fmin(at_x(&a, cols[i].end_x) + 5, a.x + a.w + 2),
+                     at_y(&a, cols[i].end) + 3.5, VEC_START, 11, rgb, true, letter);
             for (int x = 0; x < cols[i].n; x++)
                 if (cols[i].raw[x].bad)
-                    text(p, a.x + (x + 0.5) / cols[i].n * a.w, a.y + a.h + 3, VEC_MIDDLE, 10, p->look->bad, true, "x");
+                    text(p, a.x + (x + 0.5) / cols[i].n * a.w, a.y + a.h + 3, VEC_MIDDLE, 10,
+                         p->look->bad, true, "x");
         }
     for (size_t i = 0; i < ch.n_events; i++) {
         double at = curve_place_x(&f, ch.events[i].x), x = at_x(&a, ch.events[i].x);
         if (!(at >= 0 && at <= 1))
             continue;
         line(p, x, a.y, x, a.y + a.h, p->look->mark, 0.7, true);
-        text(p, x + 3, a.y + 9 + 12 * (double)(i % 3), VEC_START, 9, p->look->mark, false, ch.events[i].text ? ch.events[i].text : "");
+        text(p, x + 3, a.y + 9 + 12 * (double)(i % 3), VEC_START, 9, p->look->mark, false,
+             ch.events[i].text ? ch.events[i].text : "");
     }
     curve_legend(&a, &ch, cols);
     curve_cache_free(cache);
 }
 
-/* ---- heatmaps --------------------------------------------------------------------------------------- */
+/* ---- heatmaps ---- */
 
 static bool heat_value(const struct heatmap *m, int r, int c, double *v)
 {
@@ -267,10 +297,11 @@ static void heat_panel(const struct panel *p, const struct heatmap *m)
         top = 20;
     }
     double cell = fmin((p->w - left - 8) / m->cols, (p->h - top - 40) / m->rows);
-    double cw = fmin((p->w - left - 8) / m->cols, cell * 2.2), chh = fmin((p->h - top - 40) / m->rows, cell * 1.4);
+    double cw = fmin((p->w - left - 8) / m->cols, cell * 2.2),
+           chh = fmin((p->h - top - 40) / m->rows, cell * 1.4);
     double x0 = p->x + left, y0 = p->y + top;
     int every_col = (int)ceil((over + 3) / cw), every_row = (int)ceil(11 / chh);
-    for (int c = 0; m->col_label && c < m->cols; c += every_col > 1 ? every_col : 1) {
+    for (int c = 0; m->col_label && c<m->cols; c += every_col> 1 ? every_col : 1) {
         const char *s = m->col_label(m->ctx, c);
         text(p, x0 + (c + 0.5) * cw, y0 - 5, VEC_MIDDLE, 9, p->look->dim, false, s ? s : "");
     }
@@ -278,7 +309,9 @@ static void heat_panel(const struct panel *p, const struct heatmap *m)
     for (int r = 0; r < m->rows; r++) {
         if (r == 0 || m->scale == HEAT_PER_ROW)
             heat_range(m, r, &lo, &hi);
-        const char *s = m->row_label && r % (every_row > 1 ? every_row : 1) == 0 ? m->row_label(m->ctx, r) : NULL;
+        const char *s = m->row_label && r % (every_row > 1 ? every_row : 1) == 0
+                            ? m->row_label(m->ctx, r)
+                            : NULL;
         if (s)
             text(p, x0 - 5, y0 + (r + 0.5) * chh + 3.2, VEC_END, 9, p->look->dim, false, s);
         for (int c = 0; c < m->cols; c++) {
@@ -294,13 +327,16 @@ static void heat_panel(const struct panel *p, const struct heatmap *m)
             if (m->numbers && cw >= 24 && chh >= 11) {
                 char num[FMT_NUM];
                 bool white = color_lightness((color_t)0x1000000 | rgb) <= 55;
-                text(p, x + cw / 2, y + chh / 2 + 3, VEC_MIDDLE, 8.5, white ? 0xffffff : 0x000000, false, fmt_fixed(num, v, 2));
+                text(p, x + cw / 2, y + chh / 2 + 3, VEC_MIDDLE, 8.5,
+                     white ? 0xffffff : 0x000000, false, fmt_fixed(num, v, 2));
             }
         }
     }
     double sy = y0 + m->rows * chh + 14, sx = x0;
     char s[96], num[FMT_NUM];
-    const char *what = m->scale == HEAT_PER_ROW ? "per row: 0" : m->scale == HEAT_UNIT ? "fixed: 0" : fmt_short(num, lo);
+    const char *what = m->scale == HEAT_PER_ROW ? "per row: 0"
+                       : m->scale == HEAT_UNIT  ? "fixed: 0"
+                                                : fmt_short(num, lo);
     text(p, sx, sy + 8, VEC_START, 9.5, p->look->dim, false, what);
     sx += text_room(what, 9.5) + 8;
     for (int i = 0; i < 48; i++)
@@ -313,7 +349,7 @@ static void heat_panel(const struct panel *p, const struct heatmap *m)
     }
 }
 
-/* ---- bars and text ---------------------------------------------------------------------------------- */
+/* ---- bars and text ---- */
 
 static void bars_panel(const struct panel *p, const struct plot_bar *b, size_t n)
 {
@@ -326,17 +362,21 @@ static void bars_panel(const struct panel *p, const struct plot_bar *b, size_t n
         left = fmax(left, text_room(b[i].label, 10.5) + 12);
     }
     left = fmin(left, p->w / 2);
-    double full = p->w - left - 60, unit = hi > lo ? full / (hi - lo) : 0, zero = p->x + left - lo * unit;
+    double full = p->w - left - 60, unit = hi > lo ? full / (hi - lo) : 0,
+           zero = p->x + left - lo * unit;
     double step = fmin(20, (p->h - 8) / (double)(n ? n : 1));
     for (size_t i = 0; i < n; i++) {
         double y = p->y + 4 + (double)i * step, v = isfinite(b[i].v) ? b[i].v : 0;
         char num[FMT_NUM];
-        text(p, p->x + left - 8, y + step * 0.65, VEC_END, 10.5, p->look->ink, false, b[i].label);
-        p->dev->rect(p->dev->ctx, v < 0 ? zero + v * unit : zero, y + step * 0.2, fabs(v) * unit, step * 0.6,
-                     v < 0 ? p->look->bad : p->look->bar, 1);
+        text(p, p->x + left - 8, y + step * 0.65, VEC_END, 10.5, p->look->ink, false,
+             b[i].label);
+        p->dev->rect(p->dev->ctx, v < 0 ? zero + v * unit : zero, y + step * 0.2,
+                     fabs(v) * unit, step * 0.6, v < 0 ? p->look->bad : p->look->bar, 1);
         if (b[i].error > 0)
-            line(p, zero + (v - b[i].error) * unit, y + step / 2, zero + (v + b[i].error) * unit, y + step / 2, p->look->ink, 1, false);
-        text(p, zero + fmax(v + b[i].error, 0) * unit + 6, y + step * 0.65, VEC_START, 10, p->look->dim, false, fmt_num(num, b[i].v));
+            line(p, zero + (v - b[i].error) * unit, y + step / 2,
+                 zero + (v + b[i].error) * unit, y + step / 2, p->look->ink, 1, false);
+        text(p, zero + fmax(v + b[i].error, 0) * unit + 6, y + step * 0.65, VEC_START, 10,
+             p->look->dim, false, fmt_num(num, b[i].v));
     }
     line(p, zero, p->y, zero, p->y + step * (double)n + 6, p->look->axis, 0.8, false);
 }
@@ -344,10 +384,11 @@ static void bars_panel(const struct panel *p, const struct plot_bar *b, size_t n
 static void text_panel(const struct panel *p, const char *const *lines, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        p->dev->text(p->dev->ctx, p->x, p->y + 14 * (double)(i + 1), VEC_START, 11, p->look->ink, false, true, lines[i]);
+        p->dev->text(p->dev->ctx, p->x, p->y + 14 * (double)(i + 1), VEC_START, 11,
+                     p->look->ink, false, true, lines[i]);
 }
 
-/* ---- the page --------------------------------------------------------------------------------------- */
+/* ---- the page ---- */
 
 enum { MARGIN = 20, TITLE = 30, FOOTER = 22, PANEL_TITLE = 20, GAP = 18 };
 
@@ -371,10 +412,15 @@ static int across(const struct plot *p)
 static double panel_height(const struct plot_panel *p, double width)
 {
     switch (p->kind) {
-    case PLOT_CURVES: return width * 0.5;
-    case PLOT_HEAT: return fmin(width * 0.8, 60 + (width - 50) * 0.75 * fmax(1, p->heat.rows) / fmax(1, p->heat.cols));
-    case PLOT_BARS: return 20.0 * (double)p->n_bars + 20;
-    case PLOT_TEXT: break;
+    case PLOT_CURVES:
+        return width * 0.5;
+    case PLOT_HEAT:
+        return fmin(width * 0.8,
+                    60 + (width - 50) * 0.75 * fmax(1, p->heat.rows) / fmax(1, p->heat.cols));
+    case PLOT_BARS:
+        return 20.0 * (double)p->n_bars + 20;
+    case PLOT_TEXT:
+        break;
     }
     return 14.0 * (double)p->n_lines + 14;
 }
@@ -390,7 +436,8 @@ static double row_height(const struct plot *p, int first, int n, double width)
 static double page_height(const struct plot *p, double width)
 {
     int n = across(p);
-    double each = (width - 2 * MARGIN - (n - 1) * GAP) / n, h = 2 * MARGIN + (p->title ? TITLE : 0) + (p->footer ? FOOTER : 0);
+    double each = (width - 2 * MARGIN - (n - 1) * GAP) / n,
+           h = 2 * MARGIN + (p->title ? TITLE : 0) + (p->footer ? FOOTER : 0);
     for (int i = 0; i < p->n; i += n)
         h += row_height(p, i, n, each) + (i ? GAP : 0);
     return h;
@@ -403,10 +450,12 @@ void plot_size(const struct plot *p, double *width, double *height)
     *height = ceil(page_height(p, *width));
 }
 
-void plot_vectors(const struct plot *p, const struct vec_device *dev, double width, double height, bool light)
+void plot_vectors(const struct plot *p, const struct vec_device *dev, double width,
+                  double height, bool light)
 {
     const struct look *look = light ? &light_look : &dark_look;
-    struct panel all = {dev, look, light, MARGIN, MARGIN, width - 2 * MARGIN, height - 2 * MARGIN};
+    struct panel all = {
+        dev, look, light, MARGIN, MARGIN, width - 2 * MARGIN, height - 2 * MARGIN};
     dev->rect(dev->ctx, 0, 0, width, height, look->paper, 1);
     if (p->title) {
         text(&all, all.x, all.y + 12, VEC_START, 15, look->ink, true, p->title);
@@ -434,17 +483,25 @@ void plot_vectors(const struct plot *p, const struct vec_device *dev, double wid
                 at.h -= PANEL_TITLE;
             }
             switch (q->kind) {
-            case PLOT_CURVES: curves_panel(&at, &q->curves); break;
-            case PLOT_HEAT: heat_panel(&at, &q->heat); break;
-            case PLOT_BARS: bars_panel(&at, q->bars, q->n_bars); break;
-            case PLOT_TEXT: text_panel(&at, q->lines, q->n_lines); break;
+            case PLOT_CURVES:
+                curves_panel(&at, &q->curves);
+                break;
+            case PLOT_HEAT:
+                heat_panel(&at, &q->heat);
+                break;
+            case PLOT_BARS:
+                bars_panel(&at, q->bars, q->n_bars);
+                break;
+            case PLOT_TEXT:
+                text_panel(&at, q->lines, q->n_lines);
+                break;
             }
         }
         y += h + GAP * stretch;
     }
 }
 
-/* ---- the same panels on a canvas -------------------------------------------------------------------- */
+/* ---- the same panels on a canvas ---- */
 
 void plot_draw(const struct canvas *c, const struct plot *p)
 {
@@ -464,7 +521,8 @@ void plot_draw(const struct canvas *c, const struct plot *p)
             curves_draw(&at, &q->curves, NULL);
         } else if (q->kind == PLOT_HEAT) {
             struct heat_info info;
-            struct canvas map = canvas_sub(&at, 0, 0, at.rows - 1 > 0 ? at.rows - 1 : 0, at.cols);
+            struct canvas map =
+                canvas_sub(&at, 0, 0, at.rows - 1 > 0 ? at.rows - 1 : 0, at.cols);
             heat_draw(&map, &q->heat, &info);
             heat_scale_line(&at, at.rows - 1, 0, &q->heat, &info);
         } else if (q->kind == PLOT_BARS) {
@@ -473,7 +531,8 @@ void plot_draw(const struct canvas *c, const struct plot *p)
                 full = isfinite(q->bars[k].v) ? fmax(full, fabs(q->bars[k].v)) : full;
             for (size_t k = 0; k < q->n_bars && (int)k < at.rows; k++) {
                 canvas_left(&at, (int)k, 0, at.cols / 3, ROLE_TEXT, q->bars[k].label);
-                canvas_bar(&at, (int)k, at.cols / 3 + 1, at.cols - at.cols / 3 - 11, ROLE_BAR, fabs(q->bars[k].v), full);
+                canvas_bar(&at, (int)k, at.cols / 3 + 1, at.cols - at.cols / 3 - 11, ROLE_BAR,
+                           fabs(q->bars[k].v), full);
                 canvas_num(&at, (int)k, at.cols - 9, 9, ROLE_DIM, q->bars[k].v);
             }
         } else {

@@ -1,4 +1,5 @@
-/* Pictures as PNG by cairo, where the build has it; without it ST_UNSUPPORTED says what to install. */
+/* Pictures as PNG by cairo, where the build has it; without it ST_UNSUPPORTED says what to
+ * install. */
 #ifndef APP_UI_PNG_H
 #define APP_UI_PNG_H
 

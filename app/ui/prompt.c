@@ -1,5 +1,6 @@
-/* GNU readline inside curses, through its callback interface; see prompt.h.  Curses owns the terminal: readline gets bytes from our queue
- * and writes to nowhere; what it would show is drawn from its variables.  Readline is one a process, hence the one static pointer. */
+/* GNU readline inside curses, through its callback interface; see prompt.h.  Curses owns the
+ * terminal: readline gets bytes from our queue and writes to nowhere; what it would show is
+ * drawn from its variables.  Readline is one a process, hence the one static pointer. */
 #define _XOPEN_SOURCE 700 /* wcwidth */
 #include "app/ui/prompt.h"
 #include "app/ui/text.h"
@@ -23,18 +24,18 @@ struct prompt {
     struct prompt_options opt;
     char *history;
     bool active, left, ready, bell, pasting, asking;
-    bool discard;        /* what readline gives now is not wanted */
-    bool ended;          /* readline has taken the line down */
-    bool interrupted;    /* the line mode: a signal came while a line was typed */
+    bool discard;     /* what readline gives now is not wanted */
+    bool ended;       /* readline has taken the line down */
+    bool interrupted; /* the line mode: a signal came while a line was typed */
     unsigned char queue[QUEUE];
     int head, tail;
-    char *line;          /* the accepted one */
+    char *line; /* the accepted one */
     char *label;
-    char *paste;         /* pasted so far */
+    char *paste; /* pasted so far */
     size_t n_paste, cap_paste;
-    char **match;        /* of the last Tab */
+    char **match; /* of the last Tab */
     size_t n_match;
-    struct arena *mem;   /* candidates */
+    struct arena *mem; /* candidates */
     FILE *nowhere;
 };
 static struct prompt *the; /* readline's callbacks carry no pointer */
@@ -109,7 +110,9 @@ static char **attempt(const char *text, int start, int end)
     forget_matches(the);
     const char **word;
     arena_reset(the->mem);
-    size_t n = the->opt.complete ? the->opt.complete(the->opt.ctx, rl_line_buffer, (size_t)end, the->mem, &word) : 0;
+    size_t n = the->opt.complete ? the->opt.complete(the->opt.ctx, rl_line_buffer, (size_t)end,
+                                                     the->mem, &word)
+                                 : 0;
     if (n == 0) {
         the->bell = true;
         return NULL;
@@ -151,7 +154,8 @@ static void set_up_editor(void)
     rl_readline_name = "seqlab";
     rl_catch_signals = 0;
     rl_catch_sigwinch = 0;
-    rl_change_environment = 0; /* else LINES and COLUMNS are exported and curses stops following resizes */
+    /* else LINES and COLUMNS are exported and curses stops following resizes */
+    rl_change_environment = 0;
     rl_attempted_completion_function = attempt;
     rl_completer_word_break_characters = " \t;,";
     rl_completer_quote_characters = NULL;
@@ -160,7 +164,8 @@ static void set_up_editor(void)
     rl_variable_bind("isearch-terminators", "\\033\\012");
     rl_variable_bind("page-completions", "off");
     rl_variable_bind("bell-style", "none");
-    rl_variable_bind("revert-all-at-newline", "on"); /* an edited history line does not stay edited */
+    /* an edited history line does not stay edited */
+    rl_variable_bind("revert-all-at-newline", "on");
     rl_variable_bind("enable-bracketed-paste", "off");
 }
 
@@ -241,8 +246,9 @@ void prompt_close(struct prompt *p)
 {
     if (!p->active)
         return;
-    /* A line left half-way is ended the way readline ends lines: taken down in the middle, its undo lists, shared with the history lines
-     * that were looked at, would be freed twice later.  Ctrl-G first: Return may be what a search or a quoted insert waits for. */
+    /* A line left half-way is ended the way readline ends lines: taken down in the middle,
+     * its undo lists, shared with the history lines that were looked at, would be freed
+     * twice later.  Ctrl-G first: Return may be what a search or a quoted insert waits for. */
     p->discard = true;
     if (!p->ended)
         feed(p, "\a\r", 2);
@@ -276,8 +282,9 @@ static size_t bytes_of(const char *name, const char *text, char out[32])
     static const struct {
         const char *name, *bytes;
     } keys[] = {
-        {"Up", "\033[A"},   {"Down", "\033[B"},     {"Right", "\033[C"}, {"Left", "\033[D"},      {"Home", "\001"},  {"End", "\005"},
-        {"Enter", "\r"},    {"Tab", "\t"},          {"S-Tab", "\033[Z"}, {"Backspace", "\177"},   {"Esc", "\033"},   {"S-Left", "\033b"},
+        {"Up", "\033[A"},     {"Down", "\033[B"},    {"Right", "\033[C"}, {"Left", "\033[D"},
+        {"Home", "\001"},     {"End", "\005"},       {"Enter", "\r"},     {"Tab", "\t"},
+        {"S-Tab", "\033[Z"},  {"Backspace", "\177"}, {"Esc", "\033"},     {"S-Left", "\033b"},
         {"S-Right", "\033f"},
     };
     size_t n = 0;
@@ -355,7 +362,8 @@ static enum prompt_result asked(struct prompt *p, const struct term_event *ev)
 
 static enum prompt_result key(struct prompt *p, const struct term_event *ev)
 {
-    bool searching = RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH | RL_STATE_MULTIKEY | RL_STATE_NUMERICARG) != 0;
+    bool searching = RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH | RL_STATE_MULTIKEY |
+                                RL_STATE_NUMERICARG) != 0;
     bool vi_insert = rl_editing_mode == 0 && rl_get_keymap() == vi_insertion_keymap;
     if (strcmp(ev->name, "C-c") == 0 || (strcmp(ev->name, "Esc") == 0 && !vi_insert)) {
         if (searching)
@@ -370,9 +378,11 @@ static enum prompt_result key(struct prompt *p, const struct term_event *ev)
         return PROMPT_NOT_MINE;
     if (strcmp(ev->name, "Tab") != 0)
         forget_matches(p);
-    /* A sequence of several bytes inside a search pushes them back in an order the callback interface does not survive (8.2): the search is
-     * ended first, by the terminator that is not run as a command. */
-    if (RL_ISSTATE(RL_STATE_ISEARCH) && (n > 1 || bytes[0] == '\030') && (unsigned char)bytes[0] < 32)
+    /* A sequence of several bytes inside a search pushes them back in an order the callback
+     * interface does not survive (8.2): the search is ended first, by the terminator that is
+     * not run as a command. */
+    if (RL_ISSTATE(RL_STATE_ISEARCH) && (n > 1 || bytes[0] == '\030') &&
+        (unsigned char)bytes[0] < 32)
         feed(p, "\n", 1);
     feed(p, bytes, n);
     if (p->left) {
@@ -408,7 +418,10 @@ enum prompt_result prompt_event(struct prompt *p, const struct term_event *ev)
         return PROMPT_LEFT;
     }
     if (p->pasting) {
-        paste_add(p, *ev->text ? ev->text : strcmp(ev->name, "Enter") == 0 ? "\n" : strcmp(ev->name, "Tab") == 0 ? " " : "");
+        paste_add(p, *ev->text                        ? ev->text
+                     : strcmp(ev->name, "Enter") == 0 ? "\n"
+                     : strcmp(ev->name, "Tab") == 0   ? " "
+                                                      : "");
         return PROMPT_MORE;
     }
     return p->asking ? asked(p, ev) : key(p, ev);
@@ -455,7 +468,8 @@ int prompt_label_width(const struct prompt *p)
 void prompt_draw(const struct prompt *p, const struct canvas *c, int *cursor)
 {
     if (p->asking) {
-        *cursor = canvas_text(c, 0, 0, ROLE_WARN, "several lines were pasted: run as script? y/n ");
+        *cursor =
+            canvas_text(c, 0, 0, ROLE_WARN, "several lines were pasted: run as script? y/n ");
         return;
     }
     const char *label = p->active && rl_display_prompt ? rl_display_prompt : "";
@@ -495,9 +509,11 @@ void prompt_draw_matches(const struct prompt *p, const struct canvas *body)
         int w = text_width(p->match[i]);
         longest = w > longest ? w : longest;
     }
-    int col_w = longest + 2 < body->cols - 4 ? longest + 2 : body->cols - 4, across = (body->cols - 4) / col_w;
+    int col_w = longest + 2 < body->cols - 4 ? longest + 2 : body->cols - 4,
+        across = (body->cols - 4) / col_w;
     across = across < 1 ? 1 : across;
-    int want = (int)(p->n_match + (size_t)across - 1) / across, most = body->rows - 2 < MATCHES_SHOWN ? body->rows - 2 : MATCHES_SHOWN;
+    int want = (int)(p->n_match + (size_t)across - 1) / across,
+        most = body->rows - 2 < MATCHES_SHOWN ? body->rows - 2 : MATCHES_SHOWN;
     int rows = want < most ? want : most;
     int used = (int)p->n_match < across ? (int)p->n_match : across;
     int width = used * col_w + 3 > 24 ? used * col_w + 3 : 24;
@@ -510,7 +526,8 @@ void prompt_draw_matches(const struct prompt *p, const struct canvas *body)
         snprintf(right, sizeof right, "%d of %zu", rows * across, p->n_match);
     struct canvas in = canvas_box(&box, "Tab", right, false);
     for (size_t i = 0; i < p->n_match && (int)i < rows * across; i++)
-        canvas_left(&in, (int)i / across, 1 + (int)i % across * col_w, col_w - 1, ROLE_TEXT, p->match[i]);
+        canvas_left(&in, (int)i / across, 1 + (int)i % across * col_w, col_w - 1, ROLE_TEXT,
+                    p->match[i]);
 }
 
 /* ---- History and the line mode ---- */
@@ -519,7 +536,8 @@ void prompt_remember(struct prompt *p, const char *line)
 {
     if (!line || !*line || line[strspn(line, " \t")] == '\0')
         return;
-    HIST_ENTRY *last = history_length > 0 ? history_get(history_base + history_length - 1) : NULL;
+    HIST_ENTRY *last =
+        history_length > 0 ? history_get(history_base + history_length - 1) : NULL;
     if (last && strcmp(last->line, line) == 0)
         return;
     add_history(line);
@@ -535,8 +553,9 @@ void prompt_remember(struct prompt *p, const char *line)
     close(fd);
 }
 
-/* Ctrl-C in the line mode: readline passes the signal on wherever it notices it, so what we look at is our own handler's flag, not readline's.
- * The program's handler is called from ours. */
+/* Ctrl-C in the line mode: readline passes the signal on wherever it notices it, so what we
+ * look at is our own handler's flag, not readline's. The program's handler is called from
+ * ours. */
 static volatile sig_atomic_t got_int;
 static struct sigaction program_int;
 
@@ -547,10 +566,12 @@ static void on_int(int sig)
         program_int.sa_handler(sig);
 }
 
-/* Readline's own reader goes on after a signal; here Ctrl-C drops the line, and what ends the program ends it. */
+/* Readline's own reader goes on after a signal; here Ctrl-C drops the line, and what ends
+ * the program ends it. */
 static int line_byte(FILE *f)
 {
-    enum { LOOK_MS = 200 }; /* a signal just before the wait would otherwise be noticed with the next key only */
+    /* a signal just before the wait would otherwise be noticed with the next key only */
+    enum { LOOK_MS = 200 };
     for (;;) {
         int sig = rl_pending_signal();
         if (sig)

@@ -1,5 +1,6 @@
-/* The loop of the screen: keys become command lines, engine events become redraws at the next tick.  A key is answered at once; what the
- * engine publishes is drawn at most ten times a second, answers to questions at most `fps` times; an idle screen sleeps. */
+/* The loop of the screen: keys become command lines, engine events become redraws at the
+ * next tick.  A key is answered at once; what the engine publishes is drawn at most ten
+ * times a second, answers to questions at most `fps` times; an idle screen sleeps. */
 #include "app/ui/screen.h"
 #include "app/cmd/command.h"
 #include "app/io/cast.h"
@@ -18,8 +19,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Somebody at the keys sees everything as soon as it is there.  Nobody there for a while: a run shows that it lives, and keeps the cores; its
- * bells are not even listened to between two pictures, since each would take a core from a worker. */
+/* Somebody at the keys sees everything as soon as it is there.  Nobody there for a while: a
+ * run shows that it lives, and keeps the cores; its bells are not even listened to between
+ * two pictures, since each would take a core from a worker. */
 static const double CALM_AFTER_S = 2, CALM_TICK_S = 0.125;
 static const double CALM_WEIGHTS_S = 0.25, CALM_SHARE = 0.01, NEAR_WEIGHTS_S = 0.1,
                     NEAR_SHARE = 0.2;
@@ -29,7 +31,7 @@ static bool is_calm(const struct screen *s, double now)
     return now - s->touched > CALM_AFTER_S;
 }
 
-/* ---- drawing -------------------------------------------------------------------------------------------- */
+/* ---- drawing ---- */
 
 static void record(struct screen *s)
 {
@@ -81,8 +83,9 @@ static void show(struct screen *s)
     s->dirty_key = s->dirty_live = s->dirty_answer = false;
 }
 
-/* Answers about a model that learns are made anew when its parameters come in, which is left to this place: often while somebody is at the
- * keys; else so seldom that the answers take a small share of a core.  Without questions a command finds parameters a second old at most. */
+/* Answers about a model that learns are made anew when its parameters come in, which is left
+ * to this place: often while somebody is at the keys; else so seldom that the answers take a
+ * small share of a core.  Without questions a command finds parameters a second old at most. */
 static void take_weights(struct screen *s, double now)
 {
     struct app *a = s->app;
@@ -110,7 +113,8 @@ static void take_weights(struct screen *s, double now)
     }
 }
 
-/* What a lesson runs for its reader: a command whenever nothing goes on.  They are not logged: the lesson's own command is. */
+/* What a lesson runs for its reader: a command whenever nothing goes on.  They are not
+ * logged: the lesson's own command is. */
 static void lesson_commands(struct screen *s)
 {
     struct app *a = s->app;
@@ -265,8 +269,8 @@ int screen_run(struct app *a, const struct screen_options *o)
         st = prompt_new(&s->prompt, &popt, &err);
     if (st != ST_OK)
         goto out;
-    (void)setting_set(a, SETTING_TRUTH, "off",
-                      NULL); /* the answer stays hidden until asked for */
+    /* the answer stays hidden until asked for */
+    (void)setting_set(a, SETTING_TRUTH, "off", NULL);
     screen_looks(s);
     show(s); /* the frame first; data, model and ceilings come behind it */
     if (!a->explorer)
@@ -299,7 +303,7 @@ out:
     return exit_status;
 }
 
-/* ---- a picture without a terminal ----------------------------------------------------------------------- */
+/* ---- a picture without a terminal ---- */
 
 enum status screen_snap(struct app *a, int cols, int rows, const struct theme *theme,
                         struct grid *out, struct err *err)

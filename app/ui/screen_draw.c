@@ -1,4 +1,5 @@
-/* The six fixed lines, the panes of the open tab, pop-ups: state -> cells.  ui-design section 3. */
+/* The six fixed lines, the panes of the open tab, pop-ups: state -> cells.  ui-design
+ * section 3. */
 #include "app/cmd/ablate.h"
 #include "app/lesson/course.h"
 #include "app/ui/keymap.h"
@@ -7,18 +8,21 @@
 
 #include <stdio.h>
 
-static void add_hit(struct face *f, enum hit_kind kind, int row, int from, int to, int64_t value)
+static void add_hit(struct face *f, enum hit_kind kind, int row, int from, int to,
+                    int64_t value)
 {
     if (f->n_hit < HITS && to > from)
         f->hit[f->n_hit++] = (struct hit){kind, row, from, to, value};
 }
 
-/* ---- line 1: who trains on what, how far -------------------------------------------------------------- */
+/* ---- line 1: who trains on what, how far ---- */
 
 static enum role state_role(const char *state)
 {
-    return strcmp(state, "FAILED") == 0 ? ROLE_BAD : strcmp(state, "RUN") == 0 ? ROLE_GOOD
-         : strcmp(state, "PAUSED") == 0 || strcmp(state, "STEP") == 0 ? ROLE_WARN : ROLE_STRONG;
+    return strcmp(state, "FAILED") == 0                                 ? ROLE_BAD
+           : strcmp(state, "RUN") == 0                                  ? ROLE_GOOD
+           : strcmp(state, "PAUSED") == 0 || strcmp(state, "STEP") == 0 ? ROLE_WARN
+                                                                        : ROLE_STRONG;
 }
 
 /* A field of the status line in a role's ink on the line's paper. */
@@ -70,7 +74,8 @@ static void status_line(struct app *a, const struct canvas *c)
         at += status_text(c, at, ROLE_STATUS, t);
     } else {
         const struct learner *l = app_learner(a, a->slot);
-        snprintf(t, sizeof t, "%.40s V=%s seed %llu", a->ds->name, fmt_count(b1, a->ds->n_items), (unsigned long long)(l ? l->seed : a->seed));
+        snprintf(t, sizeof t, "%.40s V=%s seed %llu", a->ds->name,
+                 fmt_count(b1, a->ds->n_items), (unsigned long long)(l ? l->seed : a->seed));
         at += status_text(c, at, ROLE_STATUS, t);
     }
     if (!s->model || (s->model->flags & MODEL_BASELINE))
@@ -84,7 +89,8 @@ static void status_line(struct app *a, const struct canvas *c)
     at += status_text(c, at, ROLE_STATUS, t);
     if (!small && p && p->steps_per_epoch > 0) {
         char e[FMT_NUM];
-        snprintf(t, sizeof t, " epoch %s", fmt_fixed(e, (double)step / (double)p->steps_per_epoch, 1));
+        snprintf(t, sizeof t, " epoch %s",
+                 fmt_fixed(e, (double)step / (double)p->steps_per_epoch, 1));
         at += status_text(c, at, ROLE_STATUS, t);
     }
     if (p && p->state == TS_STEP && p->n_op > 0) {
@@ -96,7 +102,9 @@ static void status_line(struct app *a, const struct canvas *c)
     at += status_text(c, at, state_role(state), state);
     bool runs = p && (p->state == TS_RUN || p->state == TS_EVAL) && p->steps_per_s > 0;
     if (runs) {
-        snprintf(t, sizeof t, " %s %s", fmt_fixed(b1, p->steps_per_s, p->steps_per_s < 10 ? 1 : 0), small ? "b/s" : "batch/s");
+        snprintf(t, sizeof t, " %s %s",
+                 fmt_fixed(b1, p->steps_per_s, p->steps_per_s < 10 ? 1 : 0),
+                 small ? "b/s" : "batch/s");
         at += status_text(c, at, ROLE_STATUS, t);
     }
     if (p && p->step > 0 && at + 16 <= c->cols && (small || c->cols >= 140)) {
@@ -106,7 +114,7 @@ static void status_line(struct app *a, const struct canvas *c)
     }
 }
 
-/* ---- line 2: tabs ------------------------------------------------------------------------------------- */
+/* ---- line 2: tabs ---- */
 
 static void tab_line(struct app *a, struct face *f, const struct canvas *c)
 {
@@ -124,10 +132,12 @@ static void tab_line(struct app *a, struct face *f, const struct canvas *c)
         snprintf(name, sizeof name, "%s", brief ? t->brief : t->title);
         if (!applies && name[0] >= 'A' && name[0] <= 'Z')
             name[0] = (char)(name[0] - 'A' + 'a');
-        snprintf(s, sizeof s, "%s%c:%s%s", on && mono ? "[" : " ", t->key, name, on && mono ? "]" : " ");
+        snprintf(s, sizeof s, "%s%c:%s%s", on && mono ? "[" : " ", t->key, name,
+                 on && mono ? "]" : " ");
         enum role role = on ? ROLE_TAB_ON : applies ? ROLE_TAB : ROLE_TAB_OFF;
         /* Neighbours share the blank between them; the open tab has it on both sides. */
-        int w = on ? canvas_text(c, 0, at, role, s) : canvas_text(c, 0, at + 1, role, s + 1) + 1;
+        int w =
+            on ? canvas_text(c, 0, at, role, s) : canvas_text(c, 0, at + 1, role, s + 1) + 1;
         add_hit(f, HIT_TAB, 1, at, at + w, i);
         at += w - 1;
     }
@@ -136,7 +146,7 @@ static void tab_line(struct app *a, struct face *f, const struct canvas *c)
             canvas_paint(c, 0, f->hit[i].from, f->hit[i].to - f->hit[i].from, ROLE_TAB_ON);
 }
 
-/* ---- line 3: sequence, pin, view ----------------------------------------------------------------------- */
+/* ---- line 3: sequence, pin, view ---- */
 
 static int items_width(const struct app *a, const struct sequence *s, bool names)
 {
@@ -152,7 +162,8 @@ static int items_width(const struct app *a, const struct sequence *s, bool names
 }
 
 /* Items from `from` on; the one at `cursor` in brackets.  Returns columns. */
-static int draw_items(struct app *a, struct face *f, const struct canvas *c, const struct sequence *s, int cursor, bool names, bool hits)
+static int draw_items(struct app *a, struct face *f, const struct canvas *c,
+                      const struct sequence *s, int cursor, bool names, bool hits)
 {
     int at = 0, from = 0;
     /* The cursor stays in sight: earlier items leave on the left. */
@@ -200,7 +211,8 @@ static void sequence_line(struct app *a, struct face *f, const struct canvas *c)
     if (at_step == STEP_LIVE)
         snprintf(t, sizeof t, "view %c @ live", 'A' + a->slot);
     else
-        snprintf(t, sizeof t, "view %c @ %lld%s", 'A' + a->slot, (long long)at_step, c->cols >= 100 ? " (behind live)" : "");
+        snprintf(t, sizeof t, "view %c @ %lld%s", 'A' + a->slot, (long long)at_step,
+                 c->cols >= 100 ? " (behind live)" : "");
     int by_hand = ablate_patches(a, a->slot, NULL);
     size_t len = strlen(t);
     if (by_hand)
@@ -216,8 +228,11 @@ static void sequence_line(struct app *a, struct face *f, const struct canvas *c)
     } else if (c->cols >= 100) {
         w_pin = 10;
     }
-    int at = canvas_text(c, 0, 1, f->previewing ? ROLE_WARN : ROLE_DIM, f->previewing ? "draft" : "seq") + 2;
-    struct canvas seq = canvas_sub(c, 0, at, 1, right - at - w_pin - 2 > 4 ? right - at - w_pin - 2 : 4);
+    int at = canvas_text(c, 0, 1, f->previewing ? ROLE_WARN : ROLE_DIM,
+                         f->previewing ? "draft" : "seq") +
+             2;
+    struct canvas seq =
+        canvas_sub(c, 0, at, 1, right - at - w_pin - 2 > 4 ? right - at - w_pin - 2 : 4);
     if (a->seq.n == 0) {
         canvas_text(&seq, 0, 1, ROLE_DIM, "empty: p types one");
     } else {
@@ -240,9 +255,10 @@ static void sequence_line(struct app *a, struct face *f, const struct canvas *c)
     }
 }
 
-/* ---- the time bar --------------------------------------------------------------------------------------- */
+/* ---- the time bar ---- */
 
-/* Kept steps crowd at the start (0 1 2 4 8 ..) and are even later: this power gives both room. */
+/* Kept steps crowd at the start (0 1 2 4 8 ..) and are even later: this power gives both
+ * room. */
 static int tick_col(int64_t step, int64_t last, int width)
 {
     if (last <= 0 || width < 2)
@@ -276,7 +292,8 @@ static void time_line(struct app *a, struct face *f, const struct canvas *c)
     if (live)
         snprintf(t, sizeof t, "live");
     else
-        snprintf(t, sizeof t, "@%lld%s", (long long)a->at, c->cols >= 100 ? " (behind live)" : " behind");
+        snprintf(t, sizeof t, "@%lld%s", (long long)a->at,
+                 c->cols >= 100 ? " (behind live)" : " behind");
     int w_end = text_width(t) + 2, from = 6, to = c->cols - w_end - 1, width = to - from - 1;
     canvas_text(c, 0, 1, ROLE_DIM, "time");
     canvas_glyph(c, 0, from, ROLE_AXIS, G_VLINE);
@@ -291,13 +308,16 @@ static void time_line(struct app *a, struct face *f, const struct canvas *c)
         canvas_glyph(&bar, 0, col, ROLE_DIM, G_DOT);
         add_hit(f, HIT_STEP, bar.row, bar.col + col, bar.col + col + 1, step[i]);
     }
-    /* Labels: the viewed step and the ends first, then powers of two, as far as they do not touch. */
+    /* Labels: the viewed step and the ends first, then powers of two, as far as they do not
+     * touch. */
     bool taken[512] = {false};
     int64_t view = live ? last : a->at;
     for (int pass = 0; pass < 3; pass++)
         for (int i = -1; i <= n; i++) {
             int64_t v = i < 0 ? view : i == n ? last : step[i];
-            bool wanted = pass == 0 ? i < 0 : pass == 1 ? i == n || v == 0 : i >= 0 && i < n && v > 0 && (v & (v - 1)) == 0;
+            bool wanted = pass == 0   ? i < 0
+                          : pass == 1 ? i == n || v == 0
+                                      : i >= 0 && i < n && v > 0 && (v & (v - 1)) == 0;
             if (!wanted)
                 continue;
             int len = snprintf(t, sizeof t, "%lld%s", (long long)v, v == view ? "*" : "");
@@ -319,7 +339,7 @@ static void time_line(struct app *a, struct face *f, const struct canvas *c)
         }
 }
 
-/* ---- hints and messages ---------------------------------------------------------------------------------- */
+/* ---- hints and messages ---- */
 
 static bool has_key(const char *const *pair, int n, const char *key)
 {
@@ -346,7 +366,9 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
     }
     enum { PAIRS = 60 };
     const char *pair[PAIRS + 2];
-    static const char *const command_pairs[] = {"Enter", "runs", "Tab", "completes", "Up", "history", "C-r", "search", "Esc", "leaves", NULL};
+    static const char *const command_pairs[] = {"Enter", "runs",    "Tab", "completes",
+                                                "Up",    "history", "C-r", "search",
+                                                "Esc",   "leaves",  NULL};
     int n = 0;
     if (f->prompt && prompt_active(f->prompt)) {
         canvas_hints(c, 0, 1, command_pairs);
@@ -365,8 +387,8 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
         const char *context[3] = {pane, tab, "global"};
         for (int k = applies ? 0 : 2; k < 3; k++)
             for (size_t i = 0; i < rows && n + 1 < PAIRS; i++)
-                if (row[i].label && row[i].label[0] && row[i].command[0] && strcmp(row[i].context, context[k]) == 0 &&
-                    !has_key(pair, n, row[i].keys)) {
+                if (row[i].label && row[i].label[0] && row[i].command[0] &&
+                    strcmp(row[i].context, context[k]) == 0 && !has_key(pair, n, row[i].keys)) {
                     pair[n++] = row[i].keys;
                     pair[n++] = row[i].label;
                 }
@@ -375,7 +397,7 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
     canvas_hints(c, 0, 1, pair);
 }
 
-/* ---- the body -------------------------------------------------------------------------------------------- */
+/* ---- the body ---- */
 
 static void coming(struct app *a, const struct canvas *c)
 {
@@ -385,20 +407,26 @@ static void coming(struct app *a, const struct canvas *c)
     struct canvas in = canvas_box(c, t->title, NULL, true);
     char line[200];
     int row = in.rows / 2 - 2 > 0 ? in.rows / 2 - 2 : 0;
-    snprintf(line, sizeof line, "%c%s", t->coming[0] >= 'a' && t->coming[0] <= 'z' ? t->coming[0] - 'a' + 'A' : t->coming[0], t->coming + 1);
+    snprintf(line, sizeof line, "%c%s",
+             t->coming[0] >= 'a' && t->coming[0] <= 'z' ? t->coming[0] - 'a' + 'A'
+                                                        : t->coming[0],
+             t->coming + 1);
     canvas_centre(&in, row, 0, in.cols, ROLE_STRONG, line);
     if (!ui_tab_applies(a, t)) {
         if (s->model)
-            snprintf(line, sizeof line, "%s in slot %c has none of this.", s->model->title, 'A' + a->slot);
+            snprintf(line, sizeof line, "%s in slot %c has none of this.", s->model->title,
+                     'A' + a->slot);
         else
             snprintf(line, sizeof line, "There is no model in slot %c yet.", 'A' + a->slot);
         canvas_centre(&in, row + 2, 0, in.cols, ROLE_DIM, line);
         if (t->load) {
-            snprintf(line, sizeof line, ":%s%s", t->load, s->model ? " slot=B ; train" : " ; train");
+            snprintf(line, sizeof line, ":%s%s", t->load,
+                     s->model ? " slot=B ; train" : " ; train");
             canvas_centre(&in, row + 3, 0, in.cols, ROLE_TEXT, line);
         }
     } else {
-        canvas_centre(&in, row + 2, 0, in.cols, ROLE_DIM, "This tab has nothing to show here yet; its commands work:");
+        canvas_centre(&in, row + 2, 0, in.cols, ROLE_DIM,
+                      "This tab has nothing to show here yet; its commands work:");
         snprintf(line, sizeof line, ":help %s", t->name);
         canvas_centre(&in, row + 3, 0, in.cols, ROLE_TEXT, line);
     }
@@ -414,7 +442,8 @@ static void draw_pane(struct app *a, const struct canvas *c, const struct ui_pan
     if ((v->def->flags & VIEW_NEEDS_DATA) && !a->ds)
         draw_empty(&in, "no data yet", ":data load bazaar");
     else if ((v->def->flags & VIEW_NEEDS_MODEL) && !app_slot(a)->model)
-        draw_empty(&in, "no model in this slot", a->ds ? ":model new sasrec" : ":data load bazaar");
+        draw_empty(&in, "no model in this slot",
+                   a->ds ? ":model new sasrec" : ":data load bazaar");
     else
         v->def->draw(v, &in);
     v->dirty = false;
@@ -435,7 +464,8 @@ static void popup(const struct canvas *c, struct face *f)
     char note[48];
     canvas_clear(&outer);
     int shown = rows - 2;
-    snprintf(note, sizeof note, f->n_result > shown ? "%d-%d of %d  j/k  Esc" : "Esc", f->top_result + 1, f->top_result + shown, f->n_result);
+    snprintf(note, sizeof note, f->n_result > shown ? "%d-%d of %d  j/k  Esc" : "Esc",
+             f->top_result + 1, f->top_result + shown, f->n_result);
     struct canvas in = canvas_box(&outer, "result", note, true);
     for (int i = 0; i < in.rows && f->top_result + i < f->n_result; i++)
         canvas_text(&in, i, 1, ROLE_TEXT, f->result[f->top_result + i]);
@@ -444,8 +474,10 @@ static void popup(const struct canvas *c, struct face *f)
 static void help_box(struct app *a, const struct canvas *body)
 {
     struct view *v = ui_view(a, "help");
-    int cols = body->cols > 110 ? 104 : body->cols - 6, rows = body->rows > 40 ? 38 : body->rows - 1;
-    struct canvas outer = canvas_sub(body, (body->rows - rows) / 2, (body->cols - cols) / 2, rows, cols);
+    int cols = body->cols > 110 ? 104 : body->cols - 6,
+        rows = body->rows > 40 ? 38 : body->rows - 1;
+    struct canvas outer =
+        canvas_sub(body, (body->rows - rows) / 2, (body->cols - cols) / 2, rows, cols);
     canvas_clear(&outer);
     struct canvas in = canvas_box(&outer, v->title, "Esc closes", true);
     v->w = in.cols;
@@ -489,7 +521,8 @@ void screen_compose(struct app *a, struct face *f, struct grid *g)
             struct canvas hint = canvas_sub(&all, g->rows - 2, 0, 1, REST);
             hint.cols = g->cols;
             if (a->message[0] || f->question[0])
-                canvas_text(&hint, 0, 0, a->message_is_error ? ROLE_BAD : ROLE_TEXT, f->question[0] ? f->question : a->message);
+                canvas_text(&hint, 0, 0, a->message_is_error ? ROLE_BAD : ROLE_TEXT,
+                            f->question[0] ? f->question : a->message);
         }
         if (g->rows >= 2) {
             struct canvas line = {g, f->theme, g->rows - 1, 0, 1, g->cols};

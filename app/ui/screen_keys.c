@@ -1,4 +1,5 @@
-/* What keys, typed lines and the mouse do: command lines, drafts of the sequence, fields for one item, pop-ups. */
+/* What keys, typed lines and the mouse do: command lines, drafts of the sequence, fields for
+ * one item, pop-ups. */
 #include "app/cmd/command.h"
 #include "app/ui/screen_parts.h"
 #include "app/ui/signals.h"
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- running command lines -------------------------------------------------------------------------- */
+/* ---- running command lines ---- */
 
 void screen_forget(struct screen *s)
 {
@@ -20,7 +21,8 @@ void screen_forget(struct screen *s)
 
 static void say(struct screen *s, bool error, const char *text)
 {
-    snprintf(s->app->message, sizeof s->app->message, "%.*s", (int)sizeof s->app->message - 1, text);
+    snprintf(s->app->message, sizeof s->app->message, "%.*s", (int)sizeof s->app->message - 1,
+             text);
     s->app->message_is_error = error;
 }
 
@@ -36,14 +38,16 @@ static void take_line(void *ctx, const char *line)
     }
 }
 
-/* Commands whose answer is a pane: the tab opens instead of a list of lines; but not with the options of several steps ahead, which no
- * pane shows. */
-static const char *const steps_ahead[] = {" steps=", " beam=", " repeats=", " temperature=", " top_p=", " seed=", NULL};
+/* Commands whose answer is a pane: the tab opens instead of a list of lines; but not with
+ * the options of several steps ahead, which no pane shows. */
+static const char *const steps_ahead[] = {
+    " steps=", " beam=", " repeats=", " temperature=", " top_p=", " seed=", NULL};
 static const struct {
     const char *verb, *view;
     const char *const *not_with;
-} shown_by[] = {{"predict", "predict", steps_ahead}, {"why", "why", NULL}, {"attend", "attention", NULL}, {"whatif", "predict", NULL},
-                {"seq", NULL, NULL}, {"pin", NULL, NULL}};
+} shown_by[] = {
+    {"predict", "predict", steps_ahead}, {"why", "why", NULL}, {"attend", "attention", NULL},
+    {"whatif", "predict", NULL},         {"seq", NULL, NULL},  {"pin", NULL, NULL}};
 
 static bool names_any(const char *line, const char *const *word)
 {
@@ -60,8 +64,8 @@ static bool is_verb(const char *line, const char *verb)
     return strncmp(line, verb, n) == 0 && (line[n] == '\0' || line[n] == ' ' || line[n] == ';');
 }
 
-
-/* New data and no sequence: the first held-out session, so that every tab has something to show. */
+/* New data and no sequence: the first held-out session, so that every tab has something to
+ * show. */
 static void offer_sequence(struct screen *s)
 {
     struct app *a = s->app;
@@ -102,9 +106,11 @@ void screen_line(struct screen *s, const char *line)
     if (st != ST_OK) {
         char text[400];
         if (err.hint[0])
-            snprintf(text, sizeof text, "%s: %s. %s", err.kind[0] ? err.kind : status_name(err.code), err.msg, err.hint);
+            snprintf(text, sizeof text, "%s: %s. %s",
+                     err.kind[0] ? err.kind : status_name(err.code), err.msg, err.hint);
         else
-            snprintf(text, sizeof text, "%s: %s", err.kind[0] ? err.kind : status_name(err.code), err.msg);
+            snprintf(text, sizeof text, "%s: %s",
+                     err.kind[0] ? err.kind : status_name(err.code), err.msg);
         screen_forget(s);
         say(s, true, text);
         return;
@@ -133,7 +139,7 @@ void screen_line(struct screen *s, const char *line)
     offer_sequence(s);
 }
 
-/* ---- the looks -------------------------------------------------------------------------------------- */
+/* ---- the looks ---- */
 
 void screen_looks(struct screen *s)
 {
@@ -156,7 +162,7 @@ void screen_looks(struct screen *s)
     s->settings_seen = settings_generation(a);
 }
 
-/* ---- drafts of the sequence: shown while typing ------------------------------------------------------ */
+/* ---- drafts of the sequence: shown while typing ---- */
 
 static void end_preview(struct screen *s)
 {
@@ -206,16 +212,20 @@ static void preview(struct screen *s)
             draft.item[at] = item;
             ok = true;
         } else if (item && s->mode == MODE_INSERT && draft.n < SEQ_MAX) {
-            memmove(draft.item + at + 1, draft.item + at, (size_t)(draft.n - at) * sizeof *draft.item);
+            memmove(draft.item + at + 1, draft.item + at,
+                    (size_t)(draft.n - at) * sizeof *draft.item);
             draft.item[at] = item;
             draft.n++;
             ok = true;
         }
     } else if (s->mode == MODE_COMMAND && is_verb(text, "predict")) {
         int32_t n = 0;
-        for (const char *p = text + strcspn(text, "p") + strlen("predict"); *p && n < SEQ_MAX;) {
+        for (const char *p = text + strcspn(text, "p") + strlen("predict");
+             *p && n < SEQ_MAX;) {
             p += strspn(p, " ,");
-            size_t len = *p == '"' ? (strchr(p + 1, '"') ? (size_t)(strchr(p + 1, '"') - p) + 1 : strlen(p)) : strcspn(p, " ,");
+            size_t len = *p == '"' ? (strchr(p + 1, '"') ? (size_t)(strchr(p + 1, '"') - p) + 1
+                                                         : strlen(p))
+                                   : strcspn(p, " ,");
             if (len == 0 || memchr(p, '=', len) || *p == '$')
                 break;
             int32_t item = draft_item(a, p, len);
@@ -243,9 +253,10 @@ static void preview(struct screen *s)
     a->cursor = at;
 }
 
-/* ---- the command line --------------------------------------------------------------------------------- */
+/* ---- the command line ---- */
 
-size_t screen_complete(void *ctx, const char *line, size_t cursor, struct arena *mem, const char ***out)
+size_t screen_complete(void *ctx, const char *line, size_t cursor, struct arena *mem,
+                       const char ***out)
 {
     struct screen *s = ctx;
     /* The fields for one item complete as an argument of a command that takes items. */
@@ -261,7 +272,8 @@ size_t screen_complete(void *ctx, const char *line, size_t cursor, struct arena 
     return cmd_complete(s->app, line, cursor, mem, out);
 }
 
-static void open_prompt(struct screen *s, enum screen_mode mode, const char *label, const char *fill)
+static void open_prompt(struct screen *s, enum screen_mode mode, const char *label,
+                        const char *fill)
 {
     s->mode = mode;
     s->app->message[0] = '\0';
@@ -327,7 +339,9 @@ static void finish_line(struct screen *s)
         return;
     if (mode == MODE_REPLACE || mode == MODE_INSERT) {
         quote(a, text, item, sizeof item);
-        snprintf(line, sizeof line, mode == MODE_REPLACE ? "whatif %d=%s" : "whatif insert %d %s", a->cursor + 1, item);
+        snprintf(line, sizeof line,
+                 mode == MODE_REPLACE ? "whatif %d=%s" : "whatif insert %d %s", a->cursor + 1,
+                 item);
         screen_line(s, line);
         return;
     }
@@ -355,7 +369,7 @@ static void finish_script(struct screen *s)
     free(text);
 }
 
-/* ---- commands of keys that are the screen's own ------------------------------------------------------- */
+/* ---- commands of keys that are the screen's own ---- */
 
 static bool unsaved(struct app *a)
 {
@@ -378,7 +392,8 @@ static void enter_or_move(struct screen *s, const char *what, int count)
     struct app *a = s->app;
     struct view *v = ui_focused(a);
     char line[256];
-    if (strcmp(what, "enter") == 0 && v && v->def->enter && v->def->enter(v, line, sizeof line)) {
+    if (strcmp(what, "enter") == 0 && v && v->def->enter &&
+        v->def->enter(v, line, sizeof line)) {
         bool help = a->ui->help;
         a->ui->help = false;
         ui_arrange(a->ui, a->ui->cols, a->ui->rows);
@@ -434,12 +449,15 @@ static void key_command(struct screen *s, const char *line)
         term_repaint(s->term);
     } else if (strcmp(line, "quit") == 0) {
         if (unsaved(a))
-            ask(s, "quit !", "leave?  trained models that were not saved are lost   y or q again: leave   any other key: stay");
+            ask(s, "quit !",
+                "leave?  trained models that were not saved are lost   y or q again: leave   "
+                "any other key: stay");
         else
             screen_line(s, "quit !");
     } else if (strcmp(line, "stop") == 0) {
         ask(s, "stop", "end the run for good?  (Space pauses)   y: end   any other key: go on");
-    } else if (strcmp(word, "why") == 0 && !*rest && ui_view(a, "why") && ui_view(a, "why")->visible) {
+    } else if (strcmp(word, "why") == 0 && !*rest && ui_view(a, "why") &&
+               ui_view(a, "why")->visible) {
         ui_show(a, "why", NULL, NULL);
     } else if (strcmp(line, "help") == 0) {
         ui_help(a, "", NULL);
@@ -452,13 +470,14 @@ static void key_command(struct screen *s, const char *line)
     }
 }
 
-/* ---- events -------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static bool popup_key(struct screen *s, const char *key)
 {
     if (s->face.n_result == 0)
         return false;
-    int shown = s->app->ui->rows - 10, page = shown > 2 ? shown - 1 : 1, *top = &s->face.top_result;
+    int shown = s->app->ui->rows - 10, page = shown > 2 ? shown - 1 : 1,
+        *top = &s->face.top_result;
     if (strcmp(key, "j") == 0 || strcmp(key, "Down") == 0)
         ++*top;
     else if (strcmp(key, "k") == 0 || strcmp(key, "Up") == 0)
@@ -484,7 +503,8 @@ static bool help_takes(struct screen *s, const struct term_event *ev)
     if (!a->ui->help)
         return false;
     struct view *v = ui_view(a, "help");
-    if (ev->text[0] || strcmp(ev->name, "Backspace") == 0 || strcmp(ev->name, "Tab") == 0 || strcmp(ev->name, "Space") == 0) {
+    if (ev->text[0] || strcmp(ev->name, "Backspace") == 0 || strcmp(ev->name, "Tab") == 0 ||
+        strcmp(ev->name, "Space") == 0) {
         v->def->key(v, strcmp(ev->name, "Space") == 0 || !ev->text[0] ? ev->name : ev->text);
         return true;
     }
@@ -501,7 +521,8 @@ static void key_event(struct screen *s, const struct term_event *ev)
     struct app *a = s->app;
     struct ui *u = a->ui;
     if (s->confirm[0]) {
-        bool yes = strcmp(ev->name, "y") == 0 || (strcmp(ev->name, "q") == 0 && strncmp(s->confirm, "quit", 4) == 0);
+        bool yes = strcmp(ev->name, "y") == 0 ||
+                   (strcmp(ev->name, "q") == 0 && strncmp(s->confirm, "quit", 4) == 0);
         char line[32];
         snprintf(line, sizeof line, "%s", s->confirm);
         s->confirm[0] = s->question[0] = '\0';
@@ -523,7 +544,8 @@ static void key_event(struct screen *s, const struct term_event *ev)
     const char *const contexts[3] = {pane, tab, "global"};
     int repeat = 1;
     struct key_state before = s->keys;
-    switch (keymap_feed(u->keys, &s->keys, contexts, 3, ev->name, command, sizeof command, &repeat)) {
+    switch (keymap_feed(u->keys, &s->keys, contexts, 3, ev->name, command, sizeof command,
+                        &repeat)) {
     case KEYS_RUN:
         for (int i = 0; i < repeat && i < 10000 && !a->quit; i++)
             key_command(s, command);
@@ -547,7 +569,8 @@ static void wheel(struct screen *s, const struct term_event *ev)
     for (int i = 0; i < u->n_pane; i++) {
         const struct ui_pane *p = &u->pane[i];
         struct view *v = &u->view[p->view];
-        if (ev->row >= p->row && ev->row < p->row + p->rows && ev->col >= p->col && ev->col < p->col + p->cols && v->def->key)
+        if (ev->row >= p->row && ev->row < p->row + p->rows && ev->col >= p->col &&
+            ev->col < p->col + p->cols && v->def->key)
             for (int k = 0; k < 3; k++)
                 v->def->key(v, ev->act == MOUSE_WHEEL_UP ? "Up" : "Down");
     }
@@ -577,7 +600,9 @@ static void mouse_event(struct screen *s, const struct term_event *ev)
     }
     screen_forget(s);
     a->message[0] = '\0';
-    if (ev->act == MOUSE_PRESS && u->hl_divider >= 0 && (ev->col == u->hl_divider || ev->col == u->hl_divider - 1) && ev->row > 3 && ev->row < u->rows - 3) {
+    if (ev->act == MOUSE_PRESS && u->hl_divider >= 0 &&
+        (ev->col == u->hl_divider || ev->col == u->hl_divider - 1) && ev->row > 3 &&
+        ev->row < u->rows - 3) {
         s->drag_on = true;
         s->drag = ev->col;
         return;
@@ -599,15 +624,19 @@ static void mouse_event(struct screen *s, const struct term_event *ev)
     }
     for (int i = 0; i < u->n_pane; i++) {
         const struct ui_pane *p = &u->pane[i];
-        if (ev->row < p->row || ev->row >= p->row + p->rows || ev->col < p->col || ev->col >= p->col + p->cols)
+        if (ev->row < p->row || ev->row >= p->row + p->rows || ev->col < p->col ||
+            ev->col >= p->col + p->cols)
             continue;
         struct view *v = &u->view[p->view];
         if (!u->zoom)
             u->focus[u->tab] = i;
         ui_arrange(u, u->cols, u->rows);
-        bool mine = v->def->click && v->def->click(v, ev->row - p->row - 1, ev->col - p->col - 1, ev->act == MOUSE_DOUBLE);
+        bool mine =
+            v->def->click && v->def->click(v, ev->row - p->row - 1, ev->col - p->col - 1,
+                                           ev->act == MOUSE_DOUBLE);
         char enter[256];
-        if (mine && ev->act == MOUSE_DOUBLE && v->def->enter && v->def->enter(v, enter, sizeof enter))
+        if (mine && ev->act == MOUSE_DOUBLE && v->def->enter &&
+            v->def->enter(v, enter, sizeof enter))
             screen_line(s, enter);
         else if (mine && ev->act == MOUSE_DOUBLE && strcmp(v->def->name, "predict") == 0)
             screen_line(s, "seq append cursor");

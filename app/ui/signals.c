@@ -15,7 +15,12 @@
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
 static const int ignored[] = {SIGPIPE, SIGXFSZ};
 static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-enum { N_CAUGHT = sizeof caught / sizeof *caught, N_DEADLY = sizeof deadly / sizeof *deadly, RESTORE_MAX = 512, STACK = 64 * 1024 };
+enum {
+    N_CAUGHT = sizeof caught / sizeof *caught,
+    N_DEADLY = sizeof deadly / sizeof *deadly,
+    RESTORE_MAX = 512,
+    STACK = 64 * 1024
+};
 
 /* The one set of handlers of the process: what they touch is written before they are armed. */
 static int pipe_fd[2] = {-1, -1};
@@ -130,7 +135,8 @@ void signals_on_crash(int fd, const char *restore, size_t n)
     crash.has_saved = tcgetattr(fd, &crash.saved) == 0;
     stack_t ss = {.ss_sp = stack, .ss_size = sizeof stack};
     sigaltstack(&ss, NULL);
-    struct sigaction sa = {.sa_handler = on_crash, .sa_flags = (int)(SA_RESETHAND | SA_ONSTACK)};
+    struct sigaction sa = {.sa_handler = on_crash,
+                           .sa_flags = (int)(SA_RESETHAND | SA_ONSTACK)};
     sigemptyset(&sa.sa_mask);
     for (int i = 0; i < N_DEADLY; i++)
         sigaction(deadly[i], &sa, NULL);

@@ -76,9 +76,10 @@ static enum status finish(FILE *out, struct err *err)
     return ST_OK;
 }
 
-/* ---- the vector device ------------------------------------------------------------------------------ */
+/* ---- the vector device ---- */
 
-static void dev_rect(void *ctx, double x, double y, double w, double h, uint32_t rgb, double opacity)
+static void dev_rect(void *ctx, double x, double y, double w, double h, uint32_t rgb,
+                     double opacity)
 {
     FILE *out = ctx;
     fputs("<rect", out);
@@ -91,14 +92,16 @@ static void dev_rect(void *ctx, double x, double y, double w, double h, uint32_t
     fprintf(out, " fill=\"#%06x\"/>\n", rgb);
 }
 
-static void dev_lines(void *ctx, const double *xy, size_t n, uint32_t rgb, double width, double opacity, bool dashed)
+static void dev_lines(void *ctx, const double *xy, size_t n, uint32_t rgb, double width,
+                      double opacity, bool dashed)
 {
     FILE *out = ctx;
     fputs("<polyline fill=\"none\" stroke-linejoin=\"round\"", out);
     attribute(out, "stroke-width", width);
     if (opacity < 1)
         attribute(out, "opacity", opacity);
-    fprintf(out, " stroke=\"#%06x\"%s points=\"", rgb, dashed ? " stroke-dasharray=\"5 4\"" : "");
+    fprintf(out, " stroke=\"#%06x\"%s points=\"", rgb,
+            dashed ? " stroke-dasharray=\"5 4\"" : "");
     for (size_t i = 0; i < n; i++) {
         if (i)
             fputc(' ', out);
@@ -121,7 +124,8 @@ static void dev_dot(void *ctx, double x, double y, double r, uint32_t rgb, doubl
     fprintf(out, " fill=\"#%06x\"/>\n", rgb);
 }
 
-static void dev_text(void *ctx, double x, double y, enum vec_anchor a, double size, uint32_t rgb, bool bold, bool mono, const char *s)
+static void dev_text(void *ctx, double x, double y, enum vec_anchor a, double size,
+                     uint32_t rgb, bool bold, bool mono, const char *s)
 {
     static const char *const anchors[] = {"start", "middle", "end"};
     FILE *out = ctx;
@@ -129,14 +133,16 @@ static void dev_text(void *ctx, double x, double y, enum vec_anchor a, double si
     attribute(out, "x", x);
     attribute(out, "y", y);
     attribute(out, "font-size", size);
-    fprintf(out, " text-anchor=\"%s\" fill=\"#%06x\"%s%s>", anchors[a], rgb, bold ? " font-weight=\"bold\"" : "",
+    fprintf(out, " text-anchor=\"%s\" fill=\"#%06x\"%s%s>", anchors[a], rgb,
+            bold ? " font-weight=\"bold\"" : "",
             mono ? " font-family=\"'DejaVu Sans Mono',monospace\" xml:space=\"preserve\"" : "");
     svg_escape(out, s);
     fputs("</text>\n", out);
 }
 
 /* textLength keeps the columns whatever the font's width. */
-static void dev_cells(void *ctx, double x, double y, double width, double size, uint32_t rgb, uint8_t attrs, const char *s)
+static void dev_cells(void *ctx, double x, double y, double width, double size, uint32_t rgb,
+                      uint8_t attrs, const char *s)
 {
     FILE *out = ctx;
     (void)size; /* of the group */
@@ -144,8 +150,10 @@ static void dev_cells(void *ctx, double x, double y, double width, double size, 
     attribute(out, "x", x);
     attribute(out, "y", y);
     attribute(out, "textLength", width);
-    fprintf(out, " fill=\"#%06x\"%s%s%s>", rgb, attrs & ATTR_BOLD ? " font-weight=\"bold\"" : "",
-            attrs & ATTR_DIM ? " opacity=\"0.65\"" : "", attrs & ATTR_UNDERLINE ? " text-decoration=\"underline\"" : "");
+    fprintf(out, " fill=\"#%06x\"%s%s%s>", rgb,
+            attrs & ATTR_BOLD ? " font-weight=\"bold\"" : "",
+            attrs & ATTR_DIM ? " opacity=\"0.65\"" : "",
+            attrs & ATTR_UNDERLINE ? " text-decoration=\"underline\"" : "");
     svg_escape(out, s);
     fputs("</text>\n", out);
 }
@@ -155,12 +163,14 @@ static struct vec_device device(FILE *out)
     return (struct vec_device){out, dev_rect, dev_lines, dev_dot, dev_text, dev_cells};
 }
 
-enum status svg_grid(const struct grid *g, const char *title, bool light, FILE *out, struct err *err)
+enum status svg_grid(const struct grid *g, const char *title, bool light, FILE *out,
+                     struct err *err)
 {
     double w, h;
     grid_vectors_size(g, &w, &h);
     begin(out, w, h, title);
-    fputs("<g font-family=\"'DejaVu Sans Mono','Menlo','Consolas',monospace\" font-size=\"14\" lengthAdjust=\"spacingAndGlyphs\" "
+    fputs("<g font-family=\"'DejaVu Sans Mono','Menlo','Consolas',monospace\" font-size=\"14\" "
+          "lengthAdjust=\"spacingAndGlyphs\" "
           "xml:space=\"preserve\" shape-rendering=\"geometricPrecision\">\n",
           out);
     const struct vec_device dev = device(out);
@@ -169,7 +179,8 @@ enum status svg_grid(const struct grid *g, const char *title, bool light, FILE *
     return finish(out, err);
 }
 
-enum status plot_svg(const struct plot *p, double width, double height, bool light, FILE *out, struct err *err)
+enum status plot_svg(const struct plot *p, double width, double height, bool light, FILE *out,
+                     struct err *err)
 {
     double w = width, h = height;
     if (!(w > 0) || !(h > 0))

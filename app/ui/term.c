@@ -1,8 +1,9 @@
-/* Curses, kept in one file; see term.h.  Drawing: our grid against what was sent last; only cells that differ go to curses, which sends
- * only what differs on its side.  Reading: from a pad that is never drawn, because reading from a visible window refreshes it. */
-#define _XOPEN_SOURCE 700          /* wide curses, wcwidth */
+/* Curses, kept in one file; see term.h.  Drawing: our grid against what was sent last; only
+ * cells that differ go to curses, which sends only what differs on its side.  Reading: from
+ * a pad that is never drawn, because reading from a visible window refreshes it. */
+#define _XOPEN_SOURCE          700 /* wide curses, wcwidth */
 #define _XOPEN_SOURCE_EXTENDED 1
-#define NCURSES_WIDECHAR 1
+#define NCURSES_WIDECHAR       1
 #include <ncurses.h>
 #define term curses_terminal /* <term.h> has a struct of our name */
 #include <term.h>
@@ -27,7 +28,16 @@
 #include <unistd.h>
 #include <wchar.h>
 
-enum { KEY_PASTE_ON = 0x2000, KEY_PASTE_OFF, PAIR_SLOTS = 16384, RESTORE_SIZE = 480, DOUBLE_MS = 400, CSI_MS = 200, PIECE_MS = 20, AGAIN = 24 };
+enum {
+    KEY_PASTE_ON = 0x2000,
+    KEY_PASTE_OFF,
+    PAIR_SLOTS = 16384,
+    RESTORE_SIZE = 480,
+    DOUBLE_MS = 400,
+    CSI_MS = 200,
+    PIECE_MS = 20,
+    AGAIN = 24
+};
 
 struct pair_slot {
     color_t fg, bg;
@@ -35,18 +45,19 @@ struct pair_slot {
 };
 struct term {
     SCREEN *screen;
-    WINDOW *keys;             /* the pad that is read from */
+    WINDOW *keys; /* the pad that is read from */
     struct termios before;
-    struct grid sent;         /* what curses was given last */
+    struct grid sent; /* what curses was given last */
     bool repaint, utf8, mouse, eof;
     enum depth depth;
     struct pair_slot slot[PAIR_SLOTS];
     int n_pair, max_pair;
-    bool pairs_full;          /* begin anew with the next picture */
-    char csi[16];             /* a control sequence curses does not know, from after ESC [ on; may come in pieces */
-    int n_csi;                /* -1: none is open */
+    bool pairs_full; /* begin anew with the next picture */
+    /* a control sequence curses does not know, from after ESC [ on; may come in pieces */
+    char csi[16];
+    int n_csi; /* -1: none is open */
     int64_t csi_until;
-    int back;                 /* a byte read too far; -1: none */
+    int back; /* a byte read too far; -1: none */
     int cursor_row, cursor_col;
     double show_s;
     unsigned long long bytes0;
@@ -86,8 +97,10 @@ static void paste_mode(const struct term *t, bool on)
         osc_write(on ? "\033[?2004h" : "\033[?2004l");
 }
 
-/* A Ctrl-Z or Ctrl-C typed once the line is cooked again throws away what the terminal has not read yet, and the cursor would stay hidden.
- * So the line is given back in two steps: first with NOFLSH (the shell mode that term_start told curses of), then, a moment later, as it was. */
+/* A Ctrl-Z or Ctrl-C typed once the line is cooked again throws away what the terminal has
+ * not read yet, and the cursor would stay hidden. So the line is given back in two steps:
+ * first with NOFLSH (the shell mode that term_start told curses of), then, a moment later,
+ * as it was. */
 static void give_back(const struct term *t)
 {
     static const struct timespec moment = {0, 5000000};
@@ -104,7 +117,8 @@ enum status term_start(struct term **out, const struct term_options *opt, struct
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return err_set(err, ST_UNSUPPORTED, "not a terminal");
     if (!name || !*name || strcmp(name, "dumb") == 0)
-        return err_set(err, ST_UNSUPPORTED, "TERM is %s: no screen", name && *name ? name : "not set");
+        return err_set(err, ST_UNSUPPORTED, "TERM is %s: no screen",
+                       name && *name ? name : "not set");
     struct term *t = calloc(1, sizeof *t);
     if (!t)
         return err_nomem(err, sizeof *t, "terminal");
@@ -141,7 +155,8 @@ enum status term_start(struct term **out, const struct term_options *opt, struct
     append_cap(restore, sizeof restore, "cnorm");
     append_cap(restore, sizeof restore, "rmkx");
     size_t n = strlen(restore);
-    snprintf(restore + n, sizeof restore - n, "%s", "\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?2004l");
+    snprintf(restore + n, sizeof restore - n, "%s",
+             "\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?2004l");
     append_cap(restore, sizeof restore, "rmcup");
     tcsetattr(STDIN_FILENO, TCSANOW, &t->before); /* what a crash must bring back */
     signals_on_crash(STDOUT_FILENO, restore, strlen(restore));
@@ -259,7 +274,8 @@ static int nearest256(color_t c)
     for (int i = 16; i < 256; i++) {
         int pr, pg, pb;
         xterm_rgb(i, &pr, &pg, &pb);
-        long d = (long)(r - pr) * (r - pr) + (long)(g - pg) * (g - pg) + (long)(b - pb) * (b - pb);
+        long d =
+            (long)(r - pr) * (r - pr) + (long)(g - pg) * (g - pg) + (long)(b - pb) * (b - pb);
         if (best_d < 0 || d < best_d) {
             best_d = d;
             best = i;
@@ -354,7 +370,8 @@ void term_show(struct term *t, const struct grid *g, int cursor_row, int cursor_
     if (all && grid_resize(&t->sent, rows, cols, NULL) != ST_OK)
         return;
     bool changed = all;
-    static const struct cell blank = {.ch = {' '}, .fg = COLOR_NONE, .bg = COLOR_NONE, .width = 1};
+    static const struct cell blank = {
+        .ch = {' '}, .fg = COLOR_NONE, .bg = COLOR_NONE, .width = 1};
     for (int r = 0; r < rows; r++)
         for (int k = 0; k < cols; k++) {
             const struct cell *want = grid_at(g, r, k);
@@ -417,11 +434,14 @@ void term_suspend(struct term *t)
 
 void term_mouse(struct term *t, bool on)
 {
-    /* Presses and releases only: asked for clicks, curses waits for them, or makes one event of what came in one piece. */
-    const mmask_t wanted = BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON2_PRESSED | BUTTON2_RELEASED | BUTTON3_PRESSED | BUTTON3_RELEASED |
+    /* Presses and releases only: asked for clicks, curses waits for them, or makes one event
+     * of what came in one piece. */
+    const mmask_t wanted = BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON2_PRESSED |
+                           BUTTON2_RELEASED | BUTTON3_PRESSED | BUTTON3_RELEASED |
                            BUTTON4_PRESSED | BUTTON5_PRESSED | BUTTON_SHIFT;
     mouseinterval(0);
-    t->mouse = mousemask(on ? wanted : 0, NULL) != 0; /* has_mouse() knows nothing before this */
+    /* has_mouse() knows nothing before this */
+    t->mouse = mousemask(on ? wanted : 0, NULL) != 0;
 }
 
 /* ---- Reading ---- */
@@ -441,7 +461,8 @@ static int next_byte(struct term *t, bool wait)
     return k;
 }
 
-/* A key or a whole character.  Not wget_wch(): given a byte that is no UTF-8 it waits for up to 145 more and drops them all. */
+/* A key or a whole character.  Not wget_wch(): given a byte that is no UTF-8 it waits for up
+ * to 145 more and drops them all. */
 static int next_key(struct term *t, wint_t *out)
 {
     int k = next_byte(t, false);
@@ -472,7 +493,8 @@ static int next_key(struct term *t, wint_t *out)
 
 bool term_wait(struct term *t, int timeout_ms, const int *extra, int n)
 {
-    struct pollfd p[10] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = signals_fd(), .events = POLLIN}};
+    struct pollfd p[10] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                           {.fd = signals_fd(), .events = POLLIN}};
     int k = 2;
     for (int i = 0; i < n && k < 10; i++)
         p[k++] = (struct pollfd){.fd = extra[i], .events = POLLIN};
@@ -527,9 +549,13 @@ static void plain_key(struct term_event *ev, wchar_t c)
     } else if (c == 27) {
         name_it(ev, "Esc");
     } else if (c < 32) {
-        snprintf(name, sizeof name, "C-%c", c == 0 ? '@' : c < 27 ? (char)('a' + c - 1) : (char)('@' + c));
+        snprintf(name, sizeof name, "C-%c",
+                 c == 0   ? '@'
+                 : c < 27 ? (char)('a' + c - 1)
+                          : (char)('@' + c));
         name_it(ev, name);
-    } else if ((c >= 0x80 && c < 0xa0) || c == 0xfffd) { /* C1, and bytes that are no character: nothing a key sends */
+    } else if ((c >= 0x80 && c < 0xa0) ||
+               c == 0xfffd) { /* C1, and bytes that are no character: nothing a key sends */
         ev->kind = EV_NONE;
     } else {
         character(ev, c);
@@ -542,10 +568,27 @@ static bool function_key(struct term_event *ev, wint_t k)
         int key;
         const char *name;
     } names[] = {
-        {KEY_UP, "Up"},           {KEY_DOWN, "Down"},     {KEY_LEFT, "Left"},   {KEY_RIGHT, "Right"}, {KEY_HOME, "Home"},
-        {KEY_END, "End"},         {KEY_PPAGE, "PgUp"},    {KEY_NPAGE, "PgDn"},  {KEY_DC, "Delete"},   {KEY_IC, "Insert"},
-        {KEY_BACKSPACE, "Backspace"}, {KEY_ENTER, "Enter"}, {KEY_BTAB, "S-Tab"}, {KEY_SLEFT, "S-Left"}, {KEY_SRIGHT, "S-Right"},
-        {KEY_A1, "Home"},         {KEY_C1, "End"},        {KEY_A3, "PgUp"},     {KEY_C3, "PgDn"},     {KEY_SR, "Up"}, {KEY_SF, "Down"},
+        {KEY_UP, "Up"},
+        {KEY_DOWN, "Down"},
+        {KEY_LEFT, "Left"},
+        {KEY_RIGHT, "Right"},
+        {KEY_HOME, "Home"},
+        {KEY_END, "End"},
+        {KEY_PPAGE, "PgUp"},
+        {KEY_NPAGE, "PgDn"},
+        {KEY_DC, "Delete"},
+        {KEY_IC, "Insert"},
+        {KEY_BACKSPACE, "Backspace"},
+        {KEY_ENTER, "Enter"},
+        {KEY_BTAB, "S-Tab"},
+        {KEY_SLEFT, "S-Left"},
+        {KEY_SRIGHT, "S-Right"},
+        {KEY_A1, "Home"},
+        {KEY_C1, "End"},
+        {KEY_A3, "PgUp"},
+        {KEY_C3, "PgDn"},
+        {KEY_SR, "Up"},
+        {KEY_SF, "Down"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if ((wint_t)names[i].key == k) {
@@ -568,10 +611,12 @@ static void push(struct term *t, const struct term_event *ev)
         t->again[t->n_again++] = *ev;
 }
 
-/* One report as one or two of our events: a release where the press was is also a click; elsewhere, a drag from there to here. */
+/* One report as one or two of our events: a release where the press was is also a click;
+ * elsewhere, a drag from there to here. */
 static void report(struct term *t, const MEVENT *m)
 {
-    struct term_event ev = {.kind = EV_MOUSE, .row = m->y, .col = m->x, .shift = (m->bstate & BUTTON_SHIFT) != 0};
+    struct term_event ev = {
+        .kind = EV_MOUSE, .row = m->y, .col = m->x, .shift = (m->bstate & BUTTON_SHIFT) != 0};
     if (m->bstate & (BUTTON4_PRESSED | BUTTON5_PRESSED)) {
         ev.act = m->bstate & BUTTON4_PRESSED ? MOUSE_WHEEL_UP : MOUSE_WHEEL_DOWN;
         push(t, &ev);
@@ -579,7 +624,9 @@ static void report(struct term *t, const MEVENT *m)
     }
     bool down = m->bstate & (BUTTON1_PRESSED | BUTTON2_PRESSED | BUTTON3_PRESSED);
     bool up = m->bstate & (BUTTON1_RELEASED | BUTTON2_RELEASED | BUTTON3_RELEASED);
-    ev.button = m->bstate & (BUTTON1_PRESSED | BUTTON1_RELEASED) ? 1 : m->bstate & (BUTTON2_PRESSED | BUTTON2_RELEASED) ? 2 : 3;
+    ev.button = m->bstate & (BUTTON1_PRESSED | BUTTON1_RELEASED)   ? 1
+                : m->bstate & (BUTTON2_PRESSED | BUTTON2_RELEASED) ? 2
+                                                                   : 3;
     if (down) {
         ev.act = MOUSE_PRESS;
         t->press_row = m->y;
@@ -589,7 +636,8 @@ static void report(struct term *t, const MEVENT *m)
     }
     if (!up)
         return;
-    bool pressed = t->press_button == ev.button, moved = t->press_row != m->y || t->press_col != m->x;
+    bool pressed = t->press_button == ev.button,
+         moved = t->press_row != m->y || t->press_col != m->x;
     t->press_button = 0;
     if (pressed && moved) {
         ev.act = MOUSE_DRAG;
@@ -608,7 +656,8 @@ static void report(struct term *t, const MEVENT *m)
     t->click_col = m->x;
 }
 
-/* Reports that came in one piece are announced by one key, and getmouse() gives the latest first. */
+/* Reports that came in one piece are announced by one key, and getmouse() gives the latest
+ * first. */
 static void mouse_event(struct term *t, struct term_event *ev)
 {
     MEVENT m[8];
@@ -620,17 +669,20 @@ static void mouse_event(struct term *t, struct term_event *ev)
     ev->kind = EV_NONE;
 }
 
-/* Sequences the terminal's entry does not list but many terminals send (arrows out of application mode, with Shift or Ctrl, Home and End
- * by number) mean what they say; any other is swallowed whole, or its tail would be typed. */
+/* Sequences the terminal's entry does not list but many terminals send (arrows out of
+ * application mode, with Shift or Ctrl, Home and End by number) mean what they say; any
+ * other is swallowed whole, or its tail would be typed. */
 static void control_sequence(struct term *t, struct term_event *ev, wint_t c)
 {
     static const struct {
         const char *seq, *name;
     } known[] = {
-        {"A", "Up"},         {"B", "Down"},       {"C", "Right"},      {"D", "Left"},      {"H", "Home"},     {"F", "End"},
-        {"Z", "S-Tab"},      {"1~", "Home"},      {"7~", "Home"},      {"4~", "End"},      {"8~", "End"},     {"2~", "Insert"},
-        {"3~", "Delete"},    {"5~", "PgUp"},      {"6~", "PgDn"},      {"1;2D", "S-Left"}, {"1;5D", "S-Left"}, {"1;2C", "S-Right"},
-        {"1;5C", "S-Right"}, {"1;3D", "S-Left"},  {"1;3C", "S-Right"},
+        {"A", "Up"},         {"B", "Down"},       {"C", "Right"},      {"D", "Left"},
+        {"H", "Home"},       {"F", "End"},        {"Z", "S-Tab"},      {"1~", "Home"},
+        {"7~", "Home"},      {"4~", "End"},       {"8~", "End"},       {"2~", "Insert"},
+        {"3~", "Delete"},    {"5~", "PgUp"},      {"6~", "PgDn"},      {"1;2D", "S-Left"},
+        {"1;5D", "S-Left"},  {"1;2C", "S-Right"}, {"1;5C", "S-Right"}, {"1;3D", "S-Left"},
+        {"1;3C", "S-Right"},
     };
     ev->kind = EV_NONE;
     if (c < 0x20 || c > 0x7e) { /* broken off */
@@ -652,7 +704,8 @@ static void control_sequence(struct term *t, struct term_event *ev, wint_t c)
             name_it(ev, known[i].name);
 }
 
-/* What follows a lone Esc at once: Alt and a character, or a sequence nobody knows, which is swallowed whole. */
+/* What follows a lone Esc at once: Alt and a character, or a sequence nobody knows, which is
+ * swallowed whole. */
 static void after_escape(struct term *t, struct term_event *ev)
 {
     wint_t c;
@@ -740,7 +793,8 @@ bool term_read(struct term *t, struct term_event *ev)
     if (rc == ERR) {
         int waiting = 0;
         struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-        if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL) || ioctl(STDIN_FILENO, FIONREAD, &waiting) != 0))
+        if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL) ||
+                                   ioctl(STDIN_FILENO, FIONREAD, &waiting) != 0))
             t->eof = true;
         if (!t->eof)
             return false;
@@ -754,7 +808,8 @@ bool term_read(struct term *t, struct term_event *ev)
     }
     t->n_csi = -1;
     if (rc == KEY_CODE_YES) {
-        if (c == (wint_t)KEY_MOUSE && !t->mouse) { /* a report that comes late, or uncalled: its tail is no text */
+        /* a report that comes late, or uncalled: its tail is no text */
+        if (c == (wint_t)KEY_MOUSE && !t->mouse) {
             const char *kmous = tigetstr("kmous");
             bool sgr = kmous && kmous != (char *)-1 && strchr(kmous, '<');
             for (int i = 0; i < 3 && !sgr; i++)

@@ -1,5 +1,5 @@
-/* Widths, graphemes and numbers.  Nothing here asks the locale: a name is as wide in LANG=C as in UTF-8,
- * and a number has a point everywhere. */
+/* Widths, graphemes and numbers.  Nothing here asks the locale: a name is as wide in LANG=C
+ * as in UTF-8, and a number has a point everywhere. */
 #include "app/ui/text.h"
 
 #include <math.h>
@@ -12,16 +12,19 @@ enum { REPLACEMENT = 0xFFFD };
 /* Characters that would act on a terminal or reorder a line instead of being seen. */
 static bool is_unsafe(int32_t u)
 {
-    return u < 0x20 || (u >= 0x7f && u < 0xa0) || (u >= 0x202a && u <= 0x202e) || (u >= 0x2066 && u <= 0x2069) ||
-           u == 0x200e || u == 0x200f || u == 0x061c || u == 0x2028 || u == 0x2029 || u == 0xfeff ||
-           (u >= 0xfff9 && u <= 0xfffb) || (u >= 0xe0000 && u <= 0xe007f);
+    return u < 0x20 || (u >= 0x7f && u < 0xa0) || (u >= 0x202a && u <= 0x202e) ||
+           (u >= 0x2066 && u <= 0x2069) || u == 0x200e || u == 0x200f || u == 0x061c ||
+           u == 0x2028 || u == 0x2029 || u == 0xfeff || (u >= 0xfff9 && u <= 0xfffb) ||
+           (u >= 0xe0000 && u <= 0xe007f);
 }
 
-/* One code point at s; *u is the replacement mark for a byte that is no UTF-8.  Returns bytes, at least 1. */
+/* One code point at s; *u is the replacement mark for a byte that is no UTF-8.  Returns
+ * bytes, at least 1. */
 static size_t decode(const char *s, size_t len, int32_t *u)
 {
     utf8proc_int32_t code = -1;
-    utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)len, &code);
+    utf8proc_ssize_t n =
+        utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)len, &code);
     if (n <= 0 || code < 0) {
         *u = REPLACEMENT;
         return 1;
@@ -53,7 +56,8 @@ size_t text_next(const char *s, size_t len, struct grapheme *out)
     while (used < len && s[used] != '\0' && (unsigned char)s[used] >= 0x80) {
         int32_t next;
         size_t n = decode(s + used, len - used, &next);
-        if (next == REPLACEMENT || is_unsafe(next) || utf8proc_grapheme_break_stateful(before, next, &state))
+        if (next == REPLACEMENT || is_unsafe(next) ||
+            utf8proc_grapheme_break_stateful(before, next, &state))
             break;
         if (out->n < (int)(sizeof out->ch / sizeof out->ch[0]))
             out->ch[out->n++] = (uint32_t)next;
@@ -114,10 +118,10 @@ int text_width(const char *s)
     return width;
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
-/* snprintf writes the locale's decimal mark: whatever stands between digits becomes a point.  The mark may
- * have several bytes. */
+/* snprintf writes the locale's decimal mark: whatever stands between digits becomes a
+ * point.  The mark may have several bytes. */
 static void print_point(char out[FMT_NUM], const char *fmt, int decimals, double v)
 {
     char raw[400];

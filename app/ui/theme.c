@@ -1,5 +1,6 @@
-/* The ladder of glyphs and colours, and the looks of each rung.  Palette tables: xterm indices chosen for
- * strictly rising lightness, which the nearest index to evenly spaced samples of a map does not give. */
+/* The ladder of glyphs and colours, and the looks of each rung.  Palette tables: xterm
+ * indices chosen for strictly rising lightness, which the nearest index to evenly spaced
+ * samples of a map does not give. */
 #define _XOPEN_SOURCE 700 /* wcwidth */
 #include "app/ui/theme.h"
 
@@ -148,13 +149,14 @@ color_t palette_rgb(const struct palette *p, double v, bool light)
     return (color_t)0x1000000 | c;
 }
 
-/* ---- the ladder ------------------------------------------------------------------------------------- */
+/* ---- the ladder ---- */
 
 void theme_env_read(struct theme_env *env)
 {
     memset(env, 0, sizeof *env);
     const char *codeset = nl_langinfo(CODESET);
-    env->utf8 = codeset && (strcasecmp(codeset, "UTF-8") == 0 || strcasecmp(codeset, "UTF8") == 0);
+    env->utf8 =
+        codeset && (strcasecmp(codeset, "UTF-8") == 0 || strcasecmp(codeset, "UTF8") == 0);
     env->width_braille = wcwidth((wchar_t)0x2800);
     env->width_block = wcwidth((wchar_t)0x2580);
     env->term = getenv("TERM");
@@ -169,7 +171,8 @@ static enum glyphs decide_glyphs(const struct theme_env *env, enum glyphs wish)
     if (wish != GLYPHS_AUTO)
         return wish;
     const char *term = env->term ? env->term : "";
-    bool dots = strcmp(term, "linux") != 0 && strncmp(term, "vt", 2) != 0 && strcmp(term, "dumb") != 0;
+    bool dots =
+        strcmp(term, "linux") != 0 && strncmp(term, "vt", 2) != 0 && strcmp(term, "dumb") != 0;
     if (dots && env->width_braille == 1)
         return GLYPHS_BRAILLE;
     return env->width_block == 1 ? GLYPHS_BLOCK : GLYPHS_ASCII;
@@ -235,7 +238,8 @@ void theme_decide(struct theme *t, const struct theme_env *env, const struct the
 
 void theme_fixed(struct theme *t, enum glyphs glyphs, enum depth depth, bool light)
 {
-    struct theme_env env = {.utf8 = true, .width_braille = 1, .width_block = 1, .colors = -1, .direct = true};
+    struct theme_env env = {
+        .utf8 = true, .width_braille = 1, .width_block = 1, .colors = -1, .direct = true};
     struct theme_options opt = {.glyphs = glyphs, .depth = depth, .light = light};
     theme_decide(t, &env, &opt);
 }
@@ -253,7 +257,7 @@ char theme_run_mark(int run)
     return marks[n < 0 ? n + 7 : n];
 }
 
-/* ---- levels ----------------------------------------------------------------------------------------- */
+/* ---- levels ---- */
 
 enum { RAMP = 10, SHADES = 5, DIRECT_LEVELS = 64 };
 
@@ -297,7 +301,8 @@ int theme_level_from(const struct theme *t, double v, bool diverging, int before
     if (isnan(v))
         return 0;
     double place = level_place(t, v, diverging);
-    if (before >= 0 && before < theme_levels(t, diverging) && place >= before - 0.1 && place < before + 1.1)
+    if (before >= 0 && before < theme_levels(t, diverging) && place >= before - 0.1 &&
+        place < before + 1.1)
         return before;
     return level_clip(t, place, diverging);
 }
@@ -344,7 +349,7 @@ color_t theme_ink(color_t background)
     return color_lightness(background) > 55 ? 16 : 231;
 }
 
-/* ---- words ------------------------------------------------------------------------------------------ */
+/* ---- words ---- */
 
 static const char *const glyph_words[] = {"auto", "braille", "block", "ascii"};
 static const char *const depth_words[] = {"auto", "256", "16", "mono", "direct"};

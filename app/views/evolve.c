@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void click_cols(struct click_cols *k, const struct app *a, int cols, int n, int cursor, int label)
+void click_cols(struct click_cols *k, const struct app *a, int cols, int n, int cursor,
+                int label)
 {
-    int room = cols - label - 1, least = item_digits(a) + 1 > 4 ? item_digits(a) + 1 : 4; /* an id, or .123 */
+    /* an id, or .123 */
+    int room = cols - label - 1, least = item_digits(a) + 1 > 4 ? item_digits(a) + 1 : 4;
     *k = (struct click_cols){.label = label};
     if (n < 1 || room < 3)
         return;
@@ -26,10 +28,13 @@ void click_cols(struct click_cols *k, const struct app *a, int cols, int n, int 
 
 int click_col(const struct click_cols *k, int click)
 {
-    return click < k->from || click >= k->from + k->shown ? -1 : k->label + (click - k->from) * k->width;
+    return click < k->from || click >= k->from + k->shown
+               ? -1
+               : k->label + (click - k->from) * k->width;
 }
 
-void click_value(const struct canvas *c, int row, int col, const struct click_cols *k, double x, double full)
+void click_value(const struct canvas *c, int row, int col, const struct click_cols *k, double x,
+                 double full)
 {
     char b[FMT_NUM], *text = fmt_prob(b, x);
     int room = k->width - 1;
@@ -44,26 +49,30 @@ void click_value(const struct canvas *c, int row, int col, const struct click_co
     if (text_width(text) > room) /* 1.00 in three columns */
         fmt_fixed(b, x, room > 2 ? room - 2 : 0);
     if (full > 0)
-        canvas_level(c, row, col, room, theme_level(c->theme, x > 0 ? x / full : 0, false), false, text);
+        canvas_level(c, row, col, room, theme_level(c->theme, x > 0 ? x / full : 0, false),
+                     false, text);
     else
         canvas_right(c, row, col, room, ROLE_TEXT, text);
 }
 
-void click_ids(const struct canvas *c, int row, const struct click_cols *k, const struct app *a, const int32_t *item, int n, int first)
+void click_ids(const struct canvas *c, int row, const struct click_cols *k, const struct app *a,
+               const int32_t *item, int n, int first)
 {
     char id[16];
     for (int i = 0; i < n; i++) {
         int col = click_col(k, i);
         if (col < 0)
             continue;
-        snprintf(id, sizeof id, a->ds && item[i] == a->ds->n_items + 1 ? "_" : "%d", (int)item[i]);
-        canvas_right(c, row, col, k->width - 1, first + i == a->cursor ? ROLE_CURSOR : ROLE_ITEM, id);
+        snprintf(id, sizeof id, a->ds && item[i] == a->ds->n_items + 1 ? "_" : "%d",
+                 (int)item[i]);
+        canvas_right(c, row, col, k->width - 1,
+                     first + i == a->cursor ? ROLE_CURSOR : ROLE_ITEM, id);
     }
     if (k->from > 0)
         canvas_text(c, row, k->label - 1, ROLE_DIM, "~");
 }
 
-/* ---- replay ----------------------------------------------------------------------------------------- */
+/* ---- replay ---- */
 
 double cosine(const float *x, const float *y, int d)
 {
@@ -155,7 +164,8 @@ bool replay_take(struct replay *r, const struct answer *a, const int32_t *follow
         r->top[t] = k > 0 ? top[0] : 0;
         if (t == r->n - 1) {
             r->n_follow = n_follow > 0 ? n_follow : k;
-            memcpy(r->follow, n_follow > 0 ? follow : top, (size_t)r->n_follow * sizeof *r->follow);
+            memcpy(r->follow, n_follow > 0 ? follow : top,
+                   (size_t)r->n_follow * sizeof *r->follow);
         }
         int32_t next = t + 1 < r->n ? r->item[t + 1] : 0;
         bool item = next >= 1 && next <= a->n_items;
@@ -169,7 +179,9 @@ bool replay_take(struct replay *r, const struct answer *a, const int32_t *follow
     }
     for (int f = 0; f < r->n_follow; f++)
         for (int32_t t = 0; t < r->n; t++)
-            r->rank[f][t] = r->follow[f] <= a->n_items ? item_rank(a->score + (size_t)t * row, a->n_items, r->follow[f]) : 0;
+            r->rank[f][t] = r->follow[f] <= a->n_items ? item_rank(a->score + (size_t)t * row,
+                                                                   a->n_items, r->follow[f])
+                                                       : 0;
     int split = r->has_state && r->n > 2 ? best_split(a->state, r->n, a->n_state) : 0;
     r->turn = split > 0 ? split : -1;
     return r->ready = true;
@@ -188,16 +200,18 @@ int follow_letter(const struct replay *r, int32_t item)
     return 0;
 }
 
-/* ---- what is planted -------------------------------------------------------------------------------- */
+/* ---- what is planted ---- */
 
 void planted_switch(const struct app *a, const struct sequence *s, struct planted_switch *out)
 {
     const struct dataset *ds = a->ds;
     *out = (struct planted_switch){.at = -1};
-    out->world = ds && ds->world && ds->truth && strcmp(world_of(ds->world)->name, "drift") == 0;
+    out->world =
+        ds && ds->world && ds->truth && strcmp(world_of(ds->world)->name, "drift") == 0;
     for (int32_t k = 0; out->world && !out->known && s->n > 1 && k < ds->n_sessions; k++) {
         int64_t from = ds->off[k];
-        if (dataset_len(ds, k) < s->n || memcmp(ds->item + from, s->item, (size_t)s->n * sizeof *s->item) != 0)
+        if (dataset_len(ds, k) < s->n ||
+            memcmp(ds->item + from, s->item, (size_t)s->n * sizeof *s->item) != 0)
             continue;
         out->known = true;
         for (int32_t t = 1; t < s->n && out->at < 0; t++)

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 const struct lane_name lane_names[LANE_ROWS] = {
-    [LANE_ALPHA] = {"stage 1 weight",    "1 weight",    "weight"   },
+    [LANE_ALPHA] = {"stage 1 weight", "1 weight", "weight"},
     [LANE_ATT] = {"stage 2 relevance", "2 relevance", "relevance"},
-    [LANE_WRITE] = {"stage 2 gate",      "2 gate",      "gate"     },
-    [LANE_SHARE] = {"memory share",      "memory",      "memory"   },
-    [LANE_CHANGE] = {"|state change|",    "|change|",    "change"   },
-    [LANE_COS] = {"cos(t, t-1)",       "cos",         "cos"      },
+    [LANE_WRITE] = {"stage 2 gate", "2 gate", "gate"},
+    [LANE_SHARE] = {"memory share", "memory", "memory"},
+    [LANE_CHANGE] = {"|state change|", "|change|", "change"},
+    [LANE_COS] = {"cos(t, t-1)", "cos", "cos"},
 };
 
 float *lane_row(const struct lanes *l, enum lane_row r, int track)
@@ -99,7 +99,8 @@ bool lanes_take(struct lanes *l, const struct answer *a)
     return l->ready = true;
 }
 
-/* The click whose item a track is keyed by: the last k distinct items, or the last k clicks; one track for the mean has none. */
+/* The click whose item a track is keyed by: the last k distinct items, or the last k clicks;
+ * one track for the mean has none. */
 int track_click(const struct app *a, const struct lanes *l, int track)
 {
     const struct learner *m = app_learner(a, a->slot);

@@ -28,8 +28,8 @@ static int64_t nearest_step(const struct app *a, int slot, int64_t at, int64_t l
     return best;
 }
 
-/* What ui->compare says, or what suggests itself: the current slot and the next one that has a model; a single model against its first
- * kept step. */
+/* What ui->compare says, or what suggests itself: the current slot and the next one that has
+ * a model; a single model against its first kept step. */
 static int choose(const struct ui *u, struct ui_side *side)
 {
     const struct app *a = u->app;
@@ -76,8 +76,10 @@ void sides_take(const struct ui *u, struct sides *s)
     memset(s, 0, sizeof *s);
     for (int i = 0; i < n; i++) {
         struct side *d = &s->side[s->n];
-        int64_t at = side[i].at == STEP_LIVE ? a->at : side[i].at, live = app_step(a, side[i].slot);
-        *d = (struct side){.slot = side[i].slot, .own_time = side[i].at != STEP_LIVE, .wanted = -1};
+        int64_t at = side[i].at == STEP_LIVE ? a->at : side[i].at,
+                live = app_step(a, side[i].slot);
+        *d = (struct side){
+            .slot = side[i].slot, .own_time = side[i].at != STEP_LIVE, .wanted = -1};
         if (at != STEP_LIVE) {
             int64_t to = nearest_step(a, d->slot, at, live);
             d->wanted = to != at ? at : -1;
@@ -102,7 +104,8 @@ void sides_done(struct sides *s)
 
 void side_title(const struct app *a, const struct side *s, char *buf, size_t size)
 {
-    size_t n = (size_t)snprintf(buf, size, "%c %.*s @%lld", 'A' + s->slot, (int)strcspn(a->slots[s->slot].model->title, " ("),
+    size_t n = (size_t)snprintf(buf, size, "%c %.*s @%lld", 'A' + s->slot,
+                                (int)strcspn(a->slots[s->slot].model->title, " ("),
                                 a->slots[s->slot].model->title, (long long)s->step);
     if (s->wanted >= 0 && n < size)
         snprintf(buf + n, size - n, " (nearest to %lld)", (long long)s->wanted);
@@ -115,13 +118,15 @@ void side_brief(const struct app *a, const struct sides *s, int i, char *buf, si
     size_t n = 0;
     buf[0] = '\0';
     bool alike = false;
-    for (const struct hparam_def *d = l && l->hp ? hparams_defs(l->hp) : NULL; d && d->name; d++) {
+    for (const struct hparam_def *d = l && l->hp ? hparams_defs(l->hp) : NULL; d && d->name;
+         d++) {
         char mine[32], other[32];
         bool differs = false;
         hparams_text(l->hp, d->name, mine, sizeof mine);
         for (int k = 0; k < s->n; k++) {
             const struct learner *o = app_learner(a, s->side[k].slot);
-            if (k == i || !o || !o->hp || o == l || a->slots[s->side[k].slot].model != me->model)
+            if (k == i || !o || !o->hp || o == l ||
+                a->slots[s->side[k].slot].model != me->model)
                 continue;
             alike = true;
             hparams_text(o->hp, d->name, other, sizeof other);
@@ -139,7 +144,10 @@ void side_brief(const struct app *a, const struct sides *s, int i, char *buf, si
         snprintf(buf + n, size - n, "%s%s", n ? "  " : "", origin);
 }
 
-int compare_k(const struct ui *u) { return u->compare.k > 0 ? u->compare.k : (int)setting(u->app, SETTING_K); }
+int compare_k(const struct ui *u)
+{
+    return u->compare.k > 0 ? u->compare.k : (int)setting(u->app, SETTING_K);
+}
 
 bool compare_style(struct ui *u, const char *name)
 {

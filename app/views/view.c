@@ -11,8 +11,10 @@ const struct view_def *const view_defs[] = {
     NULL,
 };
 
+// clang-format off
 #define TAB(name, title, brief, key, needs, coming, load, s, m, l) \
     {name, title, brief, key, needs, coming, load, {s, m, l}},
+// clang-format on
 const struct tab_def tab_defs[] = {
 #include "app/views/tabs.def"
     {NULL, NULL, NULL, 0, 0, NULL, NULL, {NULL, NULL, NULL}},

@@ -1,5 +1,6 @@
-/* The map of the Attention tab: one head, mean, maximum, rollout, one row as bars, all heads, the difference to the pin.  Rows are queries
- * (who reads), columns keys (what is read). */
+/* The map of the Attention tab: one head, mean, maximum, rollout, one row as bars, all
+ * heads, the difference to the pin.  Rows are queries (who reads), columns keys (what is
+ * read). */
 #include "app/cmd/ablate.h"
 #include "app/cmd/command.h"
 #include "app/ui/plot.h"
@@ -51,7 +52,8 @@ static void place_label(const struct maps *m, int i, char *buf, size_t size)
 
 static const char *cell_label(const void *ctx, int i)
 {
-    /* The text lives until the next call, as the heatmap wants it; the buffer belongs to the drawing. */
+    /* The text lives until the next call, as the heatmap wants it; the buffer belongs to the
+     * drawing. */
     const struct drawn *d = ctx;
     place_label(&d->st->m, i, d->label, 24);
     return d->label;

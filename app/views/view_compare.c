@@ -1,5 +1,6 @@
-/* The tab Compare: a pane a side with its list for the same sequence, where the other side has each item, how far the lists agree and what the
- * first answer rests on.  What the sides are: sides.h. */
+/* The tab Compare: a pane a side with its list for the same sequence, where the other side
+ * has each item, how far the lists agree and what the first answer rests on.  What the sides
+ * are: sides.h. */
 #include "app/cmd/agree.h"
 #include "app/ui/plot.h"
 #include "app/views/scores.h"
@@ -13,19 +14,20 @@ enum { ASK_LIST, ASK_DROP };
 enum { LIST_MAX = 200 };
 
 struct list_state {
-    struct sides sides;              /* of the last question */
+    struct sides sides; /* of the last question */
     struct scores now;
     int32_t *order, *rank;           /* by score */
     int32_t n, first, item[SEQ_MAX]; /* what the model read */
     bool has_drop;
     int32_t drop_asked, drop_item, drop_n;
     double drop[SEQ_MAX], without[SEQ_MAX];
-    int at, top;                     /* cursor and first row of the list */
+    int at, top; /* cursor and first row of the list */
     char brief[96];
-    int slot;                        /* whose colour */
+    int slot; /* whose colour */
 };
 
-static const struct view_def *const side_views[UI_COMPARED] = {&view_compare, &view_compare2, &view_compare3, &view_compare4};
+static const struct view_def *const side_views[UI_COMPARED] = {&view_compare, &view_compare2,
+                                                               &view_compare3, &view_compare4};
 
 static int side_of(const struct view *v)
 {
@@ -83,11 +85,13 @@ static bool compare_answer(struct view *v, int which, const struct answer *a)
         if (st->n > 0)
             memcpy(st->item, a->item, (size_t)st->n * sizeof *st->item);
     } else if (which == ASK_DROP) {
-        st->has_drop = !a->err.code && a->n_row > 0 && st->drop_asked > 0 && st->drop_asked <= a->n_items;
+        st->has_drop =
+            !a->err.code && a->n_row > 0 && st->drop_asked > 0 && st->drop_asked <= a->n_items;
         st->drop_item = st->drop_asked;
         st->drop_n = a->n_row < SEQ_MAX ? a->n_row : SEQ_MAX;
         for (int32_t i = 0; st->has_drop && i < st->drop_n; i++)
-            st->without[i] = item_prob(a->score + (size_t)i * ((size_t)a->n_items + 1), a->n_items, st->drop_item, a->softmax);
+            st->without[i] = item_prob(a->score + (size_t)i * ((size_t)a->n_items + 1),
+                                       a->n_items, st->drop_item, a->softmax);
     }
     return true;
 }
@@ -104,7 +108,8 @@ static bool compare_update(struct view *v, const struct snapshot *snap)
         st->slot = s.side[i].slot;
         side_title(v->app, &s.side[i], v->title, sizeof v->title);
         side_brief(v->app, &s, i, st->brief, sizeof st->brief);
-        if (text_width(v->title) + text_width(st->brief) + 6 <= v->w && strlen(st->brief) < sizeof v->note)
+        if (text_width(v->title) + text_width(st->brief) + 6 <= v->w &&
+            strlen(st->brief) < sizeof v->note)
             snprintf(v->note, sizeof v->note, "%.47s", st->brief);
     } else {
         snprintf(v->title, sizeof v->title, "side %d", i + 1);
@@ -113,7 +118,7 @@ static bool compare_update(struct view *v, const struct snapshot *snap)
     return false;
 }
 
-/* ---- drawing ---------------------------------------------------------------------------------------- */
+/* ---- drawing ---- */
 
 static bool listed(const struct view *v, const struct list_state *o, int32_t item, int at)
 {
@@ -121,7 +126,8 @@ static bool listed(const struct view *v, const struct list_state *o, int32_t ite
         for (int32_t i = 0; i < v->app->seq.n; i++)
             if (v->app->seq.item[i] == item)
                 return false;
-    return !v->ui->compare.disagree || !o || !o->now.ready || item > o->now.n_items || o->rank[item] != at + 1;
+    return !v->ui->compare.disagree || !o || !o->now.ready || item > o->now.n_items ||
+           o->rank[item] != at + 1;
 }
 
 static int list_items(const struct view *v, const struct list_state *o, int max, int32_t *out)
@@ -134,7 +140,8 @@ static int list_items(const struct view *v, const struct list_state *o, int max,
     return n;
 }
 
-static void draw_list(const struct view *v, const struct canvas *c, const struct list_state *o, const char *other, int rows)
+static void draw_list(const struct view *v, const struct canvas *c, const struct list_state *o,
+                      const char *other, int rows)
 {
     const struct list_state *st = v->state;
     const struct app *a = v->app;
@@ -146,13 +153,15 @@ static void draw_list(const struct view *v, const struct canvas *c, const struct
     w_item = w_item > left ? left : w_item;
     int bar = left - w_item - 2 > 30 ? 30 : left - w_item - 2, at_other = c->cols - w_other - 1;
     canvas_right(c, 0, 1, 3, ROLE_DIM, "#");
-    canvas_left(c, 0, 5 + id + 1, w_item - id - 1, ROLE_DIM, v->ui->compare.disagree ? "that differ" : "item");
+    canvas_left(c, 0, 5 + id + 1, w_item - id - 1, ROLE_DIM,
+                v->ui->compare.disagree ? "that differ" : "item");
     canvas_right(c, 0, 5 + w_item, 8, ROLE_DIM, st->now.softmax ? "prob" : "score");
     if (o)
         canvas_right(c, 0, at_other, w_other, ROLE_DIM, other);
     double full = 0, low = 0;
     for (int i = 0; i < n && i < rows; i++) {
-        double p = st->now.softmax ? (double)st->now.prob[item[i]] : (double)st->now.score[item[i]];
+        double p =
+            st->now.softmax ? (double)st->now.prob[item[i]] : (double)st->now.score[item[i]];
         full = i == 0 || p > full ? p : full;
         low = i == 0 || p < low ? p : low;
     }
@@ -165,13 +174,18 @@ static void draw_list(const struct view *v, const struct canvas *c, const struct
         snprintf(b, sizeof b, "%d", (int)st->rank[it]);
         canvas_right(c, y, 1, 3, ROLE_DIM, b);
         draw_item(c, y, 5, w_item, id, i == 0 ? ROLE_STRONG : ROLE_TEXT, a, it);
-        canvas_right(c, y, 5 + w_item, 8, i == 0 ? ROLE_STRONG : ROLE_TEXT, st->now.softmax ? fmt_fixed(b, p, 4) : fmt_num(b, p));
+        canvas_right(c, y, 5 + w_item, 8, i == 0 ? ROLE_STRONG : ROLE_TEXT,
+                     st->now.softmax ? fmt_fixed(b, p, 4) : fmt_num(b, p));
         if (bar > 3)
             canvas_bar(c, y, 5 + w_item + 9, bar, theme_run(st->slot), p - low, full - low);
         if (o && o->now.ready && it <= o->now.n_items) {
             int32_t r = o->rank[it];
             snprintf(b, sizeof b, r == st->rank[it] ? "=" : "%d", (int)r);
-            canvas_right(c, y, at_other, w_other, r == st->rank[it] ? ROLE_DIM : r > k ? ROLE_WARN : ROLE_TEXT, b);
+            canvas_right(c, y, at_other, w_other,
+                         r == st->rank[it] ? ROLE_DIM
+                         : r > k           ? ROLE_WARN
+                                           : ROLE_TEXT,
+                         b);
         }
         if (it == v->ui->select.item)
             canvas_paint(c, y, 0, 5 + w_item + 8, v->focus ? ROLE_CURSOR : ROLE_SELECT);
@@ -194,44 +208,54 @@ static void why_text(const struct view *v, char *buf, size_t size)
     for (int k = 0; k < 3 && k < st->drop_n && n < size; k++) {
         int best = -1;
         for (int i = 0; i < st->drop_n; i++)
-            if (!used[i] && (best < 0 || fabs(base - st->without[i]) > fabs(base - st->without[best])))
+            if (!used[i] &&
+                (best < 0 || fabs(base - st->without[i]) > fabs(base - st->without[best])))
                 best = i;
         used[best] = true;
         double d = base - st->without[best];
         app_item_text(v->app, st->item[best], name, sizeof name);
-        n += (size_t)snprintf(buf + n, size - n, "%s %s %s%s", k ? "," : "", name, d < 0 ? "-" : "+",
+        n += (size_t)snprintf(buf + n, size - n, "%s %s %s%s", k ? "," : "", name,
+                              d < 0 ? "-" : "+",
                               st->now.softmax ? fmt_prob(num, fabs(d)) : fmt_num(num, fabs(d)));
     }
 }
 
-static bool can_agree(const struct view *v, const struct list_state *o, struct list_agreement *g)
+static bool can_agree(const struct view *v, const struct list_state *o,
+                      struct list_agreement *g)
 {
     const struct list_state *st = v->state;
     if (!o || !o->now.ready || !st->now.ready || o->now.n_items != st->now.n_items)
         return false;
     int k = compare_k(v->ui);
     bool both = st->now.softmax && o->now.softmax;
-    list_agree(o->order, st->order, k < st->now.n_items ? k : st->now.n_items, both ? o->now.prob : NULL, both ? st->now.prob : NULL,
-               st->now.n_items, g);
+    list_agree(o->order, st->order, k < st->now.n_items ? k : st->now.n_items,
+               both ? o->now.prob : NULL, both ? st->now.prob : NULL, st->now.n_items, g);
     return true;
 }
 
-static void draw_agreement_tight(const struct canvas *t, int row, const struct list_agreement *g)
+static void draw_agreement_tight(const struct canvas *t, int row,
+                                 const struct list_agreement *g)
 {
     char b1[FMT_NUM], b2[FMT_NUM];
-    int w = canvas_printf(t, row, 0, ROLE_TEXT, "overlap %d/%d  RBO %s  JS %s", (int)g->both, (int)g->k, fmt_prob(b1, g->rbo),
+    int w = canvas_printf(t, row, 0, ROLE_TEXT, "overlap %d/%d  RBO %s  JS %s", (int)g->both,
+                          (int)g->k, fmt_prob(b1, g->rbo),
                           isfinite(g->js) ? fmt_prob(b2, g->js) : "-");
     if (w + 9 <= t->cols)
-        canvas_text(t, row, w + 2, g->top1 ? ROLE_GOOD : ROLE_WARN, g->top1 ? "top-1 =" : "top-1 /=");
+        canvas_text(t, row, w + 2, g->top1 ? ROLE_GOOD : ROLE_WARN,
+                    g->top1 ? "top-1 =" : "top-1 /=");
 }
 
-/* Two sides share the facts: the lists' on the left, the distributions' on the right; of more sides each tells its own. */
-static void draw_agreement(const struct canvas *t, int row, const struct list_agreement *g, bool lists, bool odds)
+/* Two sides share the facts: the lists' on the left, the distributions' on the right; of
+ * more sides each tells its own. */
+static void draw_agreement(const struct canvas *t, int row, const struct list_agreement *g,
+                           bool lists, bool odds)
 {
     char b[FMT_NUM];
     if (lists) {
-        int w = canvas_printf(t, row, 0, ROLE_TEXT, "overlap@%d %d/%d   RBO(.9) %s   ", (int)g->k, (int)g->both, (int)g->k, fmt_prob(b, g->rbo));
-        canvas_text(t, row++, w, g->top1 ? ROLE_GOOD : ROLE_WARN, g->top1 ? "top-1 agree" : "top-1 differ");
+        int w = canvas_printf(t, row, 0, ROLE_TEXT, "overlap@%d %d/%d   RBO(.9) %s   ",
+                              (int)g->k, (int)g->both, (int)g->k, fmt_prob(b, g->rbo));
+        canvas_text(t, row++, w, g->top1 ? ROLE_GOOD : ROLE_WARN,
+                    g->top1 ? "top-1 agree" : "top-1 differ");
     }
     if (odds && isfinite(g->js))
         canvas_printf(t, row, 0, ROLE_TEXT, "JS divergence %s nats", fmt_num(b, g->js));
@@ -245,11 +269,14 @@ static void compare_draw(const struct view *v, struct canvas *c)
     const struct app *a = v->app;
     int me = side_of(v), other = other_of(v), n = sides_count(v->ui);
     if (me >= n) {
-        draw_empty(c, n == 0 ? "no model yet" : "one model at one time: nothing to compare with", n == 0 ? ":model new sasrec" : ":model new gru4rec slot=B ; train");
+        draw_empty(c,
+                   n == 0 ? "no model yet" : "one model at one time: nothing to compare with",
+                   n == 0 ? ":model new sasrec" : ":model new gru4rec slot=B ; train");
         return;
     }
     if (a->seq.n == 0) {
-        draw_empty(c, "no sequence yet", "p  types one;  J  takes a question the sides disagree on");
+        draw_empty(c, "no sequence yet",
+                   "p  types one;  J  takes a question the sides disagree on");
         return;
     }
     if (!st->now.ready) {
@@ -261,8 +288,13 @@ static void compare_draw(const struct view *v, struct canvas *c)
     const struct ui_compare *cmp = &v->ui->compare;
     bool tight = c->rows < 12;
     struct list_agreement g;
-    bool asked = cmp->at_case >= 0 && cmp->at_sequence == sequence_hash(&a->seq), agree = can_agree(v, o, &g);
-    int facts = (tight ? 2 : n == 2 ? 3 : 4) + (asked ? 1 : 0) + (v->note[0] || !st->brief[0] || tight ? 0 : 1), rows = c->rows - 1 - facts;
+    bool asked = cmp->at_case >= 0 && cmp->at_sequence == sequence_hash(&a->seq),
+         agree = can_agree(v, o, &g);
+    int facts = (tight    ? 2
+                 : n == 2 ? 3
+                          : 4) +
+                (asked ? 1 : 0) + (v->note[0] || !st->brief[0] || tight ? 0 : 1),
+        rows = c->rows - 1 - facts;
     if (rows < 2) {
         facts = 0;
         rows = c->rows - 1;
@@ -299,13 +331,14 @@ static void compare_draw(const struct view *v, struct canvas *c)
     }
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 static bool compare_key(struct view *v, const char *key)
 {
     struct list_state *st = v->state;
     int32_t item[LIST_MAX];
-    int other = other_of(v), n = list_items(v, other >= 0 ? state_of(v, other) : NULL, LIST_MAX, item);
+    int other = other_of(v),
+        n = list_items(v, other >= 0 ? state_of(v, other) : NULL, LIST_MAX, item);
     if (side_of(v) > 0)
         v->ui->compare.against = side_of(v);
     if (strcmp(key, "Esc") == 0 && v->ui->select.item) {
@@ -323,7 +356,9 @@ static bool compare_click(struct view *v, int row, int col, bool twice)
 {
     struct list_state *st = v->state;
     int32_t item[LIST_MAX];
-    int other = other_of(v), n = list_items(v, other >= 0 ? state_of(v, other) : NULL, LIST_MAX, item), at = st->top + row - 1;
+    int other = other_of(v),
+        n = list_items(v, other >= 0 ? state_of(v, other) : NULL, LIST_MAX, item),
+        at = st->top + row - 1;
     (void)col;
     (void)twice;
     if (side_of(v) > 0)
@@ -335,7 +370,10 @@ static bool compare_click(struct view *v, int row, int col, bool twice)
     return true;
 }
 
-static bool compare_styled(struct view *v, const char *name) { return compare_style(v->ui, name); }
+static bool compare_styled(struct view *v, const char *name)
+{
+    return compare_style(v->ui, name);
+}
 
 static void compare_close(struct view *v)
 {
@@ -359,7 +397,10 @@ static void compare_plot(const struct view *v, struct plot *p)
         int k = list_items(o, NULL, compare_k(v->ui) < BARS ? compare_k(v->ui) : BARS, item);
         for (int b = 0; b < k; b++) {
             app_item_text(v->app, item[b], label[i][b], sizeof label[i][b]);
-            bar[i][b] = (struct plot_bar){label[i][b], st->now.softmax ? (double)st->now.prob[item[b]] : (double)st->now.score[item[b]], 0};
+            bar[i][b] = (struct plot_bar){label[i][b],
+                                          st->now.softmax ? (double)st->now.prob[item[b]]
+                                                          : (double)st->now.score[item[b]],
+                                          0};
         }
         snprintf(title[i], sizeof title[i], "%s", o->title);
         struct plot_panel *panel = plot_add(p, PLOT_BARS, title[i]);
@@ -370,18 +411,39 @@ static void compare_plot(const struct view *v, struct plot *p)
     }
 }
 
-static bool wanted_third(const struct app *a) { return a->ui && sides_count(a->ui) > 2; }
-static bool wanted_fourth(const struct app *a) { return a->ui && sides_count(a->ui) > 3; }
+static bool wanted_third(const struct app *a)
+{
+    return a->ui && sides_count(a->ui) > 2;
+}
+static bool wanted_fourth(const struct app *a)
+{
+    return a->ui && sides_count(a->ui) > 3;
+}
 
 static const char *const compare_keys[] = {"Tab", "side", "j/k", "item", "v", "metric", NULL};
-#define SIDE(id, title_, wanted_)                                                                                                                    \
-    const struct view_def view_##id = {                                                                                                              \
-        .name = #id, .title = title_,                                                                                                                \
-        .help = "The list of one side for the sequence, and where the other side has each item.  x swaps, d shows disagreement only, J takes the next " \
-                "question on which the sides disagree.  A side without @ follows the time keys.",                                                    \
-        .flags = VIEW_NEEDS_DATA | VIEW_EXPORTS, .min_rows = 5, .min_cols = 24, .state_size = sizeof(struct list_state), .keys = compare_keys,       \
-        .close = compare_close, .ask = compare_ask, .answer = compare_answer, .update = compare_update, .wanted = wanted_, .draw = compare_draw,     \
-        .key = compare_key, .click = compare_click, .style = compare_styled, .plot = compare_plot,                                                   \
+#define SIDE(id, title_, wanted_)                                                              \
+    const struct view_def view_##id = {                                                        \
+        .name = #id,                                                                           \
+        .title = title_,                                                                       \
+        .help =                                                                                \
+            "The list of one side for the sequence, and where the other side has each item.  " \
+            "x swaps, d shows disagreement only, J takes the next "                            \
+            "question on which the sides disagree.  A side without @ follows the time keys.",  \
+        .flags = VIEW_NEEDS_DATA | VIEW_EXPORTS,                                               \
+        .min_rows = 5,                                                                         \
+        .min_cols = 24,                                                                        \
+        .state_size = sizeof(struct list_state),                                               \
+        .keys = compare_keys,                                                                  \
+        .close = compare_close,                                                                \
+        .ask = compare_ask,                                                                    \
+        .answer = compare_answer,                                                              \
+        .update = compare_update,                                                              \
+        .wanted = wanted_,                                                                     \
+        .draw = compare_draw,                                                                  \
+        .key = compare_key,                                                                    \
+        .click = compare_click,                                                                \
+        .style = compare_styled,                                                               \
+        .plot = compare_plot,                                                                  \
     }
 SIDE(compare, "side 1", NULL);
 SIDE(compare2, "side 2", NULL);

@@ -1,4 +1,5 @@
-/* The Data tab: facts of the data set, the planted rule with its ceiling, popularity and lengths, the sessions. */
+/* The Data tab: facts of the data set, the planted rule with its ceiling, popularity and
+ * lengths, the sessions. */
 #include "app/ui/plot.h"
 #include "app/cmd/command.h"
 #include "app/views/view_util.h"
@@ -8,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- facts ------------------------------------------------------------------------------------------ */
+/* ---- facts ---- */
 
 struct facts_state {
-    uint64_t of;                         /* hash of the data set the counts are of */
+    uint64_t of; /* hash of the data set the counts are of */
     int32_t min, median, max;
-    int64_t repeats;                     /* events whose item was in the session before */
+    int64_t repeats; /* events whose item was in the session before */
     double density;
 };
 
@@ -26,7 +27,8 @@ static int by_value(const void *a, const void *b)
 static void count(struct facts_state *st, const struct dataset *ds)
 {
     int32_t *len = malloc((size_t)(ds->n_sessions + 1) * sizeof *len);
-    int32_t *last = calloc((size_t)ds->n_items + 1, sizeof *last); /* session + 1 that had the item */
+    /* session + 1 that had the item */
+    int32_t *last = calloc((size_t)ds->n_items + 1, sizeof *last);
     st->min = st->median = st->max = 0;
     st->repeats = 0;
     int64_t distinct = 0;
@@ -82,7 +84,8 @@ static int goals_draw(const struct app *a, struct canvas *c, int row)
     char t[256], b1[FMT_NUM], b2[FMT_NUM], b3[FMT_NUM], b4[FMT_NUM];
     const struct ceiling *top = app_ceiling(a);
     if (top) {
-        int n = snprintf(t, sizeof t, "HR@10 %s  NDCG@10 %s", fmt_prob(b1, top->hr10), fmt_prob(b2, top->ndcg10));
+        int n = snprintf(t, sizeof t, "HR@10 %s  NDCG@10 %s", fmt_prob(b1, top->hr10),
+                         fmt_prob(b2, top->ndcg10));
         if (n + 23 < c->cols)
             n += snprintf(t + n, sizeof t - (size_t)n, "  HR@1 %s", fmt_prob(b3, top->hr1));
         bool fits = n + 25 < c->cols; /* its label before it, the loss behind it */
@@ -94,12 +97,14 @@ static int goals_draw(const struct app *a, struct canvas *c, int row)
             pair(c, &row, "floor", t);
         }
     } else {
-        pair(c, &row, "ceiling", a->ds->world ? "being computed" : "unknown: only planted data have one");
+        pair(c, &row, "ceiling",
+             a->ds->world ? "being computed" : "unknown: only planted data have one");
     }
     if (a->base.ready) {
         int n = snprintf(t, sizeof t, "HR@%d:", (int)a->base.row[0].r.k);
         for (int i = 0; i < a->base.n && n < (int)sizeof t; i++)
-            n += snprintf(t + n, sizeof t - (size_t)n, " %s %s ", a->base.row[i].model->name, fmt_prob(b1, a->base.row[i].r.hr));
+            n += snprintf(t + n, sizeof t - (size_t)n, " %s %s ", a->base.row[i].model->name,
+                          fmt_prob(b1, a->base.row[i].r.hr));
         pair(c, &row, "to beat", t);
     }
     return row;
@@ -119,32 +124,41 @@ static void facts_draw(const struct view *v, struct canvas *c)
         return;
     }
     if (ds->world)
-        snprintf(t, sizeof t, "%s, made here, seed %llu", ds->name, (unsigned long long)world_options(ds->world)->seed);
+        snprintf(t, sizeof t, "%s, made here, seed %llu", ds->name,
+                 (unsigned long long)world_options(ds->world)->seed);
     else
         snprintf(t, sizeof t, "%s", ds->name);
     pair(c, &row, "name", t);
     if (sp)
-        snprintf(t, sizeof t, "%s   train %s", fmt_count(b1, ds->n_sessions), fmt_count(b2, sp->n_train));
+        snprintf(t, sizeof t, "%s   train %s", fmt_count(b1, ds->n_sessions),
+                 fmt_count(b2, sp->n_train));
     else
         snprintf(t, sizeof t, "%s", fmt_count(b1, ds->n_sessions));
     pair(c, &row, ds->by_user ? "users" : "sessions", t);
-    snprintf(t, sizeof t, "%s   clicks %s", fmt_count(b1, ds->n_items), fmt_count(b2, (double)ds->n_events));
+    snprintf(t, sizeof t, "%s   clicks %s", fmt_count(b1, ds->n_items),
+             fmt_count(b2, (double)ds->n_events));
     pair(c, &row, "items", t);
     if (small)
         row = goals_draw(a, c, row);
-    snprintf(t, sizeof t, "min %d  median %d  max %d", (int)st->min, (int)st->median, (int)st->max);
+    snprintf(t, sizeof t, "min %d  median %d  max %d", (int)st->min, (int)st->median,
+             (int)st->max);
     pair(c, &row, "length", t);
-    snprintf(t, sizeof t, c->cols >= 48 ? "%s %%   repeats in a session %s %%" : "%s %%   repeats %s %%", fmt_fixed(b1, 100 * st->density, 2),
-             fmt_fixed(b2, ds->n_events ? 100.0 * (double)st->repeats / (double)ds->n_events : 0, 1));
+    snprintf(t, sizeof t,
+             c->cols >= 48 ? "%s %%   repeats in a session %s %%" : "%s %%   repeats %s %%",
+             fmt_fixed(b1, 100 * st->density, 2),
+             fmt_fixed(
+                 b2, ds->n_events ? 100.0 * (double)st->repeats / (double)ds->n_events : 0, 1));
     pair(c, &row, "density", t);
     if (sp) {
         snprintf(t, sizeof t, "%s", sp->name);
-        for (char *gap; text_width(t) > c->cols - 12 && (gap = strstr(t, " / "));) { /* rather tight than over two lines */
+        /* rather tight than over two lines */
+        for (char *gap; text_width(t) > c->cols - 12 && (gap = strstr(t, " / "));) {
             *gap = '/';
             memmove(gap + 1, gap + 3, strlen(gap + 3) + 1);
         }
         pair(c, &row, "split", t);
-        snprintf(t, sizeof t, "valid %s   test %s", fmt_count(b1, (double)sp->n_valid), fmt_count(b2, (double)sp->n_test));
+        snprintf(t, sizeof t, "valid %s   test %s", fmt_count(b1, (double)sp->n_valid),
+                 fmt_count(b2, (double)sp->n_test));
         pair(c, &row, "questions", t);
     }
     snprintf(t, sizeof t, "%016llx", (unsigned long long)ds->hash);
@@ -153,7 +167,7 @@ static void facts_draw(const struct view *v, struct canvas *c)
         goals_draw(a, c, row + (row + 1 < c->rows && c->rows > 12));
 }
 
-/* ---- the planted rule --------------------------------------------------------------------------------- */
+/* ---- the planted rule ---- */
 
 enum { BEST = 8 };
 struct planted_state {
@@ -164,8 +178,14 @@ struct planted_state {
     struct arena *mem;
 };
 
-static enum status planted_open(struct view *v, struct err *err) { return arena_new(&((struct planted_state *)v->state)->mem, 1 << 16, err); }
-static void planted_close(struct view *v) { arena_free(((struct planted_state *)v->state)->mem); }
+static enum status planted_open(struct view *v, struct err *err)
+{
+    return arena_new(&((struct planted_state *)v->state)->mem, 1 << 16, err);
+}
+static void planted_close(struct view *v)
+{
+    arena_free(((struct planted_state *)v->state)->mem);
+}
 
 static bool planted_update(struct view *v, const struct snapshot *s)
 {
@@ -208,7 +228,8 @@ static void planted_draw(const struct view *v, struct canvas *c)
     const struct planted_state *st = v->state;
     const struct app *a = v->app;
     if (!a->ds || !a->ds->world) {
-        draw_empty(c, a->ds ? "real data: nobody knows the rule" : "no data yet", a->ds ? "worlds have one: data list" : "");
+        draw_empty(c, a->ds ? "real data: nobody knows the rule" : "no data yet",
+                   a->ds ? "worlds have one: data list" : "");
         return;
     }
     const struct world_def *w = world_of(a->ds->world);
@@ -222,8 +243,10 @@ static void planted_draw(const struct view *v, struct canvas *c)
     row += row + 6 < t.rows;
     const struct ceiling *top = app_ceiling(a);
     if (top) {
-        canvas_printf(&t, row++, 0, ROLE_TEXT, "best possible  HR@1 %s  HR@10 %s", fmt_prob(b1, top->hr1), fmt_prob(b2, top->hr10));
-        canvas_printf(&t, row++, 0, ROLE_DIM, "floor of the loss %s nats (+- %s)", fmt_num(b1, top->logloss), fmt_short(b3, top->se_logloss));
+        canvas_printf(&t, row++, 0, ROLE_TEXT, "best possible  HR@1 %s  HR@10 %s",
+                      fmt_prob(b1, top->hr1), fmt_prob(b2, top->hr10));
+        canvas_printf(&t, row++, 0, ROLE_DIM, "floor of the loss %s nats (+- %s)",
+                      fmt_num(b1, top->logloss), fmt_short(b3, top->se_logloss));
     }
     row += row + 3 < t.rows;
     if (!a->truth_shown) {
@@ -231,24 +254,27 @@ static void planted_draw(const struct view *v, struct canvas *c)
         return;
     }
     if (a->seq.n == 0 || st->n == 0) {
-        canvas_text(&t, row, 0, ROLE_DIM, "Enter in the list of sessions makes one the sequence");
+        canvas_text(&t, row, 0, ROLE_DIM,
+                    "Enter in the list of sessions makes one the sequence");
         return;
     }
-    canvas_printf(&t, row++, 0, ROLE_DIM, "after the sequence (entropy %s nats):", fmt_num(b1, st->entropy));
+    canvas_printf(&t, row++, 0, ROLE_DIM,
+                  "after the sequence (entropy %s nats):", fmt_num(b1, st->entropy));
     int id = item_digits(a), w_item = id + 17 < t.cols - 10 ? id + 17 : t.cols - 10;
     for (int i = 0; i < st->n && row < t.rows; i++, row++) {
         draw_item(&t, row, 0, w_item, id, ROLE_TEXT, a, st->item[i]);
         canvas_right(&t, row, w_item + 1, 6, ROLE_LEVEL, fmt_fixed(b1, st->odds[i], 3));
-        canvas_bar(&t, row, w_item + 8, t.cols - w_item - 8, ROLE_LEVEL, st->odds[i], st->odds[0]);
+        canvas_bar(&t, row, w_item + 8, t.cols - w_item - 8, ROLE_LEVEL, st->odds[i],
+                   st->odds[0]);
     }
 }
 
-/* ---- popularity and length ---------------------------------------------------------------------------- */
+/* ---- popularity and length ---- */
 
 struct pop_state {
     uint64_t of;
     int32_t n;
-    double *y;                           /* clicks by rank, falling */
+    double *y; /* clicks by rank, falling */
 };
 
 static int by_falling(const void *a, const void *b)
@@ -286,8 +312,18 @@ static bool pop_point(const void *ctx, size_t i, double *x, double *y)
 
 static void pop_chart(const struct pop_state *st, struct curve_chart *c, struct curve_series *s)
 {
-    *s = (struct curve_series){.name = "clicks by rank", .n = (size_t)st->n, .at = pop_point, .ctx = st, .run = 0, .version = st->of};
-    *c = (struct curve_chart){.x_name = "rank of item", .y_name = "clicks", .series = s, .n_series = 1, .log_y = true, .log_x = true,
+    *s = (struct curve_series){.name = "clicks by rank",
+                               .n = (size_t)st->n,
+                               .at = pop_point,
+                               .ctx = st,
+                               .run = 0,
+                               .version = st->of};
+    *c = (struct curve_chart){.x_name = "rank of item",
+                              .y_name = "clicks",
+                              .series = s,
+                              .n_series = 1,
+                              .log_y = true,
+                              .log_x = true,
                               .x_total = st->n};
 }
 
@@ -305,7 +341,10 @@ static void pop_draw(const struct view *v, struct canvas *c)
     curves_draw(c, &chart, &info);
 }
 
-static void pop_close(struct view *v) { free(((struct pop_state *)v->state)->y); }
+static void pop_close(struct view *v)
+{
+    free(((struct pop_state *)v->state)->y);
+}
 
 static void pop_plot(const struct view *v, struct plot *p)
 {
@@ -315,7 +354,7 @@ static void pop_plot(const struct view *v, struct plot *p)
         pop_chart(v->state, &panel->curves, &s);
 }
 
-/* ---- sessions ------------------------------------------------------------------------------------------ */
+/* ---- sessions ---- */
 
 struct sessions_state {
     int at, top;
@@ -333,7 +372,8 @@ static bool sessions_update(struct view *v, const struct snapshot *s)
         st->of = ds->hash;
     }
     if (ds)
-        snprintf(v->note, sizeof v->note, "%s of %s", fmt_count(b, st->at + 1.0), fmt_count(b2, ds->n_sessions));
+        snprintf(v->note, sizeof v->note, "%s of %s", fmt_count(b, st->at + 1.0),
+                 fmt_count(b2, ds->n_sessions));
     return false;
 }
 
@@ -369,7 +409,11 @@ static void sessions_draw(const struct view *v, struct canvas *c)
         size_t at = 0;
         int n = dataset_len(ds, s);
         for (int i = 0; i < n && at < sizeof t - 16; i++)
-            at += (size_t)snprintf(t + at, sizeof t - at, i == n - 1 && n > 1 ? " | %d" : i ? " %d" : "%d", (int)ds->item[ds->off[s] + i]);
+            at += (size_t)snprintf(t + at, sizeof t - at,
+                                   i == n - 1 && n > 1 ? " | %d"
+                                   : i                 ? " %d"
+                                                       : "%d",
+                                   (int)ds->item[ds->off[s] + i]);
         t[at] = '\0';
         canvas_printf(c, y, 1, ROLE_DIM, "s%0*d", digits, (int)s + 1);
         struct canvas line = canvas_sub(c, y, digits + 4, 1, REST);
@@ -382,7 +426,8 @@ static void sessions_draw(const struct view *v, struct canvas *c)
     }
     if (!detail)
         return;
-    /* The session under the cursor in words, and in worlds what the pattern made of its clicks once the truth is shown. */
+    /* The session under the cursor in words, and in worlds what the pattern made of its
+     * clicks once the truth is shown. */
     char t[1024];
     size_t at = 0;
     int64_t from = ds->off[st->at];
@@ -392,9 +437,12 @@ static void sessions_draw(const struct view *v, struct canvas *c)
         if (*name)
             at += (size_t)snprintf(t + at, sizeof t - at, "%s%.60s", i ? ", " : "", name);
         else
-            at += (size_t)snprintf(t + at, sizeof t - at, "%s%d", i ? ", " : "", (int)ds->item[from + i]);
-        if (a->truth_shown && ds->flag && ds->flag[from + i] != WF_NONE && ds->flag[from + i] != WF_STEP)
-            at += (size_t)snprintf(t + at, sizeof t - at, " [%s]", world_flag_name((enum world_flag)ds->flag[from + i]));
+            at += (size_t)snprintf(t + at, sizeof t - at, "%s%d", i ? ", " : "",
+                                   (int)ds->item[from + i]);
+        if (a->truth_shown && ds->flag && ds->flag[from + i] != WF_NONE &&
+            ds->flag[from + i] != WF_STEP)
+            at += (size_t)snprintf(t + at, sizeof t - at, " [%s]",
+                                   world_flag_name((enum world_flag)ds->flag[from + i]));
     }
     struct canvas box = canvas_sub(c, rows, 1, detail, REST);
     box.cols = c->cols - 2;
@@ -406,13 +454,15 @@ static void sessions_draw(const struct view *v, struct canvas *c)
     }
 }
 
-/* Enter is a command (seq from s:N), so that the log can replay it: the screen asks for it here. */
+/* Enter is a command (seq from s:N), so that the log can replay it: the screen asks for it
+ * here. */
 static bool sessions_key(struct view *v, const char *key)
 {
     struct sessions_state *st = v->state;
     if (!v->app->ds || !list_key(key, &st->at, v->app->ds->n_sessions, v->h))
         return false;
-    st->top = canvas_scroll(st->top, st->at, v->h > 9 ? v->h - 4 : v->h, v->app->ds->n_sessions);
+    st->top =
+        canvas_scroll(st->top, st->at, v->h > 9 ? v->h - 4 : v->h, v->app->ds->n_sessions);
     return true;
 }
 
@@ -479,23 +529,59 @@ static bool sessions_command(struct view *v, const struct cmd_call *call)
 }
 
 const struct view_def view_facts = {
-    .name = "facts", .title = "data set", .help = "Sizes, split, hash, ceiling and baselines of the data.", .flags = VIEW_NEEDS_DATA,
-    .min_rows = 3, .min_cols = 20, .state_size = sizeof(struct facts_state), .update = facts_update, .draw = facts_draw,
+    .name = "facts",
+    .title = "data set",
+    .help = "Sizes, split, hash, ceiling and baselines of the data.",
+    .flags = VIEW_NEEDS_DATA,
+    .min_rows = 3,
+    .min_cols = 20,
+    .state_size = sizeof(struct facts_state),
+    .update = facts_update,
+    .draw = facts_draw,
 };
 const struct view_def view_planted = {
-    .name = "planted", .title = "planted rule", .help = "What is planted in a generated world, the best possible scores, the true odds after the sequence.",
-    .flags = VIEW_NEEDS_DATA, .min_rows = 3, .min_cols = 20, .state_size = sizeof(struct planted_state), .open = planted_open,
-    .close = planted_close, .update = planted_update, .draw = planted_draw,
+    .name = "planted",
+    .title = "planted rule",
+    .help = "What is planted in a generated world, the best possible scores, the true odds "
+            "after the sequence.",
+    .flags = VIEW_NEEDS_DATA,
+    .min_rows = 3,
+    .min_cols = 20,
+    .state_size = sizeof(struct planted_state),
+    .open = planted_open,
+    .close = planted_close,
+    .update = planted_update,
+    .draw = planted_draw,
 };
 const struct view_def view_popularity = {
-    .name = "popularity", .title = "popularity: clicks by rank", .help = "Clicks of the items by rank, both axes logarithmic.", .flags = VIEW_NEEDS_DATA | VIEW_EXPORTS,
-    .min_rows = 4, .min_cols = 20, .state_size = sizeof(struct pop_state), .close = pop_close, .update = pop_update, .draw = pop_draw,
+    .name = "popularity",
+    .title = "popularity: clicks by rank",
+    .help = "Clicks of the items by rank, both axes logarithmic.",
+    .flags = VIEW_NEEDS_DATA | VIEW_EXPORTS,
+    .min_rows = 4,
+    .min_cols = 20,
+    .state_size = sizeof(struct pop_state),
+    .close = pop_close,
+    .update = pop_update,
+    .draw = pop_draw,
     .plot = pop_plot,
 };
-static const char *const sessions_keys[] = {"j/k", "session", "Enter", "use", "/", "find", NULL};
+static const char *const sessions_keys[] = {"j/k", "session", "Enter", "use",
+                                            "/",   "find",    NULL};
 const struct view_def view_sessions = {
-    .name = "sessions", .title = "sessions", .help = "The sessions; Enter makes the one under the cursor the sequence; / finds an item.",
-    .flags = VIEW_NEEDS_DATA, .min_rows = 2, .min_cols = 20, .state_size = sizeof(struct sessions_state), .keys = sessions_keys,
-    .update = sessions_update, .draw = sessions_draw, .key = sessions_key, .click = sessions_click, .enter = sessions_enter,
-    .find = sessions_find, .command = sessions_command,
+    .name = "sessions",
+    .title = "sessions",
+    .help = "The sessions; Enter makes the one under the cursor the sequence; / finds an item.",
+    .flags = VIEW_NEEDS_DATA,
+    .min_rows = 2,
+    .min_cols = 20,
+    .state_size = sizeof(struct sessions_state),
+    .keys = sessions_keys,
+    .update = sessions_update,
+    .draw = sessions_draw,
+    .key = sessions_key,
+    .click = sessions_click,
+    .enter = sessions_enter,
+    .find = sessions_find,
+    .command = sessions_command,
 };

@@ -1,5 +1,6 @@
-/* The tab Evolution of PEN4Rec: the two stages of retrieval click by click, and the session's graph.  Inside one run the queries come from the
- * end of the session; what it knew at each click is the replay's business (view_ranks.c). */
+/* The tab Evolution of PEN4Rec: the two stages of retrieval click by click, and the
+ * session's graph.  Inside one run the queries come from the end of the session; what it
+ * knew at each click is the replay's business (view_ranks.c). */
 #include "app/ui/plot.h"
 #include "app/views/lanes.h"
 
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- the lanes of one run ---------------------------------------------------------------------------- */
+/* ---- the lanes of one run ---- */
 
 enum { ASK_TRACKS, ASK_REPLAY };
 enum form { FORM_TRACK, FORM_TRACKS, FORM_REPLAY, FORM_UNITS, FORMS };
@@ -15,7 +16,7 @@ static const char *const form_names[FORMS] = {"track", "tracks", "replay", "unit
 
 struct evolution_state {
     struct lanes lanes;
-    struct replay replay;     /* while the pane `ranks` is not there */
+    struct replay replay; /* while the pane `ranks` is not there */
     struct heat_memory memory;
     enum form form;
     int track, top;
@@ -26,7 +27,7 @@ static int track_now(const struct evolution_state *st)
     return st->track < st->lanes.k ? st->track : st->lanes.k - 1;
 }
 
-/* ---- the pane --------------------------------------------------------------------------------------- */
+/* ---- the pane ---- */
 
 static const struct replay *replay_of(const struct view *v)
 {
@@ -67,11 +68,14 @@ static void evolution_title(struct view *v)
     if (st->form == FORM_REPLAY)
         snprintf(v->title, sizeof v->title, "the session replayed: what it knew at each click");
     else if (st->form == FORM_TRACKS)
-        snprintf(v->title, sizeof v->title, "relevance of each click to the %d recent items", (int)l->k);
+        snprintf(v->title, sizeof v->title, "relevance of each click to the %d recent items",
+                 (int)l->k);
     else if (st->form == FORM_UNITS)
-        snprintf(v->title, sizeof v->title, "gate of each of %d units, track %d of %d", (int)l->d, j + 1, (int)l->k);
+        snprintf(v->title, sizeof v->title, "gate of each of %d units, track %d of %d",
+                 (int)l->d, j + 1, (int)l->k);
     else if (v->w >= 56)
-        snprintf(v->title, sizeof v->title, "two stages, track %d of %d: %s", j + 1, (int)l->k, name);
+        snprintf(v->title, sizeof v->title, "two stages, track %d of %d: %s", j + 1, (int)l->k,
+                 name);
     else
         snprintf(v->title, sizeof v->title, "track %d of %d: %s", j + 1, (int)l->k, name);
     const struct replay *r = replay_of(v);
@@ -99,7 +103,8 @@ static bool evolution_update(struct view *v, const struct snapshot *s)
     return false;
 }
 
-static void draw_values(const struct canvas *c, int row, const struct click_cols *k, const char *label, enum role role, const float *x, int n, bool shade)
+static void draw_values(const struct canvas *c, int row, const struct click_cols *k,
+                        const char *label, enum role role, const float *x, int n, bool shade)
 {
     float full = 0;
     canvas_left(c, row, 1, k->label - 2, role, label);
@@ -110,7 +115,8 @@ static void draw_values(const struct canvas *c, int row, const struct click_cols
             click_value(c, row, click_col(k, t), k, (double)x[t], (double)full);
 }
 
-static int draw_track(const struct view *v, const struct canvas *c, int row, const struct click_cols *k)
+static int draw_track(const struct view *v, const struct canvas *c, int row,
+                      const struct click_cols *k)
 {
     const struct evolution_state *st = v->state;
     const struct lanes *l = &st->lanes;
@@ -118,13 +124,16 @@ static int draw_track(const struct view *v, const struct canvas *c, int row, con
     for (int r = 0; r < LANE_ROWS && row < c->rows; r++) {
         if (!l->has[r])
             continue;
-        draw_values(c, row++, k, k->label > 16 ? lane_names[r].name : lane_names[r].brief, ROLE_DIM, lane_row(l, (enum lane_row)r, j), l->n, r != LANE_COS);
+        draw_values(c, row++, k, k->label > 16 ? lane_names[r].name : lane_names[r].brief,
+                    ROLE_DIM, lane_row(l, (enum lane_row)r, j), l->n, r != LANE_COS);
     }
     return row - from;
 }
 
-/* One row a track: its relevance; the item it is keyed by and its share of the preference as the label. */
-static int draw_tracks(const struct view *v, const struct canvas *c, int row, const struct click_cols *k, enum lane_row what)
+/* One row a track: its relevance; the item it is keyed by and its share of the preference as
+ * the label. */
+static int draw_tracks(const struct view *v, const struct canvas *c, int row,
+                       const struct click_cols *k, enum lane_row what)
 {
     const struct evolution_state *st = v->state;
     const struct lanes *l = &st->lanes;
@@ -134,13 +143,17 @@ static int draw_tracks(const struct view *v, const struct canvas *c, int row, co
         int at = track_click(v->app, l, j);
         if (at >= 0)
             snprintf(name, sizeof name, "%d", (int)l->item[at]);
-        snprintf(label, sizeof label, "%s %s %s", what == LANE_ATT ? (k->label > 16 ? "relev." : "rel") : "gate", name, isfinite(l->beta[j]) ? fmt_prob(b, l->beta[j]) : "");
-        draw_values(c, row++, k, label, j == track_now(st) ? ROLE_STRONG : ROLE_DIM, lane_row(l, what, j), l->n, true);
+        snprintf(label, sizeof label, "%s %s %s",
+                 what == LANE_ATT ? (k->label > 16 ? "relev." : "rel") : "gate", name,
+                 isfinite(l->beta[j]) ? fmt_prob(b, l->beta[j]) : "");
+        draw_values(c, row++, k, label, j == track_now(st) ? ROLE_STRONG : ROLE_DIM,
+                    lane_row(l, what, j), l->n, true);
     }
     return row - from;
 }
 
-static int draw_replay(const struct view *v, const struct canvas *c, int row, const struct click_cols *k)
+static int draw_replay(const struct view *v, const struct canvas *c, int row,
+                       const struct click_cols *k)
 {
     const struct replay *r = replay_of(v);
     int from = row;
@@ -148,7 +161,9 @@ static int draw_replay(const struct view *v, const struct canvas *c, int row, co
         return 0;
     char b[FMT_NUM];
     bool wide = k->label > 16;
-    const char *const label[4] = {wide ? "first choice" : "1st choice", wide ? "rank of the next" : "rank next", wide ? "p of the next" : "p next", wide ? "drift 1-cos" : "drift"};
+    const char *const label[4] = {
+        wide ? "first choice" : "1st choice", wide ? "rank of the next" : "rank next",
+        wide ? "p of the next" : "p next", wide ? "drift 1-cos" : "drift"};
     for (int i = 0; i < 4 && row < c->rows; i++, row++) {
         canvas_left(c, row, 1, k->label - 2, ROLE_DIM, label[i]);
         double full = 0;
@@ -159,18 +174,24 @@ static int draw_replay(const struct view *v, const struct canvas *c, int row, co
             if (col < 0)
                 continue;
             if (i > 1) {
-                click_value(c, row, col, k, i == 2 ? r->next_prob[t] : r->drift[t], i == 3 ? full : 0);
+                click_value(c, row, col, k, i == 2 ? r->next_prob[t] : r->drift[t],
+                            i == 3 ? full : 0);
                 continue;
             }
             int32_t x = i == 0 ? r->top[t] : r->next_rank[t];
             snprintf(b, sizeof b, x ? "%d" : "-", (int)x);
-            canvas_right(c, row, col, k->width - 1, !x ? ROLE_DIM : i == 1 && x <= 10 ? ROLE_GOOD : ROLE_TEXT, b);
+            canvas_right(c, row, col, k->width - 1,
+                         !x                  ? ROLE_DIM
+                         : i == 1 && x <= 10 ? ROLE_GOOD
+                                             : ROLE_TEXT,
+                         b);
         }
     }
     return row - from;
 }
 
-/* "the preference turns at click 4, 45 sofa": the best split of the replayed vectors, and the largest single change of the track. */
+/* "the preference turns at click 4, 45 sofa": the best split of the replayed vectors, and
+ * the largest single change of the track. */
 static void turn_lines(const struct view *v, int room, char line[3][200])
 {
     const struct evolution_state *st = v->state;
@@ -182,9 +203,12 @@ static void turn_lines(const struct view *v, int room, char line[3][200])
         app_item_text(v->app, r->item[r->turn], name, sizeof name);
         fmt_fixed(b, replay_turn_cos(r), 2);
         int click = (int)(r->first + r->turn + 1);
-        snprintf(line[0], sizeof line[0], "the preference turns at click %d, %s (best split of the replay, cos %s)", click, name, b);
+        snprintf(line[0], sizeof line[0],
+                 "the preference turns at click %d, %s (best split of the replay, cos %s)",
+                 click, name, b);
         if (text_width(line[0]) > room)
-            snprintf(line[0], sizeof line[0], "turns at click %d, %s (best split, cos %s)", click, name, b);
+            snprintf(line[0], sizeof line[0], "turns at click %d, %s (best split, cos %s)",
+                     click, name, b);
         if (text_width(line[0]) > room)
             snprintf(line[0], sizeof line[0], "turns at click %d, %s", click, name);
     }
@@ -196,9 +220,12 @@ static void turn_lines(const struct view *v, int room, char line[3][200])
     if (best > 0) {
         app_item_text(v->app, l->item[best], name, sizeof name);
         fmt_prob(b, (double)c[best]);
-        snprintf(line[1], sizeof line[1], "largest single turn of this track: click %d, %s (cos %s)", (int)(l->first + best + 1), name, b);
+        snprintf(line[1], sizeof line[1],
+                 "largest single turn of this track: click %d, %s (cos %s)",
+                 (int)(l->first + best + 1), name, b);
         if (text_width(line[1]) > room)
-            snprintf(line[1], sizeof line[1], "track's largest turn: click %d, %s (cos %s)", (int)(l->first + best + 1), name, b);
+            snprintf(line[1], sizeof line[1], "track's largest turn: click %d, %s (cos %s)",
+                     (int)(l->first + best + 1), name, b);
     }
 }
 
@@ -216,14 +243,16 @@ static void truth_line(const struct app *a, char *buf, size_t size)
     else if (p.at < 0)
         snprintf(buf, size, "true switch: not within these clicks");
     else
-        snprintf(buf, size, "true switch: click %d, %s to %s", p.at + 1, world_department_name(p.before), world_department_name(p.after));
+        snprintf(buf, size, "true switch: click %d, %s to %s", p.at + 1,
+                 world_department_name(p.before), world_department_name(p.after));
 }
 
 static bool unit_value(const void *ctx, int row, int col, double *x)
 {
     const struct evolution_state *st = ctx;
     const struct lanes *l = &st->lanes;
-    *x = (double)l->units[((size_t)track_now(st) * (size_t)l->n + (size_t)col) * (size_t)l->d + (size_t)row];
+    *x = (double)l->units[((size_t)track_now(st) * (size_t)l->n + (size_t)col) * (size_t)l->d +
+                          (size_t)row];
     return true;
 }
 
@@ -238,15 +267,25 @@ static const char *unit_label(const void *ctx, int i)
 static const char *click_label(const void *ctx, int i)
 {
     static char text[16];
-    snprintf(text, sizeof text, "%d", (int)((const struct evolution_state *)ctx)->lanes.item[i]);
+    snprintf(text, sizeof text, "%d",
+             (int)((const struct evolution_state *)ctx)->lanes.item[i]);
     return text;
 }
 
 static void describe_units(const struct view *v, struct heatmap *h)
 {
     const struct evolution_state *st = v->state;
-    *h = (struct heatmap){.title = v->title, .rows = st->lanes.d, .cols = st->lanes.n, .at = unit_value, .ctx = st, .row_label = unit_label,
-                          .col_label = click_label, .row_name = "unit", .col_name = "click", .scale = HEAT_WHOLE, .top = st->top};
+    *h = (struct heatmap){.title = v->title,
+                          .rows = st->lanes.d,
+                          .cols = st->lanes.n,
+                          .at = unit_value,
+                          .ctx = st,
+                          .row_label = unit_label,
+                          .col_label = click_label,
+                          .row_name = "unit",
+                          .col_name = "click",
+                          .scale = HEAT_WHOLE,
+                          .top = st->top};
 }
 
 static void evolution_draw(const struct view *v, struct canvas *c)
@@ -259,7 +298,11 @@ static void evolution_draw(const struct view *v, struct canvas *c)
         return;
     }
     if (a->seq.n == 0 || !l->ready) {
-        draw_empty(c, l->error[0] ? l->error : a->seq.n ? "thinking" : "no sequence yet", a->seq.n ? "" : "p  types one;  9  picks a session");
+        draw_empty(c,
+                   l->error[0] ? l->error
+                   : a->seq.n  ? "thinking"
+                               : "no sequence yet",
+                   a->seq.n ? "" : "p  types one;  9  picks a session");
         return;
     }
     if (st->form == FORM_UNITS) {
@@ -302,12 +345,17 @@ static void evolution_draw(const struct view *v, struct canvas *c)
             row += draw_tracks(v, &top, row, &k, LANE_WRITE);
         }
     }
-    /* What matters most when room is short: the turn, then the truth, then the single change. */
+    /* What matters most when room is short: the turn, then the truth, then the single
+     * change. */
     static const int order[3] = {0, 2, 1};
     int y = c->rows - keep;
     for (int i = 0; i < 3 && y < c->rows; i++)
         if (line[order[i]][0])
-            canvas_text(c, y++, 1, order[i] == 0 ? ROLE_STRONG : order[i] == 2 && a->truth_shown ? ROLE_LEVEL : ROLE_DIM, line[order[i]]);
+            canvas_text(c, y++, 1,
+                        order[i] == 0                     ? ROLE_STRONG
+                        : order[i] == 2 && a->truth_shown ? ROLE_LEVEL
+                                                          : ROLE_DIM,
+                        line[order[i]]);
 }
 
 static bool evolution_key(struct view *v, const char *key)
@@ -315,7 +363,8 @@ static bool evolution_key(struct view *v, const char *key)
     struct evolution_state *st = v->state;
     if (!st->lanes.ready)
         return false;
-    bool mine = st->form == FORM_UNITS ? list_key(key, &st->top, st->lanes.d, v->h) : list_key(key, &st->track, st->lanes.k, v->h);
+    bool mine = st->form == FORM_UNITS ? list_key(key, &st->top, st->lanes.d, v->h)
+                                       : list_key(key, &st->track, st->lanes.k, v->h);
     evolution_title(v);
     return mine;
 }
@@ -328,7 +377,8 @@ static bool evolution_click(struct view *v, int row, int col, bool twice)
     (void)twice;
     if (!st->lanes.ready)
         return false;
-    click_cols(&k, v->app, v->w, st->lanes.n, v->app->cursor - st->lanes.first, evolve_label(v->app, v->w));
+    click_cols(&k, v->app, v->w, st->lanes.n, v->app->cursor - st->lanes.first,
+               evolve_label(v->app, v->w));
     if (col < k.label || k.width < 1)
         return false;
     int click = st->lanes.first + k.from + (col - k.label) / k.width;
@@ -379,17 +429,40 @@ static void evolution_plot(const struct view *v, struct plot *p)
     if (st->form == FORM_UNITS)
         describe_units(v, &panel->heat);
     else
-        panel->heat = (struct heatmap){.title = v->title, .rows = LANE_ROWS, .cols = st->lanes.n, .at = lane_value, .ctx = st, .row_label = lane_label,
-                                       .col_label = click_label, .scale = HEAT_PER_ROW, .numbers = true};
+        panel->heat = (struct heatmap){.title = v->title,
+                                       .rows = LANE_ROWS,
+                                       .cols = st->lanes.n,
+                                       .at = lane_value,
+                                       .ctx = st,
+                                       .row_label = lane_label,
+                                       .col_label = click_label,
+                                       .scale = HEAT_PER_ROW,
+                                       .numbers = true};
 }
 
-static const char *const evolution_keys[] = {"h/l", "click", "j/k", "track", "v", "style", "T", "truth", NULL};
+static const char *const evolution_keys[] = {"h/l",   "click", "j/k",   "track", "v",
+                                             "style", "T",     "truth", NULL};
 const struct view_def view_evolution = {
-    .name = "evolution", .title = "two retrieval stages",
-    .help = "PEN4Rec reads the session again for each of its last items (tracks): first-stage weight, relevance, gate, share of the final state, size "
-            "and direction of the change.  The questions come from the end of the session: what it knew at a click is the style replay.  "
+    .name = "evolution",
+    .title = "two retrieval stages",
+    .help = "PEN4Rec reads the session again for each of its last items (tracks): first-stage "
+            "weight, relevance, gate, share of the final state, size "
+            "and direction of the change.  The questions come from the end of the session: "
+            "what it knew at a click is the style replay.  "
             "Stage 1 weights gather context; they are not relevance.",
-    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS, .min_rows = 5, .min_cols = 30, .state_size = sizeof(struct evolution_state), .keys = evolution_keys,
-    .close = evolution_close, .ask = evolution_ask, .answer = evolution_answer, .update = evolution_update, .wanted = shows_evolution,
-    .draw = evolution_draw, .key = evolution_key, .click = evolution_click, .style = evolution_style, .plot = evolution_plot,
+    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS,
+    .min_rows = 5,
+    .min_cols = 30,
+    .state_size = sizeof(struct evolution_state),
+    .keys = evolution_keys,
+    .close = evolution_close,
+    .ask = evolution_ask,
+    .answer = evolution_answer,
+    .update = evolution_update,
+    .wanted = shows_evolution,
+    .draw = evolution_draw,
+    .key = evolution_key,
+    .click = evolution_click,
+    .style = evolution_style,
+    .plot = evolution_plot,
 };

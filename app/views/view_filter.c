@@ -1,5 +1,6 @@
-/* The Filters tab, right: the filter under the cursor.  What its silence costs, the runs of items in training that excite it and what came
- * next, its weights, dead filters, the share of the score by path; with the truth shown, how often the planted rule says the same. */
+/* The Filters tab, right: the filter under the cursor.  What its silence costs, the runs of
+ * items in training that excite it and what came next, its weights, dead filters, the share
+ * of the score by path; with the truth shown, how often the planted rule says the same. */
 #include "app/cmd/ablate.h"
 #include "app/ui/plot.h"
 #include "app/views/filter_bank.h"

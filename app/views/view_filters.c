@@ -1,5 +1,6 @@
-/* The Filters tab, left: horizontal filters by window start with the largest answer and where it was taken (all that the model keeps),
- * vertical filters as weights by position.  ui->select.filter is the cursor of both. */
+/* The Filters tab, left: horizontal filters by window start with the largest answer and
+ * where it was taken (all that the model keeps), vertical filters as weights by
+ * position.  ui->select.filter is the cursor of both. */
 #include "app/cmd/ablate.h"
 #include "app/cmd/command.h"
 #include "app/ui/plot.h"

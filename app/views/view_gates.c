@@ -1,5 +1,6 @@
-/* The Gates tab, left: units by items for one gate or the state, and what happens at each item over all units.  ui->select.unit, .layer and
- * .track say what is looked at; the item under the cursor is the sequence's. */
+/* The Gates tab, left: units by items for one gate or the state, and what happens at each
+ * item over all units.  ui->select.unit, .layer and .track say what is looked at; the item
+ * under the cursor is the sequence's. */
 #include "app/cmd/ablate.h"
 #include "app/cmd/command.h"
 #include "app/ui/plot.h"
@@ -423,13 +424,13 @@ const struct view_def view_gates = {
     .plot = gates_plot,
 };
 
-/* ---- per step ----------------------------------------------------------------------------------------- */
+/* ---- per step ---- */
 
 struct steps_state {
     struct gates g;
     int n_next; /* prefixes answered */
-    double next
-        [SEQ_MAX]; /* probability (or score) of the item that came next; NaN after the last */
+    /* probability (or score) of the item that came next; NaN after the last */
+    double next[SEQ_MAX];
     double odds[SEQ_MAX]; /* planted, of the same item */
     bool softmax, odds_shown;
     uint64_t odds_of;

@@ -1,4 +1,5 @@
-/* The session as a graph: items with repeats folded, an arc for each step from one to the next; beside it in numbers. */
+/* The session as a graph: items with repeats folded, an arc for each step from one to the
+ * next; beside it in numbers. */
 #include "app/ui/plot.h"
 #include "app/views/evolve.h"
 
@@ -13,13 +14,13 @@ struct graph_state {
     enum form form;
     bool ready;
     int top;
-    int32_t m;                   /* nodes of the answer, by rising id */
+    int32_t m; /* nodes of the answer, by rising id */
     int32_t n, item[SEQ_MAX];
-    float out[NODES * NODES];    /* row a, column b: share of a's outgoing edges that go to b */
+    float out[NODES * NODES]; /* row a, column b: share of a's outgoing edges that go to b */
     char error[256];
 };
 struct edge {
-    int from, to;                /* by order of first click */
+    int from, to; /* by order of first click */
     double weight;
     int lane;
 };
@@ -42,7 +43,8 @@ static bool graph_answer(struct view *v, int which, const struct answer *a)
     struct graph_state *st = v->state;
     const struct probe_copy *p = answer_probe(a, "graph.out");
     snprintf(st->error, sizeof st->error, "%s", a->err.code ? a->err.msg : "");
-    st->ready = which == 0 && !a->err.code && p && p->nd == 2 && p->d[0] == p->d[1] && p->d[0] <= NODES && a->n <= SEQ_MAX && a->n > 0;
+    st->ready = which == 0 && !a->err.code && p && p->nd == 2 && p->d[0] == p->d[1] &&
+                p->d[0] <= NODES && a->n <= SEQ_MAX && a->n > 0;
     if (!st->ready)
         return true;
     st->m = p->d[0];
@@ -74,8 +76,11 @@ static void give_lanes(struct graph *g)
                 bool taken = false;
                 for (int k = 0; k < g->n_edge; k++) {
                     const struct edge *o = &g->edge[k];
-                    int a = o->from < o->to ? o->from : o->to, b = o->from < o->to ? o->to : o->from;
-                    taken = taken || (k != i && o->to != o->from + 1 && o->to != o->from && o->lane == e->lane && b - a <= len && (b - a < len || k < i) && a <= hi && b >= lo);
+                    int a = o->from < o->to ? o->from : o->to,
+                        b = o->from < o->to ? o->to : o->from;
+                    taken = taken || (k != i && o->to != o->from + 1 && o->to != o->from &&
+                                      o->lane == e->lane && b - a <= len &&
+                                      (b - a < len || k < i) && a <= hi && b >= lo);
                 }
                 if (!taken)
                     break;
@@ -109,7 +114,8 @@ static bool build(const struct graph_state *st, struct graph *g)
     }
     for (int a = 0; a < g->m; a++)
         for (int b = 0; b < g->m && g->n_edge < EDGES; b++) {
-            double w = (double)st->out[place_of(sorted, g->m, g->item[a]) * g->m + place_of(sorted, g->m, g->item[b])];
+            double w = (double)st->out[place_of(sorted, g->m, g->item[a]) * g->m +
+                                       place_of(sorted, g->m, g->item[b])];
             if (w > 0)
                 g->edge[g->n_edge++] = (struct edge){a, b, w, 0};
         }
@@ -117,11 +123,13 @@ static bool build(const struct graph_state *st, struct graph *g)
     return true;
 }
 
-static void draw_node(const struct view *v, const struct canvas *c, int row, int width, const struct graph *g, int i)
+static void draw_node(const struct view *v, const struct canvas *c, int row, int width,
+                      const struct graph *g, int i)
 {
     const struct app *a = v->app;
     bool on = a->cursor >= 0 && a->cursor < a->seq.n && a->seq.item[a->cursor] == g->item[i];
-    draw_item(c, row, 1, width - 4, item_digits(a), on ? ROLE_STRONG : ROLE_TEXT, a, g->item[i]);
+    draw_item(c, row, 1, width - 4, item_digits(a), on ? ROLE_STRONG : ROLE_TEXT, a,
+              g->item[i]);
     if (g->count[i] > 1)
         canvas_printf(c, row, width - 2, ROLE_WARN, "x%d", (int)g->count[i]);
     if (on)
@@ -157,21 +165,24 @@ static void draw_key(const struct canvas *c, const struct graph *g)
     bool self = false;
     for (int i = 0; i < g->n_edge; i++)
         self = self || g->edge[i].from == g->edge[i].to;
-    int col = 1 + canvas_printf(c, c->rows - 1, 1, ROLE_DIM, "%d items, %d edges", g->m, g->n_edge);
+    int col =
+        1 + canvas_printf(c, c->rows - 1, 1, ROLE_DIM, "%d items, %d edges", g->m, g->n_edge);
     if (self && col + 16 <= c->cols) {
         canvas_glyph(c, c->rows - 1, col + 2, ROLE_AXIS, G_CARET);
         canvas_text(c, c->rows - 1, col + 4, ROLE_DIM, "to itself");
     }
 }
 
-/* A step to the item on the next row is an arrow down before its name; the others are arcs on the right, pointing at what came next. */
+/* A step to the item on the next row is an arrow down before its name; the others are arcs
+ * on the right, pointing at what came next. */
 static void draw_arcs(const struct view *v, struct canvas *c, const struct graph *g)
 {
     enum { WIDE = 2 * NODES };
     static unsigned char bits[NODES][WIDE];
     static enum role ink[NODES][WIDE];
     const struct graph_state *st = v->state;
-    int names = c->cols - 2 * g->lanes - 6, shown = c->rows - 1 < g->m ? c->rows - 1 : g->m, top = st->top + shown > g->m ? g->m - shown : st->top;
+    int names = c->cols - 2 * g->lanes - 6, shown = c->rows - 1 < g->m ? c->rows - 1 : g->m,
+        top = st->top + shown > g->m ? g->m - shown : st->top;
     int width = names > 30 ? 30 : names < 10 ? 10 : names;
     memset(bits, 0, sizeof bits);
     struct canvas list = canvas_sub(c, 0, 2, REST, REST);
@@ -179,16 +190,20 @@ static void draw_arcs(const struct view *v, struct canvas *c, const struct graph
         draw_node(v, &list, i - top, width, g, i);
     for (int i = 0; i < g->n_edge; i++) {
         const struct edge *e = &g->edge[i];
-        int lo = (e->from < e->to ? e->from : e->to) - top, hi = (e->from < e->to ? e->to : e->from) - top, col = 2 + 2 * e->lane, into = e->to - top;
+        int lo = (e->from < e->to ? e->from : e->to) - top,
+            hi = (e->from < e->to ? e->to : e->from) - top, col = 2 + 2 * e->lane,
+            into = e->to - top;
         if (e->to == e->from + 1 || e->to == e->from) {
             if (lo >= 0 && lo < shown)
-                canvas_glyph(c, lo, e->to == e->from ? 2 : 1, ROLE_AXIS, e->to == e->from ? G_CARET : G_ARROW_DOWN);
+                canvas_glyph(c, lo, e->to == e->from ? 2 : 1, ROLE_AXIS,
+                             e->to == e->from ? G_CARET : G_ARROW_DOWN);
             continue;
         }
         for (int r = lo; r <= hi; r++) {
             if (r < 0 || r >= shown || col >= WIDE)
                 continue;
-            bits[r][col] |= (unsigned char)((r > lo ? UP : 0) | (r < hi ? DOWN : 0) | (r == lo || r == hi ? LEFT : 0));
+            bits[r][col] |= (unsigned char)((r > lo ? UP : 0) | (r < hi ? DOWN : 0) |
+                                            (r == lo || r == hi ? LEFT : 0));
             ink[r][col] = theme_run(e->lane);
             for (int x = 0; (r == lo || r == hi) && x < col; x++) {
                 bits[r][x] |= LEFT | RIGHT;
@@ -201,7 +216,9 @@ static void draw_arcs(const struct view *v, struct canvas *c, const struct graph
     for (int r = 0; r < shown; r++)
         for (int x = 0; x < WIDE - 1; x++)
             if (bits[r][x])
-                canvas_glyph(c, r, 3 + width + x, ink[r][x], x == 0 && bits[r][WIDE - 1] ? G_ARROW_LEFT : stroke_glyph(bits[r][x]));
+                canvas_glyph(c, r, 3 + width + x, ink[r][x],
+                             x == 0 && bits[r][WIDE - 1] ? G_ARROW_LEFT
+                                                         : stroke_glyph(bits[r][x]));
     if (c->rows > shown)
         draw_key(c, g);
 }
@@ -268,14 +285,16 @@ static void graph_plot(const struct view *v, struct plot *p)
     static const char *lines[NODES];
     const struct graph_state *st = v->state;
     struct graph g;
-    struct plot_panel *panel = plot_add(p, PLOT_TEXT, "session graph: from, to, share of the edges that go out");
+    struct plot_panel *panel =
+        plot_add(p, PLOT_TEXT, "session graph: from, to, share of the edges that go out");
     size_t n = 0;
     bool ok = st->ready && build(st, &g);
     for (int i = 0; ok && i < g.n_edge && n < NODES; i++) {
         char x[40], y[40], b[FMT_NUM];
         app_item_text(v->app, g.item[g.edge[i].from], x, sizeof x);
         app_item_text(v->app, g.item[g.edge[i].to], y, sizeof y);
-        snprintf(line[n], sizeof line[n], "%-24s %-24s %s", x, y, fmt_prob(b, g.edge[i].weight));
+        snprintf(line[n], sizeof line[n], "%-24s %-24s %s", x, y,
+                 fmt_prob(b, g.edge[i].weight));
         lines[n] = line[n];
         n++;
     }
@@ -287,8 +306,20 @@ static void graph_plot(const struct view *v, struct plot *p)
 
 static const char *const graph_keys[] = {"v", "weights", "j/k", "scroll", NULL};
 const struct view_def view_graph = {
-    .name = "graph", .title = "session graph",
-    .help = "The session's items, repeats folded, with an arc for each step from one to the next; weights: the share of an item's outgoing edges.",
-    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS, .min_rows = 3, .min_cols = 20, .state_size = sizeof(struct graph_state), .keys = graph_keys,
-    .ask = graph_ask, .answer = graph_answer, .wanted = shows_evolution, .draw = graph_draw, .key = graph_key, .style = graph_style, .plot = graph_plot,
+    .name = "graph",
+    .title = "session graph",
+    .help = "The session's items, repeats folded, with an arc for each step from one to the "
+            "next; weights: the share of an item's outgoing edges.",
+    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS,
+    .min_rows = 3,
+    .min_cols = 20,
+    .state_size = sizeof(struct graph_state),
+    .keys = graph_keys,
+    .ask = graph_ask,
+    .answer = graph_answer,
+    .wanted = shows_evolution,
+    .draw = graph_draw,
+    .key = graph_key,
+    .style = graph_style,
+    .plot = graph_plot,
 };

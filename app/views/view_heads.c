@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- the cell under the cursor ------------------------------------------------------------------------ */
+/* ---- the cell under the cursor ---- */
 
 enum { CELL_NOW, CELL_LIVE, CELL_EARLIER, CELL_DROP, CELL_HEAD };
 struct cell_state {
@@ -16,8 +16,8 @@ struct cell_state {
     bool has_drop;
     double drop; /* occlusion of the key on the first answer after the row's prefix */
     int drop_row, drop_col;
-    int32_t prefix[SEQ_MAX],
-        less[SEQ_MAX]; /* the sequence up to the query, and without the key */
+    /* the sequence up to the query, and without the key */
+    int32_t prefix[SEQ_MAX], less[SEQ_MAX];
     const int32_t *variant[2];
     int32_t variant_n[2];
     struct patch silent; /* the head chosen */
@@ -27,7 +27,8 @@ struct cell_state {
     double effect;
 };
 
-/* Steps to compare with: live when the view is behind, and the kept step before the viewed one. */
+/* Steps to compare with: live when the view is behind, and the kept step before the viewed
+ * one. */
 static int64_t earlier_step(const struct app *a)
 {
     enum { MAX = 1024 };
@@ -321,7 +322,7 @@ const struct view_def view_cell = {
     .part = cell_part,
 };
 
-/* ---- all heads ---------------------------------------------------------------------------------------- */
+/* ---- all heads ---- */
 
 struct heads_state {
     struct maps m;
@@ -396,7 +397,8 @@ void attn_draw_heads(const struct view *v, struct canvas *c, const struct maps *
                                     : ROLE_TEXT,
                               "L%d H%d%s%s", l + 1, h + 1, on ? " <-" : "", off ? " off" : "");
             bool even = strcmp(role, "uniform") == 0 || strcmp(role, "mixed") == 0;
-            /* Large cells where four columns a value fit; the words stand beside them, or above where they do not fit. */
+            /* Large cells where four columns a value fit; the words stand beside them, or
+             * above where they do not fit. */
             bool large = cell_w - 3 >= 4 * m->cols && cell_h - 2 >= m->rows;
             int map_w = large ? 4 * m->cols : m->cols;
             bool side = cell_w - map_w - 2 >= 14 && cell_h > 4;

@@ -1,4 +1,5 @@
-/* Help, from the tables of keys and commands: it cannot go out of date.  Filtered while typing; Enter runs the entry. */
+/* Help, from the tables of keys and commands: it cannot go out of date.  Filtered while
+ * typing; Enter runs the entry. */
 #include "app/cmd/command.h"
 #include "app/ui/keymap.h"
 #include "app/views/view_util.h"
@@ -7,21 +8,22 @@
 
 enum { ENTRIES = 512 };
 struct entry {
-    const char *left, *right;            /* key and label or command; command and summary */
-    const char *run;                     /* what Enter runs or puts into the command line */
-    const char *help;                    /* more, NULL: none */
-    int kind;                            /* 0 head line, 1 key, 2 command */
+    const char *left, *right; /* key and label or command; command and summary */
+    const char *run;          /* what Enter runs or puts into the command line */
+    const char *help;         /* more, NULL: none */
+    int kind;                 /* 0 head line, 1 key, 2 command */
 };
 struct help_state {
     int at, top;
-    bool all;                            /* keys of every tab, not of this one */
+    bool all; /* keys of every tab, not of this one */
     struct entry e[ENTRIES];
     int n;
     char filter[40];
     int tab;
 };
 
-static void add(struct help_state *st, int kind, const char *left, const char *right, const char *run, const char *help)
+static void add(struct help_state *st, int kind, const char *left, const char *right,
+                const char *run, const char *help)
 {
     if (st->n < ENTRIES)
         st->e[st->n++] = (struct entry){left, right, run, help, kind};
@@ -38,7 +40,8 @@ static const struct cmd_def *def_of(const char *line)
     const struct cmd_def *hit = NULL;
     for (const struct cmd_def *d = cmd_defs; d->name; d++) {
         size_t n = strlen(d->name);
-        if (strncmp(d->name, line, n) == 0 && (line[n] == '\0' || line[n] == ' ') && (!hit || n > strlen(hit->name)))
+        if (strncmp(d->name, line, n) == 0 && (line[n] == '\0' || line[n] == ' ') &&
+            (!hit || n > strlen(hit->name)))
             hit = d;
     }
     return hit;
@@ -58,12 +61,15 @@ static void collect(struct view *v)
         add(st, 0, part ? "everywhere" : tab_defs[u->tab].title, "", "", NULL);
         for (size_t i = 0; i < n; i++) {
             size_t len = strlen(tab);
-            bool here = strncmp(row[i].context, tab, len) == 0 && (row[i].context[len] == '\0' || row[i].context[len] == '.');
+            bool here = strncmp(row[i].context, tab, len) == 0 &&
+                        (row[i].context[len] == '\0' || row[i].context[len] == '.');
             bool global = strcmp(row[i].context, "global") == 0;
             if (part ? !(global || (st->all && !here)) : !here)
                 continue;
             const struct cmd_def *d = def_of(row[i].command);
-            const char *what = row[i].label && *row[i].label ? row[i].label : d ? d->summary : "";
+            const char *what = row[i].label && *row[i].label ? row[i].label
+                               : d                           ? d->summary
+                                                             : "";
             if (passes(st->filter, row[i].keys, row[i].command, what))
                 add(st, 1, row[i].keys, row[i].command, row[i].command, what);
         }
@@ -90,7 +96,8 @@ static bool help_update(struct view *v, const struct snapshot *s)
 {
     (void)s;
     struct help_state *st = v->state;
-    if (v->ui->help && (st->n == 0 || strcmp(st->filter, v->ui->help_filter) != 0 || st->tab != v->ui->tab)) {
+    if (v->ui->help &&
+        (st->n == 0 || strcmp(st->filter, v->ui->help_filter) != 0 || st->tab != v->ui->tab)) {
         if (strcmp(st->filter, v->ui->help_filter) != 0 || st->tab != v->ui->tab)
             st->at = st->top = 0;
         st->tab = v->ui->tab;
@@ -108,10 +115,12 @@ static void help_draw(const struct view *v, struct canvas *c)
     int detail = c->rows >= 16 ? 5 : 1, rows = c->rows - detail;
     if (st->n == 0) {
         draw_empty(c, "nothing in the tables matches", "Backspace");
-        canvas_text(c, c->rows - 1, 1, ROLE_DIM, "every key shows the command it runs; commands work in scripts unchanged");
+        canvas_text(c, c->rows - 1, 1, ROLE_DIM,
+                    "every key shows the command it runs; commands work in scripts unchanged");
         return;
     }
-    int top = canvas_scroll(st->top, st->at, rows, st->n), w = c->cols >= 70 ? 16 : 12, wc = c->cols >= 70 ? 26 : 20;
+    int top = canvas_scroll(st->top, st->at, rows, st->n), w = c->cols >= 70 ? 16 : 12,
+        wc = c->cols >= 70 ? 26 : 20;
     for (int y = 0; y < rows && top + y < st->n; y++) {
         const struct entry *e = &st->e[top + y];
         if (e->kind == 0) {
@@ -141,7 +150,8 @@ static void help_draw(const struct view *v, struct canvas *c)
         snprintf(text, sizeof text, "%s%s%s", usage, d ? "\n" : "", d ? d->help : "");
         canvas_wrap(&t, 0, ROLE_DIM, text);
     } else {
-        canvas_text(c, c->rows - 1, 1, ROLE_DIM, "every key shows the command it runs; commands work in scripts unchanged");
+        canvas_text(c, c->rows - 1, 1, ROLE_DIM,
+                    "every key shows the command it runs; commands work in scripts unchanged");
     }
 }
 
@@ -175,7 +185,8 @@ static bool help_key(struct view *v, const char *key)
             st->top = 0;
         return true;
     }
-    bool typed = key[0] && (unsigned char)key[0] >= 0x20 && (key[1] == '\0' || ((unsigned char)key[0] >= 0xc0));
+    bool typed = key[0] && (unsigned char)key[0] >= 0x20 &&
+                 (key[1] == '\0' || ((unsigned char)key[0] >= 0xc0));
     const char *text = typed ? key : strcmp(key, "Space") == 0 ? " " : "";
     if (!*text || n + strlen(text) >= size)
         return false;
@@ -198,8 +209,20 @@ static bool help_enter(const struct view *v, char *line, size_t size)
     return true;
 }
 
-static const char *const help_keys[] = {"type", "to search", "Enter", "runs the entry", "Tab", "all / this tab", "Esc", "close", NULL};
+static const char *const help_keys[] = {"type", "to search",      "Enter", "runs the entry",
+                                        "Tab",  "all / this tab", "Esc",   "close",
+                                        NULL};
 const struct view_def view_help = {
-    .name = "help", .title = "help", .help = "All keys and commands.", .flags = 0, .min_rows = 4, .min_cols = 30,
-    .state_size = sizeof(struct help_state), .keys = help_keys, .update = help_update, .draw = help_draw, .key = help_key, .enter = help_enter,
+    .name = "help",
+    .title = "help",
+    .help = "All keys and commands.",
+    .flags = 0,
+    .min_rows = 4,
+    .min_cols = 30,
+    .state_size = sizeof(struct help_state),
+    .keys = help_keys,
+    .update = help_update,
+    .draw = help_draw,
+    .key = help_key,
+    .enter = help_enter,
 };

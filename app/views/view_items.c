@@ -1,5 +1,6 @@
-/* The Latent tab, right: every item on the two principal components of the table it is scored with, the state of the sequence among them.
- * Dots; with the truth shown letters, one a planted department. */
+/* The Latent tab, right: every item on the two principal components of the table it is
+ * scored with, the state of the sequence among them. Dots; with the truth shown letters, one
+ * a planted department. */
 #include "app/ui/plot.h"
 #include "app/views/latent_space.h"
 
@@ -73,7 +74,8 @@ static void items_close(struct view *v)
     free(st->order);
 }
 
-/* Where an item lies on `wide` x `high` places, row 0 on top; the state may lie beyond the items: at the edge then. */
+/* Where an item lies on `wide` x `high` places, row 0 on top; the state may lie beyond the
+ * items: at the edge then. */
 static void place(const struct item_map *m, int32_t i, int wide, int high, int *x, int *y)
 {
     double span[2], at[2];
@@ -94,11 +96,7 @@ static bool truth(const struct view *v)
 static void draw_dots(const struct item_map *m, const struct canvas *c)
 {
     static const unsigned char bit[4][2] = {
-        {0x01, 0x08},
-        {0x02, 0x10},
-        {0x04, 0x20},
-        {0x40, 0x80}
-    };
+        {0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
     bool braille = c->theme->glyphs == GLYPHS_BRAILLE;
     size_t n = (size_t)c->rows * (size_t)c->cols;
     unsigned char *cell = calloc(n ? n : 1, 1);
@@ -202,8 +200,8 @@ static bool dot_at(const void *ctx, size_t i, double *x, double *y)
 {
     const struct items_state *st = ctx;
     int32_t item = st->order[i];
-    *x = (double)st->map.at[(size_t)item * 4] -
-         st->map.lo[0]; /* the axis of a chart begins at 0 */
+    /* the axis of a chart begins at 0 */
+    *x = (double)st->map.at[(size_t)item * 4] - st->map.lo[0];
     *y = (double)st->map.at[(size_t)item * 4 + 1];
     return true;
 }

@@ -1,5 +1,6 @@
-/* The Latent tab, left: SVAE's units after the last item, sorted by their KL, with what each is moved to; how many are used, and the loss
- * as the sum it is.  Other models: items by the norm of their vectors, beside their popularity. */
+/* The Latent tab, left: SVAE's units after the last item, sorted by their KL, with what each
+ * is moved to; how many are used, and the loss as the sum it is.  Other models: items by the
+ * norm of their vectors, beside their popularity. */
 #include "app/cmd/command.h"
 #include "app/ui/plot.h"
 #include "app/views/latent_space.h"

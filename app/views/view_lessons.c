@@ -1,4 +1,5 @@
-/* The lessons: their list with progress, and the step that is open: prose, task, conditions with what they are now, hints. */
+/* The lessons: their list with progress, and the step that is open: prose, task, conditions
+ * with what they are now, hints. */
 #include "app/lesson/course.h"
 #include "app/views/view_util.h"
 
@@ -188,7 +189,8 @@ static bool text_update(struct view *v, const struct snapshot *s)
     return l != NULL;
 }
 
-/* A page that is longer than the pane: rows before `top` are not drawn.  The canvas is cut so that wrapped text flows over its edge. */
+/* A page that is longer than the pane: rows before `top` are not drawn.  The canvas is cut
+ * so that wrapped text flows over its edge. */
 struct page {
     const struct canvas *c;
     int top, row, width, indent;

@@ -4,8 +4,9 @@
 #include <stdio.h>
 
 struct log_state {
-    int top;                /* lines passed over from the newest */
-    int seen;               /* log_at when last drawn: what is new keeps the place of a reader */
+    int top; /* lines passed over from the newest */
+    /* log_at when last drawn: what is new keeps the place of a reader */
+    int seen;
 };
 
 /* i = 0: newest.  n_log lines are kept; log_at is where the next goes. */
@@ -52,7 +53,9 @@ static void log_draw(const struct view *v, struct canvas *c)
             break;
         if (walking(g))
             continue;
-        enum role role = g->kind == LOG_ERROR ? ROLE_BAD : g->kind == LOG_COMMAND ? ROLE_TEXT : ROLE_DIM;
+        enum role role = g->kind == LOG_ERROR     ? ROLE_BAD
+                         : g->kind == LOG_COMMAND ? ROLE_TEXT
+                                                  : ROLE_DIM;
         char step[24] = "";
         if (g->step >= 0)
             snprintf(step, sizeof step, "%lld", (long long)g->step);
@@ -92,7 +95,15 @@ static bool log_find(struct view *v, const char *text, int dir)
 }
 
 const struct view_def view_log = {
-    .name = "log", .title = "log", .help = "Commands and events with the step at which they took effect; it can be replayed.",
-    .flags = VIEW_LIVE, .min_rows = 2, .min_cols = 12, .state_size = sizeof(struct log_state),
-    .update = log_update, .draw = log_draw, .key = log_key, .find = log_find,
+    .name = "log",
+    .title = "log",
+    .help = "Commands and events with the step at which they took effect; it can be replayed.",
+    .flags = VIEW_LIVE,
+    .min_rows = 2,
+    .min_cols = 12,
+    .state_size = sizeof(struct log_state),
+    .update = log_update,
+    .draw = log_draw,
+    .key = log_key,
+    .find = log_find,
 };

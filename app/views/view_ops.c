@@ -1,4 +1,5 @@
-/* The open batch: its ops in the order they run, the tensor of the op that ran last, and what is watched. */
+/* The open batch: its ops in the order they run, the tensor of the op that ran last, and
+ * what is watched. */
 #include "app/views/view_util.h"
 #include "engine/tensor/stats.h"
 
@@ -11,11 +12,11 @@ static const struct snapshot *open_batch(const struct view *v)
     return s && s->op > 0 && s->line ? s : NULL;
 }
 
-/* ---- the list of ops ---------------------------------------------------------------------------------- */
+/* ---- the list of ops ---- */
 
 struct ops_state {
-    int at, top;            /* cursor and first line shown; from 0 */
-    int32_t op;             /* last seen: the cursor follows it */
+    int at, top; /* cursor and first line shown; from 0 */
+    int32_t op;  /* last seen: the cursor follows it */
 };
 
 static bool ops_update(struct view *v, const struct snapshot *s)
@@ -40,7 +41,8 @@ static void draw_phases(const struct canvas *c, int row, int now)
     for (int p = PH_FORWARD; p <= PH_UPDATE; p++) {
         if (p > PH_FORWARD)
             col += canvas_text(c, row, col, ROLE_DIM, " > ");
-        col += canvas_text(c, row, col, p == now ? ROLE_STRONG : ROLE_DIM, phase_name((enum phase)p));
+        col += canvas_text(c, row, col, p == now ? ROLE_STRONG : ROLE_DIM,
+                           phase_name((enum phase)p));
     }
 }
 
@@ -52,7 +54,8 @@ static void ops_draw(const struct view *v, struct canvas *c)
         draw_empty(c, "no batch is open", "s: one op");
         return;
     }
-    int rows = c->rows - 2, width = c->cols, shape = 11, time = width >= 48 ? 9 : 0, digits = s->n_op > 99 ? 3 : 2;
+    int rows = c->rows - 2, width = c->cols, shape = 11, time = width >= 48 ? 9 : 0,
+        digits = s->n_op > 99 ? 3 : 2;
     if (rows < 1)
         return;
     int top = canvas_scroll(st->top, st->at, rows, s->n_op);
@@ -72,7 +75,11 @@ static void ops_draw(const struct view *v, struct canvas *c)
         canvas_right(c, i, 1, digits, here ? ROLE_STRONG : ROLE_DIM, text);
         int at = digits + 2, room = width - at - shape - time;
         bool back = l->phase == PH_BACKWARD, update = l->phase == PH_UPDATE;
-        snprintf(text, sizeof text, "%s%s", back ? "d " : update ? "upd " : "", l->name[0] ? l->name : phase_name((enum phase)l->phase));
+        snprintf(text, sizeof text, "%s%s",
+                 back     ? "d "
+                 : update ? "upd "
+                          : "",
+                 l->name[0] ? l->name : phase_name((enum phase)l->phase));
         canvas_left(c, i, at, room - 1, role, text);
         if (l->cols > 0)
             snprintf(text, sizeof text, "%dx%d", (int)l->rows, (int)l->cols);
@@ -89,7 +96,8 @@ static void ops_draw(const struct view *v, struct canvas *c)
             canvas_paint(c, i, 0, width, ROLE_CURSOR);
     }
     draw_phases(c, c->rows - 2, s->phase);
-    canvas_printf(c, c->rows - 1, 1, ROLE_DIM, "shard 1 of 8: %.2f ms of about %.2f ms", (double)done / 1e3, (double)all / 1e3);
+    canvas_printf(c, c->rows - 1, 1, ROLE_DIM, "shard 1 of 8: %.2f ms of about %.2f ms",
+                  (double)done / 1e3, (double)all / 1e3);
 }
 
 static bool ops_key(struct view *v, const char *key)
@@ -135,18 +143,30 @@ static bool ops_click(struct view *v, int row, int col, bool twice)
 
 static const char *const ops_keys[] = {"Enter", "run to here", NULL};
 const struct view_def view_ops = {
-    .name = "ops", .title = "ops",
-    .help = "The ops of the open batch in the order they run, with the shape of their output (rows are the packed items of one shard). "
-            "d: the backward part of an op; upd: the update of a parameter. Enter runs to the op under the cursor, or back to it.",
-    .flags = VIEW_LIVE, .min_rows = 4, .min_cols = 24, .state_size = sizeof(struct ops_state), .keys = ops_keys,
-    .update = ops_update, .draw = ops_draw, .key = ops_key, .enter = ops_enter, .find = ops_find, .click = ops_click,
+    .name = "ops",
+    .title = "ops",
+    .help = "The ops of the open batch in the order they run, with the shape of their output "
+            "(rows are the packed items of one shard). "
+            "d: the backward part of an op; upd: the update of a parameter. Enter runs to the "
+            "op under the cursor, or back to it.",
+    .flags = VIEW_LIVE,
+    .min_rows = 4,
+    .min_cols = 24,
+    .state_size = sizeof(struct ops_state),
+    .keys = ops_keys,
+    .update = ops_update,
+    .draw = ops_draw,
+    .key = ops_key,
+    .enter = ops_enter,
+    .find = ops_find,
+    .click = ops_click,
 };
 
-/* ---- the tensor of the op ----------------------------------------------------------------------------- */
+/* ---- the tensor of the op ---- */
 
 struct op_state {
     bool gradient;
-    int row, col;           /* first value shown; row -1: the last rows */
+    int row, col; /* first value shown; row -1: the last rows */
 };
 
 static bool op_update(struct view *v, const struct snapshot *s)
@@ -155,25 +175,34 @@ static bool op_update(struct view *v, const struct snapshot *s)
     const struct probe_copy *p = s && s->op > 0 && s->n_probe > 0 ? &s->probe[0] : NULL;
     if (!s || s->op == 0)
         return false;
-    snprintf(v->title, sizeof v->title, "%s%s", s->op_name, p && st->gradient && p->g ? "  gradient" : "");
+    snprintf(v->title, sizeof v->title, "%s%s", s->op_name,
+             p && st->gradient && p->g ? "  gradient" : "");
     v->note[0] = '\0';
     size_t n = 0;
     for (int i = 0; p && i < p->nd && n < sizeof v->note; i++)
-        n += (size_t)snprintf(v->note + n, sizeof v->note - n, "%s%d", i ? "x" : "", (int)p->d[i]);
+        n += (size_t)snprintf(v->note + n, sizeof v->note - n, "%s%d", i ? "x" : "",
+                              (int)p->d[i]);
     return true;
 }
 
 static void draw_stats(const struct canvas *c, const struct tensor_stats *s)
 {
     char b[4][FMT_NUM];
-    canvas_printf(c, 0, 1, ROLE_TEXT, "min %s  max %s  norm %s", fmt_num(b[0], s->min), fmt_num(b[1], s->max), fmt_num(b[2], s->norm));
-    canvas_printf(c, 1, 1, ROLE_TEXT, "mean %s  std %s", fmt_num(b[0], s->mean), fmt_num(b[1], s->std));
-    int at = 1 + canvas_printf(c, 2, 1, ROLE_TEXT, "zeros %s %%  ", fmt_short(b[0], s->n ? round(1000.0 * (double)s->zeros / (double)s->n) / 10 : 0));
+    canvas_printf(c, 0, 1, ROLE_TEXT, "min %s  max %s  norm %s", fmt_num(b[0], s->min),
+                  fmt_num(b[1], s->max), fmt_num(b[2], s->norm));
+    canvas_printf(c, 1, 1, ROLE_TEXT, "mean %s  std %s", fmt_num(b[0], s->mean),
+                  fmt_num(b[1], s->std));
+    int at = 1 + canvas_printf(
+                     c, 2, 1, ROLE_TEXT, "zeros %s %%  ",
+                     fmt_short(b[0], s->n ? round(1000.0 * (double)s->zeros / (double)s->n) / 10
+                                          : 0));
     bool bad = s->nan > 0 || s->inf > 0;
-    canvas_printf(c, 2, at, bad ? ROLE_BAD : ROLE_GOOD, bad ? "nan %lld  inf %lld" : "finite", (long long)s->nan, (long long)s->inf);
+    canvas_printf(c, 2, at, bad ? ROLE_BAD : ROLE_GOOD, bad ? "nan %lld  inf %lld" : "finite",
+                  (long long)s->nan, (long long)s->inf);
 }
 
-static void draw_histogram(const struct canvas *c, int row, const float *x, int64_t n, const struct tensor_stats *s)
+static void draw_histogram(const struct canvas *c, int row, const float *x, int64_t n,
+                           const struct tensor_stats *s)
 {
     enum { BINS = 96 };
     double count[BINS] = {0};
@@ -197,7 +226,8 @@ static void draw_histogram(const struct canvas *c, int row, const float *x, int6
     canvas_left(c, row, lo_width + bins + 2, lo_width, ROLE_DIM, fmt_num(hi, s->max));
 }
 
-static void draw_values(const struct canvas *c, const struct probe_copy *p, const float *x, const struct op_state *st)
+static void draw_values(const struct canvas *c, const struct probe_copy *p, const float *x,
+                        const struct op_state *st)
 {
     int32_t cols = p->nd ? p->d[p->nd - 1] : 0;
     int64_t rows = 1;
@@ -225,7 +255,8 @@ static void draw_values(const struct canvas *c, const struct probe_copy *p, cons
         canvas_right(c, 1 + i, 0, label - 1, ROLE_DIM, b);
         for (int k = 0; k < shown; k++) {
             double v = (double)x[(row0 + i) * cols + col0 + k];
-            canvas_right(c, 1 + i, label + k * width, width - 1, isfinite(v) ? ROLE_TEXT : ROLE_BAD, fmt_num(b, v));
+            canvas_right(c, 1 + i, label + k * width, width - 1,
+                         isfinite(v) ? ROLE_TEXT : ROLE_BAD, fmt_num(b, v));
         }
     }
 }
@@ -241,8 +272,9 @@ static void op_draw(const struct view *v, struct canvas *c)
     }
     const float *x = p ? st->gradient && p->g ? p->g : p->x : NULL;
     if (!x || p->nd == 0) {
-        draw_empty(c, s->phase == PH_REDUCE ? "the shards' gradients were added in their order"
-                                              : "this op has no tensor to show",
+        draw_empty(c,
+                   s->phase == PH_REDUCE ? "the shards' gradients were added in their order"
+                                         : "this op has no tensor to show",
                    "");
         return;
     }
@@ -295,14 +327,25 @@ static enum status op_open(struct view *v, struct err *err)
 
 static const char *const op_keys[] = {"v", "gradient", NULL};
 const struct view_def view_op = {
-    .name = "op", .title = "tensor",
-    .help = "The output of the op that ran last: statistics, histogram (counts on a log scale) and values, the last rows first. v: its gradient, "
-            "once the backward part has reached it. In the update: by how much each number of the parameter changed.",
-    .flags = VIEW_LIVE, .min_rows = 4, .min_cols = 24, .state_size = sizeof(struct op_state), .keys = op_keys, .open = op_open,
-    .update = op_update, .draw = op_draw, .key = op_key, .style = op_style,
+    .name = "op",
+    .title = "tensor",
+    .help = "The output of the op that ran last: statistics, histogram (counts on a log scale) "
+            "and values, the last rows first. v: its gradient, "
+            "once the backward part has reached it. In the update: by how much each number of "
+            "the parameter changed.",
+    .flags = VIEW_LIVE,
+    .min_rows = 4,
+    .min_cols = 24,
+    .state_size = sizeof(struct op_state),
+    .keys = op_keys,
+    .open = op_open,
+    .update = op_update,
+    .draw = op_draw,
+    .key = op_key,
+    .style = op_style,
 };
 
-/* ---- what is watched ---------------------------------------------------------------------------------- */
+/* ---- what is watched ---- */
 
 static bool watch_update(struct view *v, const struct snapshot *s)
 {
@@ -331,8 +374,10 @@ static void watch_draw(const struct view *v, struct canvas *c)
         const struct watch *w = &a->watch[i];
         double d = w->now - w->before;
         canvas_left(c, row, 1, name, ROLE_TEXT, w->text);
-        canvas_right(c, row, 1 + name, num, ROLE_STRONG, isnan(w->now) ? "-" : fmt_num(b, w->now));
-        canvas_right(c, row, 1 + name + num, num, ROLE_TEXT, isnan(w->before) ? "-" : fmt_num(b, w->before));
+        canvas_right(c, row, 1 + name, num, ROLE_STRONG,
+                     isnan(w->now) ? "-" : fmt_num(b, w->now));
+        canvas_right(c, row, 1 + name + num, num, ROLE_TEXT,
+                     isnan(w->before) ? "-" : fmt_num(b, w->before));
         if (change && isfinite(d))
             canvas_right(c, row, 1 + name + 2 * num, num, ROLE_TEXT, fmt_signed(b, d));
     }
@@ -347,6 +392,13 @@ static void watch_draw(const struct view *v, struct canvas *c)
 }
 
 const struct view_def view_watch = {
-    .name = "watch", .title = "watch", .help = "Quantities followed by `watch`: now, at the step before, and the change; armed breakpoints.",
-    .flags = VIEW_LIVE, .min_rows = 2, .min_cols = 24, .update = watch_update, .draw = watch_draw,
+    .name = "watch",
+    .title = "watch",
+    .help = "Quantities followed by `watch`: now, at the step before, and the change; armed "
+            "breakpoints.",
+    .flags = VIEW_LIVE,
+    .min_rows = 2,
+    .min_cols = 24,
+    .update = watch_update,
+    .draw = watch_draw,
 };

@@ -1,5 +1,5 @@
-/* The next items after the typed sequence: probabilities, ranks against the pin (or against the sequence before the last edit), the planted
- * odds when they are shown. */
+/* The next items after the typed sequence: probabilities, ranks against the pin (or against
+ * the sequence before the last edit), the planted odds when they are shown. */
 #include "app/ui/plot.h"
 #include "app/views/scores.h"
 
@@ -19,8 +19,8 @@ struct predict_state {
     int32_t n_order, *order; /* items by rank */
     int32_t *rank;           /* [0..n_items] rank of each item now, 1 = best */
     int32_t *pin_rank;
-    double *odds;            /* planted, [0..n_items]; NULL: unknown */
-    uint64_t odds_of;        /* hash of the sequence they are for */
+    double *odds;     /* planted, [0..n_items]; NULL: unknown */
+    uint64_t odds_of; /* hash of the sequence they are for */
     struct arena *mem;
 };
 
@@ -53,7 +53,8 @@ static bool seen(const struct app *a, int32_t item)
 static bool hides_seen(const struct app *a)
 {
     const char *w = setting_choice(a, SETTING_EXCLUDE);
-    return strcmp(w, "seen") == 0 || (strcmp(w, "auto") == 0 && a->ds && a->ds->by_user && !a->ds->world);
+    return strcmp(w, "seen") == 0 ||
+           (strcmp(w, "auto") == 0 && a->ds && a->ds->by_user && !a->ds->world);
 }
 
 /* Items of the list: rank order, seen ones left out when the setting says so. */
@@ -158,14 +159,18 @@ static void predict_title(struct view *v)
     const struct predict_state *st = v->state;
     const struct app *a = v->app;
     if (v->w >= 50)
-        snprintf(v->title, sizeof v->title, "next item%s", a->has_pin ? "   seq against pin" : reference(a) ? "   seq against before the edit" : "");
+        snprintf(v->title, sizeof v->title, "next item%s",
+                 a->has_pin     ? "   seq against pin"
+                 : reference(a) ? "   seq against before the edit"
+                                : "");
     else
         snprintf(v->title, sizeof v->title, "next item");
     v->note[0] = '\0';
     if (st->now.ready && st->now.first > 0)
         snprintf(v->note, sizeof v->note, "oldest %d cut off", (int)st->now.first);
     else if (st->now.ready && a->ds && v->w >= 60)
-        snprintf(v->note, sizeof v->note, "all %d ranked, seen %s", (int)a->ds->n_items, hides_seen(a) ? "left out" : "kept");
+        snprintf(v->note, sizeof v->note, "all %d ranked, seen %s", (int)a->ds->n_items,
+                 hides_seen(a) ? "left out" : "kept");
 }
 
 static bool predict_update(struct view *v, const struct snapshot *s)
@@ -176,9 +181,10 @@ static bool predict_update(struct view *v, const struct snapshot *s)
     return false;
 }
 
-/* ---- drawing ---------------------------------------------------------------------------------------- */
+/* ---- drawing ---- */
 
-static void change_text(int32_t now, int32_t was, bool was_listed, char *sign, size_t size, enum role *role)
+static void change_text(int32_t now, int32_t was, bool was_listed, char *sign, size_t size,
+                        enum role *role)
 {
     if (now == was) {
         snprintf(sign, size, "=");
@@ -187,7 +193,8 @@ static void change_text(int32_t now, int32_t was, bool was_listed, char *sign, s
         snprintf(sign, size, "new");
         *role = ROLE_UP;
     } else {
-        snprintf(sign, size, "%c%d", now < was ? '^' : 'v', (int)(now < was ? was - now : now - was));
+        snprintf(sign, size, "%c%d", now < was ? '^' : 'v',
+                 (int)(now < was ? was - now : now - was));
         *role = now < was ? ROLE_UP : ROLE_DOWN;
     }
 }
@@ -208,7 +215,8 @@ struct columns {
     bool seen;
 };
 
-static void lay_columns(struct columns *k, int width, const struct app *a, bool pin, bool odds, bool bars)
+static void lay_columns(struct columns *k, int width, const struct app *a, bool pin, bool odds,
+                        bool bars)
 {
     memset(k, 0, sizeof *k);
     k->rank = 3;
@@ -216,7 +224,8 @@ static void lay_columns(struct columns *k, int width, const struct app *a, bool 
     k->value = 7;
     k->pin = pin ? (width >= 52 ? 12 : 5) : 0;
     k->odds = odds ? 6 : 0;
-    int left = width - k->rank - 1 - k->value - 1 - (pin ? k->pin + 1 : 0) - (odds ? k->odds + 1 : 0);
+    int left =
+        width - k->rank - 1 - k->value - 1 - (pin ? k->pin + 1 : 0) - (odds ? k->odds + 1 : 0);
     bool names = a->ds && (a->ds->item_name || a->ds->item_id);
     k->item = k->id + (names ? 1 + (left > 44 ? 20 : left > 26 ? 14 : 10) : 0);
     if (k->item > left)
@@ -231,7 +240,8 @@ static void lay_columns(struct columns *k, int width, const struct app *a, bool 
         k->odds_bar = left - k->bar - 1 > 30 ? 30 : left - k->bar - 1;
 }
 
-static int draw_facts(const struct view *v, struct canvas *c, int row, const int32_t *item, int n)
+static int draw_facts(const struct view *v, struct canvas *c, int row, const int32_t *item,
+                      int n)
 {
     const struct predict_state *st = v->state;
     const struct app *a = v->app;
@@ -244,7 +254,9 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
             if (st->pin_rank[i] <= n && st->rank[i] > n) {
                 char name[64];
                 app_item_text(a, i, name, sizeof name);
-                at += (size_t)snprintf(text + at, sizeof text - at, "%s %s (%d -> %d)", left ? "," : "", name, (int)st->pin_rank[i], (int)st->rank[i]);
+                at += (size_t)snprintf(text + at, sizeof text - at, "%s %s (%d -> %d)",
+                                       left ? "," : "", name, (int)st->pin_rank[i],
+                                       (int)st->rank[i]);
                 left++;
             }
         if (left)
@@ -261,7 +273,9 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
         int at = 1 + canvas_printf(c, row, 1, ROLE_DIM, "entropy ");
         at += canvas_printf(c, row, at, ROLE_TEXT, "%s nats", fmt_num(b1, h));
         if (st->pin.ready)
-            canvas_printf(c, row, at, ROLE_DIM, c->cols >= 62 ? " (%s %s)   KL(seq|%s) %s" : " (%s %s)   KL %.0s%s", a->has_pin ? "pin" : "before", fmt_num(b1, hp),
+            canvas_printf(c, row, at, ROLE_DIM,
+                          c->cols >= 62 ? " (%s %s)   KL(seq|%s) %s" : " (%s %s)   KL %.0s%s",
+                          a->has_pin ? "pin" : "before", fmt_num(b1, hp),
                           a->has_pin ? "pin" : "before", fmt_num(b2, kl));
         row++;
     } else {
@@ -269,7 +283,8 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
     }
     if (!st->odds) {
         if (a->ds && a->ds->world && row < c->rows)
-            canvas_text(c, row++, 1, ROLE_DIM, "the rule behind these data is known:  T  shows its odds");
+            canvas_text(c, row++, 1, ROLE_DIM,
+                        "the rule behind these data is known:  T  shows its odds");
         return row - first;
     }
     int32_t best[3] = {0, 0, 0};
@@ -286,7 +301,8 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
         char name[64];
         app_item_text(a, best[k], name, sizeof name);
         char one[96];
-        snprintf(one, sizeof one, "%s%s %s", k ? ", " : "", name, fmt_prob(b1, st->odds[best[k]]));
+        snprintf(one, sizeof one, "%s%s %s", k ? ", " : "", name,
+                 fmt_prob(b1, st->odds[best[k]]));
         if (k && text_width(text) + text_width(one) > c->cols - 2)
             break;
         at += (size_t)snprintf(text + at, sizeof text - at, "%s", one);
@@ -297,9 +313,11 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
         for (int32_t i = 1; i <= a->ds->n_items; i++)
             place += st->odds[i] > st->odds[item[0]];
         double p = (double)st->now.prob[item[0]], d = p - st->odds[item[0]];
-        int w = canvas_printf(c, row, 1, ROLE_DIM, "the first answer has place %d by the rule", (int)place);
+        int w = canvas_printf(c, row, 1, ROLE_DIM, "the first answer has place %d by the rule",
+                              (int)place);
         if (st->now.softmax)
-            canvas_printf(c, row, 1 + w, ROLE_DIM, ", %s%s", d >= 0 ? "+" : "-", fmt_prob(b1, fabs(d)));
+            canvas_printf(c, row, 1 + w, ROLE_DIM, ", %s%s", d >= 0 ? "+" : "-",
+                          fmt_prob(b1, fabs(d)));
         row++;
     }
     if (st->now.softmax && row < c->rows) {
@@ -307,7 +325,8 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
         for (int32_t i = 1; i <= a->ds->n_items; i++)
             if (st->odds[i] > 0 && st->now.prob[i] > 0)
                 kl += st->odds[i] * log(st->odds[i] / (double)st->now.prob[i]);
-        canvas_printf(c, row++, 1, ROLE_DIM, "entropy of the rule %s nats   KL(rule|model) %s", fmt_num(b1, entropy_of(st->odds, a->ds->n_items)), fmt_num(b2, kl));
+        canvas_printf(c, row++, 1, ROLE_DIM, "entropy of the rule %s nats   KL(rule|model) %s",
+                      fmt_num(b1, entropy_of(st->odds, a->ds->n_items)), fmt_num(b2, kl));
     }
     return row - first;
 }
@@ -317,7 +336,8 @@ static void predict_draw(const struct view *v, struct canvas *c)
     const struct predict_state *st = v->state;
     const struct app *a = v->app;
     if (!a->slots[a->slot].model) {
-        draw_empty(c, "the next items after the sequence", a->ds ? ":model new sasrec" : ":data load bazaar");
+        draw_empty(c, "the next items after the sequence",
+                   a->ds ? ":model new sasrec" : ":data load bazaar");
         return;
     }
     if (a->seq.n == 0) {
@@ -328,7 +348,8 @@ static void predict_draw(const struct view *v, struct canvas *c)
         draw_empty(c, st->now.error[0] ? st->now.error : "thinking", "");
         return;
     }
-    bool wide = c->cols >= 50, pin = st->pin.ready && c->cols >= 34, odds = st->odds != NULL && c->cols >= 44;
+    bool wide = c->cols >= 50, pin = st->pin.ready && c->cols >= 34,
+         odds = st->odds != NULL && c->cols >= 44;
     struct columns k;
     lay_columns(&k, c->cols - 2, a, pin, odds, c->cols >= 34 || !wide);
     int facts = wide ? (st->odds ? 4 : 2) + (st->pin.ready ? 1 : 0) + 1 : 0;
@@ -339,7 +360,8 @@ static void predict_draw(const struct view *v, struct canvas *c)
     }
     int32_t item[LIST_MAX];
     /* A tall pane shows more than k. */
-    int k_list = list_length(v), n = list_items(v, k_list > rows ? k_list : rows, item), col, row = 0;
+    int k_list = list_length(v), n = list_items(v, k_list > rows ? k_list : rows, item), col,
+        row = 0;
     bool probs = st->now.softmax && st->form != FORM_SCORE;
     col = 1;
     canvas_right(c, 0, col, k.rank, ROLE_DIM, wide ? "#" : "");
@@ -352,7 +374,9 @@ static void predict_draw(const struct view *v, struct canvas *c)
         col += k.odds + 1 + k.odds_bar + (k.odds_bar ? 1 : 0);
     }
     if (pin)
-        canvas_left(c, 0, col, k.pin, ROLE_DIM, a->has_pin ? (k.pin > 8 ? "vs pin" : "pin") : (k.pin > 8 ? "vs before" : "was"));
+        canvas_left(c, 0, col, k.pin, ROLE_DIM,
+                    a->has_pin ? (k.pin > 8 ? "vs pin" : "pin")
+                               : (k.pin > 8 ? "vs before" : "was"));
     int top = canvas_scroll(st->top, st->at < n ? st->at : n - 1, rows, n);
     double full = 0, lo = 0;
     for (int i = 0; i < n; i++) {
@@ -405,7 +429,8 @@ static void predict_draw(const struct view *v, struct canvas *c)
             canvas_right(c, y, c->cols - 5, 4, ROLE_DIM, "seen");
         }
         if (on && (v->focus || v->ui->select.item))
-            canvas_paint(c, y, 0, 1 + k.rank + 1 + k.item + 1 + k.value + 1, v->focus ? ROLE_CURSOR : ROLE_SELECT);
+            canvas_paint(c, y, 0, 1 + k.rank + 1 + k.item + 1 + k.value + 1,
+                         v->focus ? ROLE_CURSOR : ROLE_SELECT);
     }
     if (facts)
         draw_facts(v, c, c->rows - facts + 1, item, n < k_list ? n : k_list);
@@ -476,7 +501,10 @@ static void predict_plot(const struct view *v, struct plot *p)
     int k = list_length(v), n = list_items(v, k < BARS ? k : BARS, item);
     for (int i = 0; i < n; i++) {
         app_item_text(v->app, item[i], label[i], sizeof label[i]);
-        bar[i] = (struct plot_bar){label[i], st->now.softmax ? (double)st->now.prob[item[i]] : (double)st->now.score[item[i]], 0};
+        bar[i] = (struct plot_bar){label[i],
+                                   st->now.softmax ? (double)st->now.prob[item[i]]
+                                                   : (double)st->now.score[item[i]],
+                                   0};
     }
     struct plot_panel *panel = plot_add(p, PLOT_BARS, "next item");
     if (panel) {
@@ -485,11 +513,27 @@ static void predict_plot(const struct view *v, struct plot *p)
     }
 }
 
-static const char *const predict_keys[] = {"j/k", "list", "h/l", "item", "T", "truth", "v", "form", NULL};
+static const char *const predict_keys[] = {"j/k",   "list", "h/l",  "item", "T",
+                                           "truth", "v",    "form", NULL};
 const struct view_def view_predict = {
-    .name = "predict", .title = "next item",
-    .help = "The next items: softmax over all items, their change against the pin, the planted odds (T). j/k choose the item that `why` explains.",
-    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS, .min_rows = 4, .min_cols = 20, .state_size = sizeof(struct predict_state), .keys = predict_keys,
-    .open = predict_open, .close = predict_close, .ask = predict_ask, .answer = predict_answer, .update = predict_update, .draw = predict_draw,
-    .key = predict_key, .click = predict_click, .style = predict_style, .find = predict_find, .plot = predict_plot,
+    .name = "predict",
+    .title = "next item",
+    .help = "The next items: softmax over all items, their change against the pin, the planted "
+            "odds (T). j/k choose the item that `why` explains.",
+    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS,
+    .min_rows = 4,
+    .min_cols = 20,
+    .state_size = sizeof(struct predict_state),
+    .keys = predict_keys,
+    .open = predict_open,
+    .close = predict_close,
+    .ask = predict_ask,
+    .answer = predict_answer,
+    .update = predict_update,
+    .draw = predict_draw,
+    .key = predict_key,
+    .click = predict_click,
+    .style = predict_style,
+    .find = predict_find,
+    .plot = predict_plot,
 };

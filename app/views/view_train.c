@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- curves ----------------------------------------------------------------------------------------- */
+/* ---- curves ---- */
 
 enum what { WHAT_LOSS, WHAT_VALID, WHAT_HR, WHAT_NDCG, WHAT_LR, WHAT_GNORM, WHATS };
 static const struct {
@@ -27,12 +27,15 @@ struct curve_state {
     enum what what;
     struct curve_cache *cache;
     bool cursor;
-    double x;               /* of the cursor */
-    double window;          /* only the last so many steps; 0: all */
-    int cols;               /* of the plotting area, when last drawn by update() */
+    double x;      /* of the cursor */
+    double window; /* only the last so many steps; 0: all */
+    int cols;      /* of the plotting area, when last drawn by update() */
 };
 
-static bool series_point(const void *ctx, size_t i, double *x, double *y) { return series_at(ctx, i, x, y); }
+static bool series_point(const void *ctx, size_t i, double *x, double *y)
+{
+    return series_at(ctx, i, x, y);
+}
 
 static bool series_merged(const void *ctx, size_t i, struct curve_merged *m)
 {
@@ -43,7 +46,8 @@ static bool series_merged(const void *ctx, size_t i, struct curve_merged *m)
     return true;
 }
 
-struct scaled {             /* the same points in other units: x in epochs, y as the loss of one click */
+/* the same points in other units: x in epochs, y as the loss of one click */
+struct scaled {
     const struct series *s;
     double per, factor;
 };
@@ -87,7 +91,8 @@ static void add_levels(struct chart *h, const struct app *a, enum what what)
     const struct ceiling *top = app_ceiling(a);
     bool nats = what == WHAT_VALID || slot_loss_in_nats(a, a->slot);
     if (what == WHAT_LOSS || what == WHAT_VALID) {
-        const struct cloze_floor *filling = what == WHAT_LOSS ? background_filling(a, a->slot) : NULL;
+        const struct cloze_floor *filling =
+            what == WHAT_LOSS ? background_filling(a, a->slot) : NULL;
         if (top && nats)
             add_level(h, top->logloss, filling ? "valid floor" : "floor");
         if (filling)
@@ -102,11 +107,13 @@ static void add_levels(struct chart *h, const struct app *a, enum what what)
         if (top)
             add_level(h, hr ? top->hr10 : top->ndcg10, "ceiling");
         for (int i = 0; a->base.ready && i < a->base.n; i++)
-            add_level(h, hr ? a->base.row[i].r.hr : a->base.row[i].r.ndcg, a->base.row[i].model->name);
+            add_level(h, hr ? a->base.row[i].r.hr : a->base.row[i].r.ndcg,
+                      a->base.row[i].model->name);
     }
 }
 
-static void add_series(struct chart *h, const struct app *a, int slot, const char *name, const char *label, bool dots, double per, bool only)
+static void add_series(struct chart *h, const struct app *a, int slot, const char *name,
+                       const char *label, bool dots, double per, bool only)
 {
     const struct series *s = name ? slot_series(a, slot, name) : NULL;
     if (!s || h->c.n_series == 2 * RUNS)
@@ -117,8 +124,15 @@ static void add_series(struct chart *h, const struct app *a, int slot, const cha
     else
         snprintf(h->names[i], sizeof h->names[i], "%c %s", 'A' + slot, label);
     struct curve_series *c = &h->series[i];
-    *c = (struct curve_series){.name = h->names[i], .letter = dots ? 0 : (char)('A' + slot), .run = slot, .n = series_len(s),
-                               .at = series_point, .merged = series_merged, .ctx = s, .dots = dots, .pinned = slot == a->slot,
+    *c = (struct curve_series){.name = h->names[i],
+                               .letter = dots ? 0 : (char)('A' + slot),
+                               .run = slot,
+                               .n = series_len(s),
+                               .at = series_point,
+                               .merged = series_merged,
+                               .ctx = s,
+                               .dots = dots,
+                               .pinned = slot == a->slot,
                                .version = (uint64_t)(uintptr_t)s + (series_version(s) << 1)};
     double factor = strcmp(name, "loss") == 0 ? slot_loss_scale(a, slot) : 1;
     if (per > 0 || factor < 1) {
@@ -135,7 +149,8 @@ static void add_series(struct chart *h, const struct app *a, int slot, const cha
     }
 }
 
-static void build(struct chart *h, const struct app *a, const struct curve_state *st, bool small)
+static void build(struct chart *h, const struct app *a, const struct curve_state *st,
+                  bool small)
 {
     memset(h, 0, sizeof *h);
     const struct ui *u = a->ui;
@@ -163,9 +178,13 @@ static void build(struct chart *h, const struct app *a, const struct curve_state
             int64_t n = learner_steps_per_epoch(l);
             per = n > 0 ? (double)n : 0;
         }
-        add_series(h, a, s, whats[st->what].train, st->what == WHAT_LOSS ? "train" : whats[st->what].title, false, per, runs == 1);
-        if (!small && (st->what != WHAT_LOSS || slot_loss_in_nats(a, s))) /* one axis, one unit */
-            add_series(h, a, s, whats[st->what].valid, "valid", whats[st->what].train != NULL, per, runs == 1);
+        add_series(h, a, s, whats[st->what].train,
+                   st->what == WHAT_LOSS ? "train" : whats[st->what].title, false, per,
+                   runs == 1);
+        /* one axis, one unit */
+        if (!small && (st->what != WHAT_LOSS || slot_loss_in_nats(a, s)))
+            add_series(h, a, s, whats[st->what].valid, "valid", whats[st->what].train != NULL,
+                       per, runs == 1);
         else if (!whats[st->what].train)
             add_series(h, a, s, whats[st->what].valid, "valid", false, per, runs == 1);
     }
@@ -174,8 +193,9 @@ static void build(struct chart *h, const struct app *a, const struct curve_state
     /* Changes of settings, forks, marks: carets at their step. */
     for (int i = 0; i < a->n_log && h->c.n_events < CARETS && !small && !epochs; i++) {
         const struct log_line *g = &a->log[i];
-        if (g->kind == LOG_EVENT && g->step > 0 && (strncmp(g->text, "set ", 4) == 0 || strncmp(g->text, "fork", 4) == 0 ||
-                                                    strncmp(g->text, "mark", 4) == 0 || strncmp(g->text, "break", 5) == 0))
+        if (g->kind == LOG_EVENT && g->step > 0 &&
+            (strncmp(g->text, "set ", 4) == 0 || strncmp(g->text, "fork", 4) == 0 ||
+             strncmp(g->text, "mark", 4) == 0 || strncmp(g->text, "break", 5) == 0))
             h->event[h->c.n_events++] = (struct curve_event){(double)g->step, g->text};
     }
 }
@@ -202,7 +222,8 @@ static void curve_title(struct view *v)
     char k[32] = "", f[FMT_NUM];
     bool at_k = st->what == WHAT_HR || st->what == WHAT_NDCG;
     if (at_k)
-        snprintf(k, sizeof k, "@%d on validation", a->slots[a->slot].valid.n > 0 ? (int)a->slots[a->slot].valid.k : 10);
+        snprintf(k, sizeof k, "@%d on validation",
+                 a->slots[a->slot].valid.n > 0 ? (int)a->slots[a->slot].valid.k : 10);
     snprintf(v->title, sizeof v->title, "%s%s", whats[st->what].title, k);
     v->note[0] = '\0';
     if (st->cursor && strcmp(v->def->name, "loss") != 0) {
@@ -213,10 +234,12 @@ static void curve_title(struct view *v)
         snprintf(v->title, sizeof v->title, "%.90s", text);
     } else if (whats[st->what].log_y) {
         double s = setting(a, SETTING_SMOOTH);
-        snprintf(v->note, sizeof v->note, "%s%s%s", setting(a, SETTING_LOGY) > 0 ? "log y" : "linear y", s > 0 ? "  smooth " : "",
+        snprintf(v->note, sizeof v->note, "%s%s%s",
+                 setting(a, SETTING_LOGY) > 0 ? "log y" : "linear y", s > 0 ? "  smooth " : "",
                  s > 0 ? fmt_prob(f, s) : "");
         if (s > 0 && v->w > 60)
-            snprintf(v->note + strlen(v->note), sizeof v->note - strlen(v->note), " (raw dots)");
+            snprintf(v->note + strlen(v->note), sizeof v->note - strlen(v->note),
+                     " (raw dots)");
     }
 }
 
@@ -237,9 +260,13 @@ static void curve_draw(const struct view *v, struct canvas *c)
     if (!any) {
         const struct slot *now = &a->slots[a->slot];
         if (now->model && (now->model->flags & MODEL_BASELINE))
-            draw_empty(c, "a baseline counts; there is no curve to draw", "see its figures on the right");
+            draw_empty(c, "a baseline counts; there is no curve to draw",
+                       "see its figures on the right");
         else
-            draw_empty(c, "the loss of a run, batch by batch", now->model ? "Space starts training" : a->ds ? ":model new sasrec" : ":data load bazaar");
+            draw_empty(c, "the loss of a run, batch by batch",
+                       now->model ? "Space starts training"
+                       : a->ds    ? ":model new sasrec"
+                                  : ":data load bazaar");
         return;
     }
     struct chart h;
@@ -252,7 +279,8 @@ static bool curve_key(struct view *v, const char *key)
 {
     struct curve_state *st = v->state;
     const struct app *a = v->app;
-    const struct series *s = slot_series(a, a->slot, whats[st->what].train ? whats[st->what].train : whats[st->what].valid);
+    const struct series *s = slot_series(
+        a, a->slot, whats[st->what].train ? whats[st->what].train : whats[st->what].valid);
     double last = 0, y;
     if (!s || !series_last(s, &last, &y))
         return false;
@@ -289,7 +317,8 @@ static bool curve_style(struct view *v, const char *name)
 
 static void curve_plot(const struct view *v, struct plot *p)
 {
-    /* The display list points into this; one picture is made at a time, on the screen thread. */
+    /* The display list points into this; one picture is made at a time, on the screen
+     * thread. */
     static struct chart h;
     build(&h, v->app, v->state, false);
     h.c.cache = NULL;
@@ -301,21 +330,34 @@ static void curve_plot(const struct view *v, struct plot *p)
 
 static const char *const curve_keys[] = {"h/l", "read", "v", "loss hr lr", NULL};
 
-#define CURVE(id, title_, help_)                                                                                          \
-    const struct view_def view_##id = {.name = #id, .title = title_, .help = help_, .flags = VIEW_LIVE | VIEW_EXPORTS,     \
-                                       .min_rows = 5, .min_cols = 20, .state_size = sizeof(struct curve_state),            \
-                                       .keys = curve_keys, .open = curve_open, .close = curve_close, .update = curve_update, \
-                                       .draw = curve_draw, .key = curve_key, .style = curve_style, .plot = curve_plot}
-CURVE(curve, "loss", "Curves of the runs: smoothed and raw training loss, validation, floor, baselines. h/l read a step.");
+#define CURVE(id, title_, help_)                                                               \
+    const struct view_def view_##id = {.name = #id,                                            \
+                                       .title = title_,                                        \
+                                       .help = help_,                                          \
+                                       .flags = VIEW_LIVE | VIEW_EXPORTS,                      \
+                                       .min_rows = 5,                                          \
+                                       .min_cols = 20,                                         \
+                                       .state_size = sizeof(struct curve_state),               \
+                                       .keys = curve_keys,                                     \
+                                       .open = curve_open,                                     \
+                                       .close = curve_close,                                   \
+                                       .update = curve_update,                                 \
+                                       .draw = curve_draw,                                     \
+                                       .key = curve_key,                                       \
+                                       .style = curve_style,                                   \
+                                       .plot = curve_plot}
+CURVE(curve, "loss",
+      "Curves of the runs: smoothed and raw training loss, validation, floor, baselines. h/l "
+      "read a step.");
 CURVE(metric, "HR", "Validation metrics by step against the ceiling and the baselines.");
 CURVE(loss, "loss", "The training loss, small.");
 
-/* ---- numbers ---------------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 struct numbers_state {
-    bool runs;              /* style: list of runs instead of the numbers of one */
-    int at;                 /* row of the list */
-    double ema;             /* smoothed loss, as the curve draws it */
+    bool runs;  /* style: list of runs instead of the numbers of one */
+    int at;     /* row of the list */
+    double ema; /* smoothed loss, as the curve draws it */
 };
 
 static void numbers_title(struct view *v)
@@ -334,12 +376,13 @@ static bool numbers_update(struct view *v, const struct snapshot *s)
     return true;
 }
 
-struct table {              /* label on the left, value after it */
+struct table { /* label on the left, value after it */
     struct canvas *c;
     int row, label;
 };
 
-static void line(struct table *t, const char *label, enum role role, const char *value, const char *more)
+static void line(struct table *t, const char *label, enum role role, const char *value,
+                 const char *more)
 {
     canvas_left(t->c, t->row, 1, t->label, ROLE_DIM, label);
     int at = t->label + 1;
@@ -349,18 +392,22 @@ static void line(struct table *t, const char *label, enum role role, const char 
     t->row++;
 }
 
-static void metric_line(struct table *t, const char *label, double v, bool known, const struct ceiling *top, double best)
+static void metric_line(struct table *t, const char *label, double v, bool known,
+                        const struct ceiling *top, double best)
 {
     char a[FMT_NUM], b[FMT_NUM], more[48] = "";
     if (top)
-        snprintf(more, sizeof more, t->c->cols >= 28 ? "/ ceiling %s" : "/ %s", fmt_prob(b, best));
+        snprintf(more, sizeof more, t->c->cols >= 28 ? "/ ceiling %s" : "/ %s",
+                 fmt_prob(b, best));
     line(t, label, known ? ROLE_STRONG : ROLE_DIM, known ? fmt_prob(a, v) : "-", more);
 }
 
-enum { ENOUGH_EPOCHS = 100 }; /* of filling in: fewer are the usual reason for bad figures (Petrov & Macdonald 2022) */
+/* of filling in: fewer are the usual reason for bad figures (Petrov & Macdonald 2022) */
+enum { ENOUGH_EPOCHS = 100 };
 
 /* How long ago validation was best; of a model that fills in not before it is time to judge. */
-static void draw_patience(const struct app *a, const struct learner *l, double epochs, double per_epoch, struct canvas *c, int row)
+static void draw_patience(const struct app *a, const struct learner *l, double epochs,
+                          double per_epoch, struct canvas *c, int row)
 {
     const struct series *s = slot_series(a, a->slot, "valid.ndcg");
     double x, y, best = (double)-INFINITY, at = 0;
@@ -373,10 +420,13 @@ static void draw_patience(const struct app *a, const struct learner *l, double e
         }
     if (l && l->self && l->model->spec)
         l->model->spec(l->self, &spec);
-    if (row < c->rows && spec.kind == BATCH_CLOZE && epochs < ENOUGH_EPOCHS) /* too early to judge */
-        canvas_printf(c, row, 1, ROLE_DIM, "epoch %d of %d it may need", (int)epochs, ENOUGH_EPOCHS);
+    /* too early to judge */
+    if (row < c->rows && spec.kind == BATCH_CLOZE && epochs < ENOUGH_EPOCHS)
+        canvas_printf(c, row, 1, ROLE_DIM, "epoch %d of %d it may need", (int)epochs,
+                      ENOUGH_EPOCHS);
     else if (row < c->rows && isfinite(best))
-        canvas_printf(c, row, 1, ROLE_DIM, "best %s, %.1f epochs ago", fmt_prob(b, best), epochs - at / per_epoch);
+        canvas_printf(c, row, 1, ROLE_DIM, "best %s, %.1f epochs ago", fmt_prob(b, best),
+                      epochs - at / per_epoch);
 }
 
 static void draw_run(const struct view *v, struct canvas *c)
@@ -402,20 +452,25 @@ static void draw_run(const struct view *v, struct canvas *c)
             sm = (double)NAN;
             for (size_t i = from; i < n; i++)
                 if (series_at(loss, i, &x, &y))
-                    sm = ema_push(&em, setting(a, SETTING_SMOOTH), y * slot_loss_scale(a, a->slot));
+                    sm = ema_push(&em, setting(a, SETTING_SMOOTH),
+                                  y * slot_loss_scale(a, a->slot));
             if (n >= 20 && c->cols >= 28)
                 snprintf(more, sizeof more, "smooth %s", fmt_num(b2, sm));
         }
         if (filling)
-            snprintf(more, sizeof more, c->cols >= 28 ? "/ floor %s" : "/ %s", fmt_short(b2, filling->mean));
-        line(&t, "train", trained ? ROLE_STRONG : ROLE_DIM, trained ? fmt_num(b1, p->loss * slot_loss_scale(a, a->slot)) : "-", more);
+            snprintf(more, sizeof more, c->cols >= 28 ? "/ floor %s" : "/ %s",
+                     fmt_short(b2, filling->mean));
+        line(&t, "train", trained ? ROLE_STRONG : ROLE_DIM,
+             trained ? fmt_num(b1, p->loss * slot_loss_scale(a, a->slot)) : "-", more);
     }
     bool known = e->n > 0;
     more[0] = '\0';
     if (top && slot_floor(a, a->slot) == FLOOR_SOFTMAX)
-        snprintf(more, sizeof more, c->cols >= 28 ? "/ floor %s" : "/ %s", fmt_num(b2, top->logloss));
+        snprintf(more, sizeof more, c->cols >= 28 ? "/ floor %s" : "/ %s",
+                 fmt_num(b2, top->logloss));
     if (!known || e->has_logloss)
-        line(&t, "valid", known ? ROLE_STRONG : ROLE_DIM, known ? fmt_num(b1, e->logloss) : "-", more);
+        line(&t, "valid", known ? ROLE_STRONG : ROLE_DIM, known ? fmt_num(b1, e->logloss) : "-",
+             more);
     char label[16];
     int k = known ? (int)e->k : 10;
     const struct ceiling *at10 = k == 10 ? top : NULL;
@@ -427,8 +482,9 @@ static void draw_run(const struct view *v, struct canvas *c)
     if (t.row < c->rows)
         metric_line(&t, "MRR", e->mrr, known, NULL, 0);
     if (s->model->flags & MODEL_BASELINE) {
-        canvas_wrap(&(struct canvas){c->g, c->theme, c->row + t.row + 1, c->col + 1, c->rows - t.row - 1, c->cols - 2}, 0, ROLE_DIM,
-                    "a baseline: no training, the numbers to beat");
+        canvas_wrap(&(struct canvas){c->g, c->theme, c->row + t.row + 1, c->col + 1,
+                                     c->rows - t.row - 1, c->cols - 2},
+                    0, ROLE_DIM, "a baseline: no training, the numbers to beat");
         return;
     }
     if (p && l && l->hp) {
@@ -436,13 +492,18 @@ static void draw_run(const struct view *v, struct canvas *c)
         if (hp_has(l->hp, "batch"))
             hparams_text(l->hp, "batch", batch, sizeof batch);
         fmt_short(b1, p->lr);
-        bool fits = c->cols >= 17 + text_width(b1) + text_width(batch); /* the label, "batch " and margins */
-        snprintf(more, sizeof more, "%s%s", batch[0] && fits ? "batch " : "", fits ? batch : "");
+        /* the label, "batch " and margins */
+        bool fits = c->cols >= 17 + text_width(b1) + text_width(batch);
+        snprintf(more, sizeof more, "%s%s", batch[0] && fits ? "batch " : "",
+                 fits ? batch : "");
         line(&t, "lr", ROLE_TEXT, b1, more);
         line(&t, "gnorm", ROLE_TEXT, trained ? fmt_num(b1, p->grad_norm) : "-", "");
         char rate[FMT_NUM];
-        line(&t, "items/s", ROLE_TEXT, p->items_per_s > 0 ? fmt_count(rate, p->items_per_s) : "-", "");
-        double left = p->target_step > p->step && p->steps_per_s > 0 ? (double)(p->target_step - p->step) / p->steps_per_s : (double)NAN;
+        line(&t, "items/s", ROLE_TEXT,
+             p->items_per_s > 0 ? fmt_count(rate, p->items_per_s) : "-", "");
+        double left = p->target_step > p->step && p->steps_per_s > 0
+                          ? (double)(p->target_step - p->step) / p->steps_per_s
+                          : (double)NAN;
         bool going = isfinite(left) && (p->state == TS_RUN || p->state == TS_EVAL);
         snprintf(more, sizeof more, "spent %s", fmt_duration(b2, p->seconds));
         line(&t, "eta", ROLE_TEXT, going ? fmt_duration(b1, left) : "-", trained ? more : "");
@@ -453,9 +514,11 @@ static void draw_run(const struct view *v, struct canvas *c)
     } else if (known && t.row + 1 < c->rows) {
         char n[FMT_NUM];
         int row = t.row + (t.row + 2 < c->rows);
-        canvas_printf(c, row, 1, ROLE_DIM, "%s cases, %s", fmt_count(n, (double)e->n), protocol_def(e->protocol)->name);
+        canvas_printf(c, row, 1, ROLE_DIM, "%s cases, %s", fmt_count(n, (double)e->n),
+                      protocol_def(e->protocol)->name);
         if (trained && p->steps_per_epoch > 0)
-            draw_patience(a, l, (double)p->step / (double)p->steps_per_epoch, (double)p->steps_per_epoch, c, row + 1);
+            draw_patience(a, l, (double)p->step / (double)p->steps_per_epoch,
+                          (double)p->steps_per_epoch, c, row + 1);
     }
 }
 
@@ -464,7 +527,8 @@ static void draw_runs(const struct view *v, struct canvas *c)
     const struct app *a = v->app;
     const struct numbers_state *st = v->state;
     int row = 0;
-    canvas_text(c, row++, 1, ROLE_DIM, c->cols >= 28 ? "  model      step   HR@10" : "  model    step HR@10");
+    canvas_text(c, row++, 1, ROLE_DIM,
+                c->cols >= 28 ? "  model      step   HR@10" : "  model    step HR@10");
     for (int s = 0, i = 0; s < SLOTS && row < c->rows; s++) {
         const struct slot *q = &a->slots[s];
         if (!q->model)
@@ -474,8 +538,10 @@ static void draw_runs(const struct view *v, struct canvas *c)
         int w = c->cols >= 28 ? 11 : 9;
         canvas_printf(c, row, 1, theme_run(s), "%c", 'A' + s);
         canvas_left(c, row, 3, w, off ? ROLE_DIM : ROLE_TEXT, q->model->title);
-        canvas_right(c, row, 3 + w, 5, ROLE_TEXT, fmt_count(n, (double)app_step(v->ui->app, s)));
-        canvas_right(c, row, 3 + w + 5, c->cols >= 28 ? 7 : 6, ROLE_STRONG, q->valid.n > 0 ? fmt_prob(b, q->valid.hr) : "-");
+        canvas_right(c, row, 3 + w, 5, ROLE_TEXT,
+                     fmt_count(n, (double)app_step(v->ui->app, s)));
+        canvas_right(c, row, 3 + w + 5, c->cols >= 28 ? 7 : 6, ROLE_STRONG,
+                     q->valid.n > 0 ? fmt_prob(b, q->valid.hr) : "-");
         if (off)
             canvas_text(c, row, 2, ROLE_DIM, "-");
         if (v->focus && i == st->at)
@@ -541,7 +607,17 @@ static bool numbers_style(struct view *v, const char *name)
 
 static const char *const numbers_keys[] = {"v", "runs", NULL};
 const struct view_def view_numbers = {
-    .name = "numbers", .title = "run", .help = "The numbers of the run, with their ceilings on planted data; style runs: the list of runs.",
-    .flags = VIEW_LIVE, .min_rows = 4, .min_cols = 16, .state_size = sizeof(struct numbers_state), .keys = numbers_keys,
-    .update = numbers_update, .draw = numbers_draw, .key = numbers_key, .style = numbers_style,
+    .name = "numbers",
+    .title = "run",
+    .help = "The numbers of the run, with their ceilings on planted data; style runs: the list "
+            "of runs.",
+    .flags = VIEW_LIVE,
+    .min_rows = 4,
+    .min_cols = 16,
+    .state_size = sizeof(struct numbers_state),
+    .keys = numbers_keys,
+    .update = numbers_update,
+    .draw = numbers_draw,
+    .key = numbers_key,
+    .style = numbers_style,
 };

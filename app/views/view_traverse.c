@@ -1,5 +1,6 @@
-/* The Latent tab, right: the list while the unit under the cursor moves, and with the truth shown what the unit tells of the planted value.
- * Other models: the items nearest to the chosen one. */
+/* The Latent tab, right: the list while the unit under the cursor moves, and with the truth
+ * shown what the unit tells of the planted value. Other models: the items nearest to the
+ * chosen one. */
 #include "app/ui/plot.h"
 #include "app/views/latent_space.h"
 

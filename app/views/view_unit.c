@@ -1,5 +1,6 @@
-/* The Gates tab, right: the unit under the cursor over time, what would have been answered had the session stopped at each item, what the
- * item under the cursor does for the last answer, and the lanes of session-parallel training. */
+/* The Gates tab, right: the unit under the cursor over time, what would have been answered
+ * had the session stopped at each item, what the item under the cursor does for the last
+ * answer, and the lanes of session-parallel training. */
 #include "app/ui/plot.h"
 #include "app/views/gate_maps.h"
 
@@ -13,8 +14,8 @@ struct unit_state {
     struct gates g;
     int n_lens, lens_first;
     int32_t top[SEQ_MAX];
-    double p[SEQ_MAX],
-        last[SEQ_MAX];    /* of the first choice there; of the last answer's first choice */
+    /* of the first choice there; of the last answer's first choice */
+    double p[SEQ_MAX], last[SEQ_MAX];
     double odds[SEQ_MAX]; /* planted, of the first choice there */
     bool odds_shown, softmax;
     uint64_t odds_of;
@@ -244,7 +245,8 @@ static void unit_draw(const struct view *v, struct canvas *all)
     if (c.cols < 36)
         snprintf(name, sizeof name, "%d", (int)g->item[by]);
     signed_fixed(num, jump, 2);
-    snprintf(t, sizeof t, c.cols >= 36 ? "moved most by %s (%s), holds %d" : "set by %s (%s), holds %d",
+    snprintf(t, sizeof t,
+             c.cols >= 36 ? "moved most by %s (%s), holds %d" : "set by %s (%s), holds %d",
              name, num, holds);
     if (text_width(t) > c.cols)
         snprintf(t, sizeof t, "moved most by %s (%s)", name, num);
@@ -269,7 +271,11 @@ static void unit_draw(const struct view *v, struct canvas *all)
         double d = g->base - st->drop[cur];
         snprintf(t, sizeof t, "item %d for %s: %s", cur + g->first + 1, name,
                  signed_fixed(num, d, 4));
-        canvas_text(&c, y++, 0, d >= 0.00005 ? ROLE_UP : d <= -0.00005 ? ROLE_DOWN : ROLE_TEXT, t);
+        canvas_text(&c, y++, 0,
+                    d >= 0.00005    ? ROLE_UP
+                    : d <= -0.00005 ? ROLE_DOWN
+                                    : ROLE_TEXT,
+                    t);
         if (y < c.rows && c.rows >= 16)
             canvas_text(&c, y++, 0, ROLE_DIM,
                         c.cols >= 36 ? "by occlusion: p less p without it" : "by occlusion");

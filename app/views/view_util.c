@@ -29,7 +29,8 @@ const char *slot_state(struct app *a, int slot)
     const struct snapshot *p = app_snapshot(a, slot);
     if (!p)
         return "READY";
-    /* Validation is part of the run: no word of its own that flickers where epochs are short. */
+    /* Validation is part of the run: no word of its own that flickers where epochs are
+     * short. */
     return train_state_name(p->state == TS_EVAL ? TS_RUN : p->state);
 }
 
@@ -37,7 +38,8 @@ void slot_brief(const struct app *a, int slot, char *buf, size_t size)
 {
     static const struct {
         const char *name, *shown;
-    } keys[] = {{"d", "d"}, {"hidden", "h"}, {"layers", "L"}, {"heads", "H"}, {"L", "L"}, {"z", "z"}};
+    } keys[] = {{"d", "d"},     {"hidden", "h"}, {"layers", "L"},
+                {"heads", "H"}, {"L", "L"},      {"z", "z"}};
     const struct learner *l = app_learner(a, slot);
     buf[0] = '\0';
     size_t at = 0;
@@ -51,17 +53,22 @@ void slot_brief(const struct app *a, int slot, char *buf, size_t size)
     }
 }
 
-/* A binary loss with w_pos on the target and w_neg on each of k even negatives is w_pos times that with k w_neg / w_pos of them.
- * Returns that number, 0 where no floor is known for it. */
+/* A binary loss with w_pos on the target and w_neg on each of k even negatives is w_pos
+ * times that with k w_neg / w_pos of them. Returns that number, 0 where no floor is known
+ * for it. */
 static int even_negatives(const struct learner *l, double *w_pos)
 {
     const struct head *h = l->model->head(l->self);
     struct batch_spec spec = {0};
     l->model->spec(l->self, &spec);
-    double pos = h->w_pos > 0 ? (double)h->w_pos : 1, neg = h->w_neg > 0 ? (double)h->w_neg : 1, k = spec.n_neg * neg / pos;
+    double pos = h->w_pos > 0 ? (double)h->w_pos : 1, neg = h->w_neg > 0 ? (double)h->w_neg : 1,
+           k = spec.n_neg * neg / pos;
     *w_pos = pos;
-    bool known = h->loss == HEAD_BCE && spec.neg_alpha == 0 && (spec.n_target == 0 || spec.n_target == 1);
-    return known && fabs(k - round(k)) < 1e-6 && k >= 0.5 && k < BCE_FLOORS + 0.5 ? (int)lround(k) : 0;
+    bool known = h->loss == HEAD_BCE && spec.neg_alpha == 0 &&
+                 (spec.n_target == 0 || spec.n_target == 1);
+    return known && fabs(k - round(k)) < 1e-6 && k >= 0.5 && k < BCE_FLOORS + 0.5
+               ? (int)lround(k)
+               : 0;
 }
 
 double slot_bce_floor(const struct app *a, int slot, const struct ceiling *top)
@@ -124,12 +131,15 @@ bool list_key(const char *key, int *at, int n, int page)
     static const struct {
         const char *name;
         int sign, what; /* what: 0 one row, 1 half a page, 2 a page, 3 the end */
-    } keys[] = {{"Up", -1, 0},      {"Down", 1, 0},     {"Top", -1, 3},   {"Bottom", 1, 3},
-                {"PgUp", -1, 2},    {"PgDn", 1, 2},     {"HalfUp", -1, 1}, {"HalfDown", 1, 1}};
+    } keys[] = {{"Up", -1, 0},   {"Down", 1, 0}, {"Top", -1, 3},    {"Bottom", 1, 3},
+                {"PgUp", -1, 2}, {"PgDn", 1, 2}, {"HalfUp", -1, 1}, {"HalfDown", 1, 1}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (strcmp(keys[i].name, key) != 0)
             continue;
-        int step = keys[i].what == 0 ? 1 : keys[i].what == 1 ? page / 2 : keys[i].what == 2 ? page - 1 : n;
+        int step = keys[i].what == 0   ? 1
+                   : keys[i].what == 1 ? page / 2
+                   : keys[i].what == 2 ? page - 1
+                                       : n;
         int to = *at + keys[i].sign * (step > 0 ? step : 1);
         *at = to >= n ? n - 1 : to;
         if (*at < 0)
@@ -157,7 +167,8 @@ int item_digits(const struct app *a)
     return n;
 }
 
-int draw_item(const struct canvas *c, int row, int col, int width, int id_width, enum role role, const struct app *a, int32_t item)
+int draw_item(const struct canvas *c, int row, int col, int width, int id_width, enum role role,
+              const struct app *a, int32_t item)
 {
     char id[16];
     if (a->ds && item == a->ds->n_items + 1)
@@ -233,7 +244,8 @@ int some_prefixes(const struct app *a, const int32_t **item, int32_t *len, int m
 {
     const struct split *sp = a->split;
     int n = 0;
-    for (int64_t i = 0; sp && i < sp->n_valid && n < max; i += sp->n_valid > max ? sp->n_valid / max : 1) {
+    for (int64_t i = 0;
+         sp && i < sp->n_valid && n<max; i += sp->n_valid> max ? sp->n_valid / max : 1) {
         item[n] = a->ds->item + a->ds->off[sp->valid[i].session];
         len[n] = sp->valid[i].n_prefix;
         n += len[n] > 0;
@@ -274,7 +286,8 @@ bool find_in(const char *hay, const char *needle)
     size_t n = strlen(needle);
     for (; n > 0 && *hay; hay++) {
         size_t i = 0;
-        while (i < n && hay[i] && tolower((unsigned char)hay[i]) == tolower((unsigned char)needle[i]))
+        while (i < n && hay[i] &&
+               tolower((unsigned char)hay[i]) == tolower((unsigned char)needle[i]))
             i++;
         if (i == n)
             return true;

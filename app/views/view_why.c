@@ -1,5 +1,6 @@
-/* Why this item: what leaving out each item of the sequence does to its probability (occlusion), beside the attention weight and the gradient,
- * and a sentence when attention and occlusion disagree.  Attention is never shown alone as a reason. */
+/* Why this item: what leaving out each item of the sequence does to its probability
+ * (occlusion), beside the attention weight and the gradient, and a sentence when attention
+ * and occlusion disagree.  Attention is never shown alone as a reason. */
 #include "app/ui/plot.h"
 #include "app/views/scores.h"
 
@@ -10,15 +11,15 @@
 enum { ASK_BASE, ASK_DROP, ASK_ATTN, ASK_GRAD };
 
 struct why_state {
-    int32_t target;                  /* item explained; 0: not known yet */
-    int32_t n, item[SEQ_MAX];        /* items the answer speaks of (the window), oldest first */
-    int32_t first;                   /* of them in the sequence */
-    double base;                     /* p(target), or its score */
+    int32_t target;           /* item explained; 0: not known yet */
+    int32_t n, item[SEQ_MAX]; /* items the answer speaks of (the window), oldest first */
+    int32_t first;            /* of them in the sequence */
+    double base;              /* p(target), or its score */
     double drop[SEQ_MAX], attn[SEQ_MAX], grad[SEQ_MAX];
     bool has_base, has_drop, has_attn, has_grad, softmax;
-    int32_t drop_n, attn_n, grad_n;  /* places each of them speaks of */
+    int32_t drop_n, attn_n, grad_n; /* places each of them speaks of */
     int32_t drop_asked, drop_target;
-    double with_out[SEQ_MAX];        /* p(target) without place i */
+    double with_out[SEQ_MAX]; /* p(target) without place i */
     bool by_score;
     char error[256];
 };
@@ -31,10 +32,12 @@ static bool why_ask(struct view *v, int which, struct view_ask *ask)
         st->target = v->ui->select.item;
     switch (which) {
     case ASK_BASE:
-        ask->key = (uint64_t)v->ui->select.item + 1; /* the base of another target is another answer */
+        /* the base of another target is another answer */
+        ask->key = (uint64_t)v->ui->select.item + 1;
         return true;
     case ASK_DROP:
-        /* The first of the list is known once the base is: the answers to the others follow from it. */
+        /* The first of the list is known once the base is: the answers to the others follow
+         * from it. */
         ask->q.kind = ASK_OCCLUDE;
         ask->q.target = st->target;
         st->drop_asked = st->target;
@@ -70,23 +73,28 @@ static int32_t first_of(const float *score, int32_t n_items)
 
 static void take_attention(struct why_state *st, const struct view *v, const struct answer *a)
 {
-    /* The layer chosen in the attention tab, the last otherwise; the last row reads for the next item. */
+    /* The layer chosen in the attention tab, the last otherwise; the last row reads for the
+     * next item. */
     const struct probe_copy *p = NULL;
     int layer = 0;
     for (int32_t i = 0; i < a->n_probe; i++)
-        if (strstr(a->probe[i].name, "attn.prob") && a->probe[i].nd >= 2 && (!v->ui->select.layer || ++layer <= v->ui->select.layer))
+        if (strstr(a->probe[i].name, "attn.prob") && a->probe[i].nd >= 2 &&
+            (!v->ui->select.layer || ++layer <= v->ui->select.layer))
             p = &a->probe[i];
     st->has_attn = false;
     if (!p)
         return;
-    int32_t h = p->nd >= 3 ? p->d[p->nd - 3] : 1, rows = p->d[p->nd - 2], cols = p->d[p->nd - 1];
+    int32_t h = p->nd >= 3 ? p->d[p->nd - 3] : 1, rows = p->d[p->nd - 2],
+            cols = p->d[p->nd - 1];
     int head = v->ui->select.head;
     if (rows < 1 || cols < a->n || h < 1)
         return;
     for (int32_t i = 0; i < a->n && i < SEQ_MAX; i++) {
         double sum = 0, max = 0;
         for (int32_t k = 0; k < h; k++) {
-            double w = (double)p->x[((size_t)k * (size_t)rows + (size_t)rows - 1) * (size_t)cols + (size_t)i];
+            double w =
+                (double)p->x[((size_t)k * (size_t)rows + (size_t)rows - 1) * (size_t)cols +
+                             (size_t)i];
             sum += head > 0 && k != head - 1 ? 0 : w;
             max = w > max ? w : max;
         }
@@ -119,7 +127,8 @@ static bool why_answer(struct view *v, int which, const struct answer *a)
         int32_t t = st->drop_asked;
         st->drop_n = a->n_row < SEQ_MAX ? a->n_row : SEQ_MAX;
         for (int32_t i = 0; i < st->drop_n; i++)
-            st->with_out[i] = item_prob(a->score + (size_t)i * ((size_t)a->n_items + 1), a->n_items, t, a->softmax);
+            st->with_out[i] = item_prob(a->score + (size_t)i * ((size_t)a->n_items + 1),
+                                        a->n_items, t, a->softmax);
         st->drop_target = t;
         st->has_drop = t > 0;
     } else if (which == ASK_ATTN) {
@@ -133,7 +142,10 @@ static bool why_answer(struct view *v, int which, const struct answer *a)
     return true;
 }
 
-static bool fits(const struct why_state *st) { return st->has_drop && st->drop_n == st->n && st->drop_target == st->target; }
+static bool fits(const struct why_state *st)
+{
+    return st->has_drop && st->drop_n == st->n && st->drop_target == st->target;
+}
 
 static bool why_update(struct view *v, const struct snapshot *s)
 {
@@ -149,7 +161,8 @@ static bool why_update(struct view *v, const struct snapshot *s)
     return false;
 }
 
-static int in_top(const double *x, int n, int i) /* place of i in descending order, 0 = largest */
+/* place of i in descending order, 0 = largest */
+static int in_top(const double *x, int n, int i)
 {
     int more = 0;
     for (int k = 0; k < n; k++)
@@ -157,7 +170,8 @@ static int in_top(const double *x, int n, int i) /* place of i in descending ord
     return more;
 }
 
-/* The place that tells the story: in the first two of one, in the lower half of the other; of several the one that weighs most. */
+/* The place that tells the story: in the first two of one, in the lower half of the other;
+ * of several the one that weighs most. */
 static int contradiction(const double *drop, const double *attn, int n)
 {
     int worst = -1;
@@ -168,7 +182,9 @@ static int contradiction(const double *drop, const double *attn, int n)
     }
     for (int i = 0; i < n; i++) {
         int d = in_top(drop, n, i), w = in_top(attn, n, i), half = (n + 1) / 2;
-        double weight = w < 2 && d >= half && full_attn > 0 ? attn[i] / full_attn : d < 2 && w >= half && full_drop > 0 ? drop[i] / full_drop : 0;
+        double weight = w < 2 && d >= half && full_attn > 0   ? attn[i] / full_attn
+                        : d < 2 && w >= half && full_drop > 0 ? drop[i] / full_drop
+                                                              : 0;
         if (weight > most) {
             worst = i;
             most = weight;
@@ -182,15 +198,19 @@ static void why_draw(const struct view *v, struct canvas *c)
     const struct why_state *st = v->state;
     const struct app *a = v->app;
     if (a->seq.n == 0 || !st->has_base || st->n == 0) {
-        draw_empty(c, st->error[0] ? st->error : "what each item of the sequence does for the answer", "");
+        draw_empty(
+            c, st->error[0] ? st->error : "what each item of the sequence does for the answer",
+            "");
         return;
     }
     double drop[SEQ_MAX];
-    bool ok = fits(st), attn = st->has_attn && st->attn_n == st->n, grad = st->has_grad && st->grad_n == st->n;
+    bool ok = fits(st), attn = st->has_attn && st->attn_n == st->n,
+         grad = st->has_grad && st->grad_n == st->n;
     for (int i = 0; ok && i < st->n; i++)
         drop[i] = st->base - st->with_out[i];
     bool two = c->cols < 36 && st->has_attn; /* narrow: no room for the gradient */
-    int id = item_digits(a), wv = 7, values = two ? 2 : 1 + (st->has_attn ? 1 : 0) + (st->has_grad || !attn ? 1 : 0);
+    int id = item_digits(a), wv = 7,
+        values = two ? 2 : 1 + (st->has_attn ? 1 : 0) + (st->has_grad || !attn ? 1 : 0);
     int item_w = c->cols - 2 - 4 - values * wv - (c->cols >= 52 ? 14 : 0);
     if (item_w > id + 20)
         item_w = id + 20;
@@ -207,8 +227,10 @@ static void why_draw(const struct view *v, struct canvas *c)
         canvas_right(c, 0, col + wv, wv, ROLE_DIM, "attn");
     if (!two)
         canvas_right(c, 0, col + wv * (1 + (st->has_attn ? 1 : 0)), wv, ROLE_DIM, "grad");
-    /* The text below needs this many rows; the newest items matter most when places are left out. */
-    int text = c->rows >= 12 ? (attn ? 6 : 3) : 0, rows = c->rows - 1 - text, from = st->n > rows ? st->n - rows : 0;
+    /* The text below needs this many rows; the newest items matter most when places are left
+     * out. */
+    int text = c->rows >= 12 ? (attn ? 6 : 3) : 0, rows = c->rows - 1 - text,
+        from = st->n > rows ? st->n - rows : 0;
     int cursor = a->cursor - st->first;
     if (cursor >= 0 && cursor < from)
         from = cursor;
@@ -256,14 +278,18 @@ static void why_draw(const struct view *v, struct canvas *c)
     int at = 0;
     bool tight = c->cols < 36;
     if (tight)
-        snprintf(line, sizeof line, "drop: p %s less p without it", st->softmax ? fmt_prob(b, st->base) : "");
+        snprintf(line, sizeof line, "drop: p %s less p without it",
+                 st->softmax ? fmt_prob(b, st->base) : "");
     else if (st->softmax)
-        snprintf(line, sizeof line, "drop = p(%s) %s less p without the item", name, fmt_prob(b, st->base));
+        snprintf(line, sizeof line, "drop = p(%s) %s less p without the item", name,
+                 fmt_prob(b, st->base));
     else
         snprintf(line, sizeof line, "drop = score of %s less the score without the item", name);
     at += canvas_wrap(&t, at, ROLE_DIM, line);
     if (!attn) {
-        canvas_wrap(&t, at, ROLE_DIM, st->n < 2 ? "occlusion needs two items" : "grad = gradient times input of each item");
+        canvas_wrap(&t, at, ROLE_DIM,
+                    st->n < 2 ? "occlusion needs two items"
+                              : "grad = gradient times input of each item");
         return;
     }
     if (!ok)
@@ -271,19 +297,29 @@ static void why_draw(const struct view *v, struct canvas *c)
     double r = spearman(drop, st->attn, st->n);
     if (!isfinite(r))
         return;
-    snprintf(line, sizeof line, tight ? "correlation drop/attn %s" : "rank correlation drop/attn  %s", fmt_fixed(b, r, 2));
+    snprintf(line, sizeof line,
+             tight ? "correlation drop/attn %s" : "rank correlation drop/attn  %s",
+             fmt_fixed(b, r, 2));
     at += canvas_wrap(&t, at, ROLE_TEXT, line);
     int odd = contradiction(drop, st->attn, st->n);
     if (r < 0.5 || odd >= 0) {
         if (odd >= 0) {
             bool high = in_top(st->attn, st->n, odd) < 2;
-            snprintf(line, sizeof line, tight ? "! they disagree at position %d: %s" : "! attention and occlusion disagree at position %d: %s.",
-                     (int)(st->first + odd + 1), tight ? (high ? "read, not needed" : "needed, hardly read") : high ? "high weight, no gain" : "low weight, but the answer needs it");
+            snprintf(line, sizeof line,
+                     tight ? "! they disagree at position %d: %s"
+                           : "! attention and occlusion disagree at position %d: %s.",
+                     (int)(st->first + odd + 1),
+                     tight  ? (high ? "read, not needed" : "needed, hardly read")
+                     : high ? "high weight, no gain"
+                            : "low weight, but the answer needs it");
         } else {
-            snprintf(line, sizeof line, tight ? "! they disagree: attention is not the reason" : "! attention and occlusion rank the items differently.");
+            snprintf(line, sizeof line,
+                     tight ? "! they disagree: attention is not the reason"
+                           : "! attention and occlusion rank the items differently.");
         }
         at += canvas_wrap(&t, at, ROLE_WARN, line);
-        canvas_wrap(&t, at, ROLE_DIM, "Attention shows where it reads, not what the answer depends on.");
+        canvas_wrap(&t, at, ROLE_DIM,
+                    "Attention shows where it reads, not what the answer depends on.");
     } else {
         canvas_wrap(&t, at, ROLE_DIM, "Attention and occlusion agree here.");
     }
@@ -308,8 +344,18 @@ static void why_plot(const struct view *v, struct plot *p)
 
 static const char *const why_keys[] = {"h/l", "item", "x", "drop", NULL};
 const struct view_def view_why = {
-    .name = "why", .title = "why",
-    .help = "Occlusion: how much the probability of the item falls without each item of the sequence; beside it attention and gradient times input.",
-    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS, .min_rows = 4, .min_cols = 20, .state_size = sizeof(struct why_state), .keys = why_keys,
-    .ask = why_ask, .answer = why_answer, .update = why_update, .draw = why_draw, .plot = why_plot,
+    .name = "why",
+    .title = "why",
+    .help = "Occlusion: how much the probability of the item falls without each item of the "
+            "sequence; beside it attention and gradient times input.",
+    .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS,
+    .min_rows = 4,
+    .min_cols = 20,
+    .state_size = sizeof(struct why_state),
+    .keys = why_keys,
+    .ask = why_ask,
+    .answer = why_answer,
+    .update = why_update,
+    .draw = why_draw,
+    .plot = why_plot,
 };

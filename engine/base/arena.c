@@ -1,5 +1,5 @@
-/* Chunked bump allocation; see arena.h.  Chunks come from mmap, so that they are page-aligned, can ask
- * for huge pages and go back to the system whole. */
+/* Chunked bump allocation; see arena.h.  Chunks come from mmap, so that they are
+ * page-aligned, can ask for huge pages and go back to the system whole. */
 #define _GNU_SOURCE /* MAP_ANONYMOUS, MADV_HUGEPAGE */
 #include "engine/base/arena.h"
 

@@ -1,5 +1,6 @@
-/* The flag by which one thread asks another to give up slow work.  It carries no data, so relaxed order is enough; what was half done is
- * handed over by the join or the lock that follows.  Signal handlers may set it too. */
+/* The flag by which one thread asks another to give up slow work.  It carries no data, so
+ * relaxed order is enough; what was half done is handed over by the join or the lock that
+ * follows.  Signal handlers may set it too. */
 #ifndef ENGINE_BASE_CANCEL_H
 #define ENGINE_BASE_CANCEL_H
 

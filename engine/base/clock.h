@@ -1,4 +1,5 @@
-/* A clock that never goes back, from an arbitrary zero.  Any thread; safe in a signal handler. */
+/* A clock that never goes back, from an arbitrary zero.  Any thread; safe in a signal
+ * handler. */
 #ifndef ENGINE_BASE_CLOCK_H
 #define ENGINE_BASE_CLOCK_H
 

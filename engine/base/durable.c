@@ -110,15 +110,18 @@ enum status durable_commit(struct durable *d, struct err *err)
             rc = fsync(fileno(d->f));
         while (rc != 0 && errno == EINTR);
     if (rc != 0)
-        st = err_set(err, ST_IO, "cannot write %s: %s; the old file is untouched", d->path, strerror(errno));
+        st = err_set(err, ST_IO, "cannot write %s: %s; the old file is untouched", d->path,
+                     strerror(errno));
     if (fclose(d->f) != 0 && st == ST_OK)
-        st = err_set(err, ST_IO, "cannot write %s: %s; the old file is untouched", d->path, strerror(errno));
+        st = err_set(err, ST_IO, "cannot write %s: %s; the old file is untouched", d->path,
+                     strerror(errno));
     if (st == ST_OK && rename(d->temp, d->path) != 0)
         st = err_set(err, ST_IO, "cannot replace %s: %s", d->path, strerror(errno));
     if (st != ST_OK)
         unlink(d->temp);
     else if (sync_dir(d->path) != 0)
-        st = err_set(err, ST_IO, "cannot flush the directory of %s: %s", d->path, strerror(errno));
+        st = err_set(err, ST_IO, "cannot flush the directory of %s: %s", d->path,
+                     strerror(errno));
     free_durable(d);
     return st;
 }
@@ -143,7 +146,8 @@ void durable_sweep(const char *path)
         return;
     size_t n = strlen(name);
     for (struct dirent *e; (e = readdir(d));) {
-        if (strlen(e->d_name) != 1 + n + sizeof mark - 1 + 6 || e->d_name[0] != '.' || strncmp(e->d_name + 1, name, n) != 0 ||
+        if (strlen(e->d_name) != 1 + n + sizeof mark - 1 + 6 || e->d_name[0] != '.' ||
+            strncmp(e->d_name + 1, name, n) != 0 ||
             strncmp(e->d_name + 1 + n, mark, sizeof mark - 1) != 0)
             continue;
         if ((size_t)snprintf(full, sizeof full, "%s%s", where, e->d_name) < sizeof full)

@@ -1,5 +1,6 @@
-/* Durable replacement of a file: written under a temporary name in the same directory, flushed, renamed over the target, the directory
- * flushed.  A crash at any moment leaves the old file or the new one; the target is never opened for writing.  Any thread; one owner. */
+/* Durable replacement of a file: written under a temporary name in the same directory,
+ * flushed, renamed over the target, the directory flushed.  A crash at any moment leaves the
+ * old file or the new one; the target is never opened for writing.  Any thread; one owner. */
 #ifndef ENGINE_BASE_DURABLE_H
 #define ENGINE_BASE_DURABLE_H
 
@@ -9,9 +10,11 @@
 struct durable;
 MUST_CHECK enum status durable_open(struct durable **out, const char *path, struct err *err);
 FILE *durable_file(struct durable *d); /* to write to; its errors are found by durable_commit */
-MUST_CHECK enum status durable_commit(struct durable *d, struct err *err); /* d is gone, whatever the result; on failure the old file stands */
-void durable_abort(struct durable *d);  /* forgets what was written; accepts NULL */
-/* Removes temporary files of `path` that a killed process left behind.  Call when nobody else writes there. */
+/* d is gone, whatever the result; on failure the old file stands */
+MUST_CHECK enum status durable_commit(struct durable *d, struct err *err);
+void durable_abort(struct durable *d); /* forgets what was written; accepts NULL */
+/* Removes temporary files of `path` that a killed process left behind.  Call when nobody
+ * else writes there. */
 void durable_sweep(const char *path);
 
 #endif

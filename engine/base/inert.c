@@ -1,4 +1,5 @@
-/* See inert.h.  The decoder is strict (RFC 3629), for a lenient one can be talked into control characters. */
+/* See inert.h.  The decoder is strict (RFC 3629), for a lenient one can be talked into
+ * control characters. */
 #include "engine/base/inert.h"
 
 #include <string.h>
@@ -34,21 +35,10 @@ static bool harmful(uint32_t u)
     static const struct {
         uint32_t from, to;
     } bad[] = {
-        {0,       0x1f    },
-        {0x7f,    0x9f    },
-        {0xad,    0xad    },
-        {0x61c,   0x61c   },
-        {0x180e,  0x180e  },
-        {0x200b,  0x200f  },
-        {0x2028,  0x202e  },
-        {0x2060,  0x206f  },
-        {0xfdd0,  0xfdef  },
-        {0xfeff,  0xfeff  },
-        {0xfff9,  0xfffb  },
-        {0xfffe,  0xffff  },
-        {0x1fffe, 0x1ffff },
-        {0xe0000, 0xe0fff },
-        {0xf0000, 0x10ffff},
+        {0, 0x1f},          {0x7f, 0x9f},       {0xad, 0xad},        {0x61c, 0x61c},
+        {0x180e, 0x180e},   {0x200b, 0x200f},   {0x2028, 0x202e},    {0x2060, 0x206f},
+        {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xfff9, 0xfffb},    {0xfffe, 0xffff},
+        {0x1fffe, 0x1ffff}, {0xe0000, 0xe0fff}, {0xf0000, 0x10ffff},
     };
     if (u >= 0x20 && u < 0x7f)
         return false;

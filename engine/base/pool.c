@@ -1,8 +1,9 @@
 /* A pool for loops of a few tasks of 50 us to 50 ms each; see pool.h.
  *
- * One generation number starts a loop: the caller writes the job, then adds one to `generation`
- * (release); workers that see it (acquire) take task numbers from `next` until they run out, then add
- * one to `done`.  The caller works too and then waits for `done`.  Who sleeps does so on the mutex. */
+ * One generation number starts a loop: the caller writes the job, then adds one to
+ * `generation` (release); workers that see it (acquire) take task numbers from `next` until
+ * they run out, then add one to `done`.  The caller works too and then waits for
+ * `done`.  Who sleeps does so on the mutex. */
 #define _GNU_SOURCE /* sched_getaffinity, gettid's syscall */
 #include "engine/base/pool.h"
 #include "engine/base/clock.h"
@@ -55,8 +56,8 @@ unsigned pool_compute_mode(void)
 {
 #if defined(__x86_64__)
     unsigned mode = _mm_getcsr();
-    _mm_setcsr(mode |
-               0x8040u); /* FTZ and DAZ: denormals cost a hundred times a normal number */
+    /* FTZ and DAZ: denormals cost a hundred times a normal number */
+    _mm_setcsr(mode | 0x8040u);
     return mode;
 #else
     return 0;

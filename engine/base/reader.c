@@ -1,5 +1,6 @@
-/* Lines from a file, plain or gzip: zlib reads both.  Regular files only, looked at before a byte is read, so that a pipe or a
- * device named by mistake is one clear line and no hang.  Every message passes text_inert. */
+/* Lines from a file, plain or gzip: zlib reads both.  Regular files only, looked at before a
+ * byte is read, so that a pipe or a device named by mistake is one clear line and no
+ * hang.  Every message passes text_inert. */
 #include "engine/base/reader.h"
 
 #include "engine/base/inert.h"
@@ -67,7 +68,8 @@ static int open_regular(const struct reader *r, int64_t *size, struct err *err)
     return -1;
 }
 
-/* More bytes behind the unread ones.  At the end of a gzip file that was cut off zlib says so only when asked. */
+/* More bytes behind the unread ones.  At the end of a gzip file that was cut off zlib says
+ * so only when asked. */
 static enum status fill(struct reader *r, struct err *err)
 {
     if (r->at > 0) {

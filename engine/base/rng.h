@@ -1,6 +1,7 @@
-/* Random numbers without a state: a number is a hash of (seed, step, site, element).  Nothing has to be
- * stored or advanced, so the numbers are the same for any thread count, in replays and when stepping.
- * The data worlds use their own xoshiro256** (data/world.h), as their definition demands. */
+/* Random numbers without a state: a number is a hash of (seed, step, site,
+ * element).  Nothing has to be stored or advanced, so the numbers are the same for any
+ * thread count, in replays and when stepping. The data worlds use their own xoshiro256**
+ * (data/world.h), as their definition demands. */
 #ifndef ENGINE_BASE_RNG_H
 #define ENGINE_BASE_RNG_H
 
@@ -51,7 +52,8 @@ static inline uint32_t rng_u32(struct rng_key k, uint32_t element)
     return rng_mix32(rng_mix32(element + k.k0) ^ k.k1);
 }
 
-static inline float rng_uniform(struct rng_key k, uint32_t element) /* [0,1), multiples of 2^-24 */
+/* [0,1), multiples of 2^-24 */
+static inline float rng_uniform(struct rng_key k, uint32_t element)
 {
     return (float)(rng_u32(k, element) >> 8) * 0x1p-24f;
 }

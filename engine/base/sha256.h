@@ -1,4 +1,5 @@
-/* SHA-256 (FIPS 180-4), for saying "the same bits" of parameters and files.  No secrets pass through here. */
+/* SHA-256 (FIPS 180-4), for saying "the same bits" of parameters and files.  No secrets pass
+ * through here. */
 #ifndef ENGINE_BASE_SHA256_H
 #define ENGINE_BASE_SHA256_H
 

@@ -31,7 +31,8 @@ enum status err_context(struct err *e, const char *fmt, ...)
     va_end(ap);
     if (n < 0)
         n = 0;
-    for (size_t at = (size_t)n, i = 0; at + 1 < sizeof e->msg; at++, i++) { /* what does not fit is cut */
+    /* what does not fit is cut */
+    for (size_t at = (size_t)n, i = 0; at + 1 < sizeof e->msg; at++, i++) {
         e->msg[at] = i == 0 ? ':' : i == 1 ? ' ' : old[i - 2];
         e->msg[at + 1] = '\0';
         if (i >= 2 && !old[i - 2])
@@ -58,16 +59,23 @@ enum status err_hint(struct err *e, const char *kind, const char *fmt, ...)
 enum status err_nomem(struct err *e, unsigned long long bytes, const char *what)
 {
     if (bytes >= 1u << 20)
-        return err_set(e, ST_NOMEM, "no memory for %.1f MiB of %s", (double)bytes / 1048576.0, what);
+        return err_set(e, ST_NOMEM, "no memory for %.1f MiB of %s", (double)bytes / 1048576.0,
+                       what);
     return err_set(e, ST_NOMEM, "no memory for %llu bytes of %s", bytes, what);
 }
 
 const char *status_name(enum status code)
 {
     static const char *const names[] = {
-        [ST_OK] = "ok",         [ST_NOMEM] = "memory",   [ST_IO] = "file",
-        [ST_FORMAT] = "format", [ST_SHAPE] = "shape",    [ST_ARG] = "bad-value",
-        [ST_STATE] = "busy",    [ST_NUMERIC] = "diverged", [ST_CANCELLED] = "cancelled",
+        [ST_OK] = "ok",
+        [ST_NOMEM] = "memory",
+        [ST_IO] = "file",
+        [ST_FORMAT] = "format",
+        [ST_SHAPE] = "shape",
+        [ST_ARG] = "bad-value",
+        [ST_STATE] = "busy",
+        [ST_NUMERIC] = "diverged",
+        [ST_CANCELLED] = "cancelled",
         [ST_UNSUPPORTED] = "unsupported",
     };
     return (unsigned)code < sizeof names / sizeof *names ? names[code] : "unknown";

@@ -1,5 +1,6 @@
-/* Open addressing with linear probing over a power of two of slots, at most two thirds full.  Slots hold ids; the upper half of the
- * hash stands beside them, so that a probe rarely looks at the text. */
+/* Open addressing with linear probing over a power of two of slots, at most two thirds
+ * full.  Slots hold ids; the upper half of the hash stands beside them, so that a probe
+ * rarely looks at the text. */
 #include "engine/base/strtab.h"
 
 #include <stdbool.h>

@@ -1,5 +1,6 @@
-/* The plan of a batch: which samples, in which shard and part, and what the loss divides by.  What a sample is and
- * how a block is filled is the kind's own file (batch_<kind>.c); typed sessions are in block.c. */
+/* The plan of a batch: which samples, in which shard and part, and what the loss divides
+ * by.  What a sample is and how a block is filled is the kind's own file (batch_<kind>.c);
+ * typed sessions are in block.c. */
 #include "engine/data/batch_impl.h"
 
 #include <stdlib.h>
@@ -444,8 +445,8 @@ static void unmark_session(const struct split *sp, int32_t s, uint64_t *set, siz
         forget(set, sp->ds->item + sp->ds->off[s], sp->train_len[s]);
 }
 
-/* Own draws of each query, or of each session.  A session is one key, so that who fills it does not matter; the same session
- * with another window is another key. */
+/* Own draws of each query, or of each session.  A session is one key, so that who fills it
+ * does not matter; the same session with another window is another key. */
 static bool draw_negatives(const struct batcher *b, const struct batch *plan,
                            const struct piece *p, struct block *out, struct arena *mem)
 {

@@ -1,6 +1,7 @@
-/* BATCH_CLOZE: a window of a session with some items hidden (Sun et al. 2019, section 3.6).  Three sorts of samples:
- * cloze (a random subset), last-only (as in prediction) and tail (the last K, for several steps ahead).  Which places
- * are hidden is a function of (seed, epoch, session), so the plan counts them and any worker finds them again. */
+/* BATCH_CLOZE: a window of a session with some items hidden (Sun et al. 2019, section
+ * 3.6).  Three sorts of samples: cloze (a random subset), last-only (as in prediction) and
+ * tail (the last K, for several steps ahead).  Which places are hidden is a function of
+ * (seed, epoch, session), so the plan counts them and any worker finds them again. */
 #include "engine/data/batch_impl.h"
 
 #include <math.h>
@@ -81,7 +82,8 @@ static void piece(const struct batcher *b, int32_t epoch, int32_t k, struct piec
     p->n_target = p->n_query;
 }
 
-/* Places hidden in a cloze sample: selection sampling (Knuth's algorithm S) draws k of len in rising order. */
+/* Places hidden in a cloze sample: selection sampling (Knuth's algorithm S) draws k of len
+ * in rising order. */
 static bool chosen(const struct piece *p, struct rng_key key, int32_t t, int32_t still)
 {
     if (p->aux != AUX_CLOZE)

@@ -1,8 +1,10 @@
-/* BATCH_PARALLEL: session-parallel mini-batches (Hidasi et al. 2016, section 3.1.1).  Lanes read their sessions click by
- * click; a lane whose session has ended takes the next one, with its state at zero; when none is left the lane stays
- * empty.  The schedule draws nothing, so it is a function of the step: lanes of any step are found again by walking
- * there from the start of the epoch.  With `shuffle` the lengths come in an order drawn once and who has them is drawn anew
- * every epoch: all epochs have the same schedule, and hence as many steps, with other sessions in it. */
+/* BATCH_PARALLEL: session-parallel mini-batches (Hidasi et al. 2016, section 3.1.1).  Lanes
+ * read their sessions click by click; a lane whose session has ended takes the next one,
+ * with its state at zero; when none is left the lane stays empty.  The schedule draws
+ * nothing, so it is a function of the step: lanes of any step are found again by walking
+ * there from the start of the epoch.  With `shuffle` the lengths come in an order drawn once
+ * and who has them is drawn anew every epoch: all epochs have the same schedule, and hence
+ * as many steps, with other sessions in it. */
 #include "engine/data/batch_impl.h"
 
 #include <stdlib.h>
@@ -79,7 +81,8 @@ static void permute(const struct batcher *b, int64_t epoch, int32_t *out)
     }
 }
 
-/* Session number k of every epoch is as long as that of epoch 0; sessions of one length come as the epoch's own order has them. */
+/* Session number k of every epoch is as long as that of epoch 0; sessions of one length come
+ * as the epoch's own order has them. */
 static void draw_order(struct batcher *b, int64_t epoch)
 {
     struct lane_draw *d = &b->draw;
@@ -148,7 +151,8 @@ static bool over(const struct batcher *b, const struct lanes *l)
     return alive(b, l) < (lonely ? 2 : 1);
 }
 
-/* All lanes read one click; those whose session has no pair of clicks left take the next session, in lane order. */
+/* All lanes read one click; those whose session has no pair of clicks left take the next
+ * session, in lane order. */
 static void advance(const struct batcher *b, struct lanes *l)
 {
     for (int32_t i = 0; i < b->s.size; i++) {

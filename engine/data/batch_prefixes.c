@@ -1,5 +1,5 @@
-/* BATCH_PREFIXES: every prefix of a session predicts its next item; the graph is built from the prefix alone
- * (Wu et al. 2019, SR-GNN, section 3.1). */
+/* BATCH_PREFIXES: every prefix of a session predicts its next item; the graph is built from
+ * the prefix alone (Wu et al. 2019, SR-GNN, section 3.1). */
 #include "engine/data/batch_impl.h"
 
 #include <string.h>
@@ -66,8 +66,9 @@ static int32_t find(const int32_t *node, int32_t m, int32_t item)
     return lo;
 }
 
-/* out[a][b]: share of a's outgoing edges that go to b.  Binary: an edge counts once, in[a][b] is the share of a's
- * incoming edges that come from b.  Counted: in is out read the other way round, as the paper prints it. */
+/* out[a][b]: share of a's outgoing edges that go to b.  Binary: an edge counts once,
+ * in[a][b] is the share of a's incoming edges that come from b.  Counted: in is out read the
+ * other way round, as the paper prints it. */
 static void adjacency(const struct batch_spec *s, const int32_t *alias, int32_t n, int32_t m,
                       float *in, float *out)
 {

@@ -1,4 +1,5 @@
-/* BATCH_SESSIONS: the last max_len+1 training items of a session; every row is a query whose targets come next. */
+/* BATCH_SESSIONS: the last max_len+1 training items of a session; every row is a query whose
+ * targets come next. */
 #include "engine/data/batch_impl.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@ static int32_t samples(const struct batcher *b, int32_t session)
     return 1;
 }
 
-/* Distinct items among the n_target after row t; counted only where the mean over the batch needs it. */
+/* Distinct items among the n_target after row t; counted only where the mean over the batch
+ * needs it. */
 static int32_t count_targets(const struct batcher *b, const struct piece *p)
 {
     int32_t k = spec_targets(&b->s), n = 0, set[64];
@@ -39,8 +41,8 @@ static void piece(const struct batcher *b, int32_t epoch, int32_t k, struct piec
     p->n_target = count_targets(b, p);
 }
 
-/* Targets of all rows of one session, width items a row.  All later items: row t's set is row t+1's with the item
- * that comes next in front. */
+/* Targets of all rows of one session, width items a row.  All later items: row t's set is
+ * row t+1's with the item that comes next in front. */
 static void put_targets(int32_t n_target, const int32_t *next, int32_t rows, int32_t *target,
                         int32_t width)
 {

@@ -1,5 +1,6 @@
-/* BATCH_WINDOWS: exactly max_len rows and up to n_target items after them (Tang & Wang 2018, section 3).  The one real
- * padding of this program: id 0 on the left, which reads the zero row and takes part in convolution and maximum. */
+/* BATCH_WINDOWS: exactly max_len rows and up to n_target items after them (Tang & Wang 2018,
+ * section 3).  The one real padding of this program: id 0 on the left, which reads the zero
+ * row and takes part in convolution and maximum. */
 #include "engine/data/batch_impl.h"
 
 static int32_t samples(const struct batcher *b, int32_t session)

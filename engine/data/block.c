@@ -1,4 +1,5 @@
-/* Blocks of typed sessions: rows without targets, for prediction and for everything that is looked at. */
+/* Blocks of typed sessions: rows without targets, for prediction and for everything that is
+ * looked at. */
 #include "engine/data/batch_impl.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* The best a ranking can do on a generated world, from the exact odds: expected ceilings, floors of losses,
- * and the oracle's own score on the targets that really came. */
+/* The best a ranking can do on a generated world, from the exact odds: expected ceilings,
+ * floors of losses, and the oracle's own score on the targets that really came. */
 #include "engine/base/cancel.h"
 #include "engine/data/world.h"
 
@@ -15,7 +15,8 @@ struct case_best { /* one event */
     double hr1, hr10, ndcg10, mrr, entropy, bce[BCE_FLOORS];
 };
 
-/* The CUT largest odds, descending; insertion into a short list is cheaper than a sort of all. */
+/* The CUT largest odds, descending; insertion into a short list is cheaper than a sort of
+ * all. */
 static int32_t largest(const double *p, int32_t n, double top[CUT])
 {
     int32_t m = 0;
@@ -46,7 +47,8 @@ static struct case_best expected(const double *p, int32_t n)
             b.entropy -= p[i] * log(p[i]);
         for (int k = 0; k < BCE_FLOORS; k++) {
             double ku = (k + 1) * u;
-            b.bce[k] += (p[i] > 0 ? p[i] * log((p[i] + ku) / p[i]) : 0) + ku * log((p[i] + ku) / ku);
+            b.bce[k] +=
+                (p[i] > 0 ? p[i] * log((p[i] + ku) / p[i]) : 0) + ku * log((p[i] + ku) / ku);
         }
     }
     return b;
@@ -122,10 +124,10 @@ enum status world_ceiling(const struct dataset *ds, const struct eval_case *c, i
     if (st != ST_OK || n == 0)
         return st;
     double k = 1.0 / (double)n;
-    double *const mean[] = {&out->hr1,        &out->hr10,          &out->ndcg10,
-                            &out->mrr,        &out->logloss,
-                            &out->oracle_hr1, &out->oracle_hr10,   &out->oracle_ndcg10,
-                            &out->oracle_mrr, &out->oracle_logloss};
+    double *const mean[] = {&out->hr1,           &out->hr10,          &out->ndcg10,
+                            &out->mrr,           &out->logloss,       &out->oracle_hr1,
+                            &out->oracle_hr10,   &out->oracle_ndcg10, &out->oracle_mrr,
+                            &out->oracle_logloss};
     for (size_t i = 0; i < sizeof mean / sizeof *mean; i++)
         *mean[i] *= k;
     for (int i = 0; i < BCE_FLOORS; i++)

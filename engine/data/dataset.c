@@ -1,5 +1,5 @@
-/* The data set as an object: memory, counts, hash, finding items by name.  How events become one is sink.c,
- * import.c and world.c; how it is written is export.c. */
+/* The data set as an object: memory, counts, hash, finding items by name.  How events become
+ * one is sink.c, import.c and world.c; how it is written is export.c. */
 #include "engine/data/dataset_own.h"
 
 #include <string.h>
@@ -37,7 +37,8 @@ void dataset_free(struct dataset *ds)
 
 static uint64_t content_hash(const struct dataset *ds)
 {
-    /* Array by array with its length in between, so that the same bytes cut otherwise hash otherwise. */
+    /* Array by array with its length in between, so that the same bytes cut otherwise hash
+     * otherwise. */
     const int64_t head[] = {ds->n_items, ds->n_users, ds->n_sessions, ds->n_events};
     uint64_t h = XXH3_64bits_withSeed(head, sizeof head, ds->by_user);
     h = XXH3_64bits_withSeed(ds->off, ((size_t)ds->n_sessions + 1) * sizeof *ds->off, h);

@@ -1,4 +1,5 @@
-/* A data set as text: one session a line, ids from 1, and what is planted in it.  Whole or not at all: durable replacement. */
+/* A data set as text: one session a line, ids from 1, and what is planted in it.  Whole or
+ * not at all: durable replacement. */
 #include "engine/data/dataset.h"
 #include "engine/base/durable.h"
 #include "engine/data/world.h"

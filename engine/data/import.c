@@ -1,4 +1,5 @@
-/* From a file to a data set: choosing the importer, reading, names, building.  All or nothing. */
+/* From a file to a data set: choosing the importer, reading, names, building.  All or
+ * nothing. */
 #include "engine/data/import_impl.h"
 
 #include "engine/base/inert.h"
@@ -67,14 +68,16 @@ static void short_name(const char *path, char *out, size_t size)
     text_inert(path + from, n - from, out, size);
 }
 
-/* The sessions of a second file stand behind those of the first, and all of them: what would leave some out is refused. */
+/* The sessions of a second file stand behind those of the first, and all of them: what would
+ * leave some out is refused. */
 static enum status read_test(struct event_sink *s, const struct importer_def *def,
                              const struct import_opts *o, int32_t *first, struct err *err)
 {
     struct reader *in = NULL;
     if (def->by_user || s->n_anonymous == 0 || o->min_len > 1 || o->min_item > 1 ||
         o->session_gap_s > 0) {
-        err_set(err, ST_ARG, "a test file goes with files of one session a line, nothing left out");
+        err_set(err, ST_ARG,
+                "a test file goes with files of one session a line, nothing left out");
         return err_hint(err, "bad-value", "Leave gap, minitem and minlen out"), ST_ARG;
     }
     *first = s->n_anonymous;

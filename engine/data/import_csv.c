@@ -1,5 +1,6 @@
-/* CSV with a header, read by libcsv: quoted fields may hold separators, quotes and line ends.  Separator `,` `;` TAB or `|`,
- * whichever the header has most of.  The only file that includes <csv.h>. */
+/* CSV with a header, read by libcsv: quoted fields may hold separators, quotes and line
+ * ends.  Separator `,` `;` TAB or `|`, whichever the header has most of.  The only file that
+ * includes <csv.h>. */
 #include "engine/data/import_impl.h"
 
 #include "engine/base/inert.h"
@@ -162,10 +163,7 @@ static enum status read(struct reader *in, struct event_sink *out, const struct 
                         struct err *err)
 {
     struct err own = {0};
-    struct csv_import m = {
-        .c = {in, out, o, NULL},
-          .err = err ? err : &own, .room = 4096
-    };
+    struct csv_import m = {.c = {in, out, o, NULL}, .err = err ? err : &own, .room = 4096};
     struct csv_parser p;
     m.text = malloc(m.room);
     if (!m.text || csv_init(&p, CSV_STRICT) != 0) {

@@ -1,4 +1,5 @@
-/* RecBole's atomic files: a header of `field:type`, TAB-separated rows; titles in X.item beside X.inter. */
+/* RecBole's atomic files: a header of `field:type`, TAB-separated rows; titles in X.item
+ * beside X.inter. */
 #include "engine/data/import_impl.h"
 
 #include <string.h>

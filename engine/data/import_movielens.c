@@ -1,5 +1,5 @@
-/* MovieLens' two plain forms of one line, user item rating time: TABs between (100K, titles in u.item), or :: (1M and 10M, titles in
- * movies.dat). */
+/* MovieLens' two plain forms of one line, user item rating time: TABs between (100K, titles
+ * in u.item), or :: (1M and 10M, titles in movies.dat). */
 #include "engine/data/import_impl.h"
 
 static int split_tabs(const char *line, size_t n, struct field *f, int max)
@@ -42,7 +42,8 @@ static int sniff_colons(const char *head, size_t len, const char *path)
     return share >= 50 ? 65 + share * 3 / 10 : 0;
 }
 
-static enum status event(struct line_ctx *c, struct field *f, int n, const char *names, struct err *err)
+static enum status event(struct line_ctx *c, struct field *f, int n, const char *names,
+                         struct err *err)
 {
     int64_t ts = 0;
     enum status st = expect_fields(c->in, n, 4, names, err);
@@ -62,7 +63,8 @@ static enum status event(struct line_ctx *c, struct field *f, int n, const char 
 static enum status line_tabs(struct line_ctx *c, const char *s, size_t n, struct err *err)
 {
     struct field f[MAX_FIELDS];
-    return event(c, f, split_tabs(s, n, f, MAX_FIELDS), "user, item, rating, time, by TAB", err);
+    return event(c, f, split_tabs(s, n, f, MAX_FIELDS), "user, item, rating, time, by TAB",
+                 err);
 }
 
 static enum status line_colons(struct line_ctx *c, const char *s, size_t n, struct err *err)
@@ -71,12 +73,14 @@ static enum status line_colons(struct line_ctx *c, const char *s, size_t n, stru
     return event(c, f, split_colons(s, n, f, MAX_FIELDS), "user::item::rating::time", err);
 }
 
-static enum status read_udata(struct reader *in, struct event_sink *out, const struct import_opts *o, struct err *err)
+static enum status read_udata(struct reader *in, struct event_sink *out,
+                              const struct import_opts *o, struct err *err)
 {
     return each_line(&(struct line_ctx){in, out, o, NULL}, line_tabs, err);
 }
 
-static enum status read_colons(struct reader *in, struct event_sink *out, const struct import_opts *o, struct err *err)
+static enum status read_colons(struct reader *in, struct event_sink *out,
+                               const struct import_opts *o, struct err *err)
 {
     return each_line(&(struct line_ctx){in, out, o, NULL}, line_colons, err);
 }
@@ -87,7 +91,8 @@ static const char *const ext_colons[] = {".dat", NULL};
 const struct importer_def importer_udata = {
     .name = "u.data",
     .title = "MovieLens 100K",
-    .doc = "user TAB item TAB rating TAB time; sorted by user and time here, ties in the file's order; titles from u.item.",
+    .doc = "user TAB item TAB rating TAB time; sorted by user and time here, ties in the "
+           "file's order; titles from u.item.",
     .ext = ext_udata,
     .by_user = true,
     .sniff = sniff_udata,

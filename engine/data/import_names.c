@@ -1,5 +1,6 @@
-/* Names of items from a file beside the data.  A file that names too few of the items belongs to another numbering and is
- * not used; one that cannot be read is told in the report and stops nothing. */
+/* Names of items from a file beside the data.  A file that names too few of the items
+ * belongs to another numbering and is not used; one that cannot be read is told in the
+ * report and stops nothing. */
 #include "engine/data/import_impl.h"
 
 #include "engine/base/inert.h"
@@ -16,11 +17,8 @@ struct name_file {
     bool header;
 };
 static const struct name_file candidates[] = {
-    {"items.tsv",  '\t', true },
-    {"*.item",     '\t', true },
-    {"u.item",     '|',  false},
-    {"movies.dat", ':',  false},
-    {"movies.csv", ',',  true },
+    {"items.tsv", '\t', true},  {"*.item", '\t', true},    {"u.item", '|', false},
+    {"movies.dat", ':', false}, {"movies.csv", ',', true},
 };
 enum { NAMED_ENOUGH = 95 }; /* per cent */
 

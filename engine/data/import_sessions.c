@@ -1,5 +1,5 @@
-/* One session a line, oldest item first.  Numbers divided by blanks, or names divided by `;`, `,` or TAB: the file's first line
- * decides once for all. */
+/* One session a line, oldest item first.  Numbers divided by blanks, or names divided by
+ * `;`, `,` or TAB: the file's first line decides once for all. */
 #include "engine/data/import_impl.h"
 
 #include "engine/base/inert.h"

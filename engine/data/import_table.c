@@ -1,4 +1,5 @@
-/* Tables with a header, whatever divides their fields: which column is what, and a row to an event. */
+/* Tables with a header, whatever divides their fields: which column is what, and a row to an
+ * event. */
 #include "engine/data/import_impl.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* `user item`: one interaction a line, oldest first within a user: the form of SASRec's and BERT4Rec's data files. */
+/* `user item`: one interaction a line, oldest first within a user: the form of SASRec's and
+ * BERT4Rec's data files. */
 #include "engine/data/import_impl.h"
 
 #include <stdlib.h>
@@ -10,7 +11,8 @@ static bool fits(const char *line, size_t n)
     return split_blank(line, n, f, 2) == 2 && is_number(f[0]) && is_number(f[1]);
 }
 
-/* Users rise from line to line, or nearly so: what tells a few lines of another length from a file of short sessions. */
+/* Users rise from line to line, or nearly so: what tells a few lines of another length from
+ * a file of short sessions. */
 static bool grouped(const char *head, size_t len)
 {
     int pairs = 0, falls = 0;

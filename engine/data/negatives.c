@@ -1,4 +1,5 @@
-/* Walker's alias method (Vose 1991): each cell holds its own item and one other; see negatives.h. */
+/* Walker's alias method (Vose 1991): each cell holds its own item and one other; see
+ * negatives.h. */
 #include "engine/data/negatives.h"
 
 #include <math.h>
@@ -58,7 +59,8 @@ void negatives_free(struct negatives *t)
     free(t);
 }
 
-/* Every cell under the mean is filled up from one over it, which may fall under the mean by that. */
+/* Every cell under the mean is filled up from one over it, which may fall under the mean by
+ * that. */
 static void pair_cells(struct negatives *t)
 {
     int32_t small = 0, large = t->n;

@@ -1,5 +1,5 @@
-/* Collects events from importers: text ids to numbers, growing arrays, names, bad lines.  Making a data set of them is
- * sink_build.c. */
+/* Collects events from importers: text ids to numbers, growing arrays, names, bad
+ * lines.  Making a data set of them is sink_build.c. */
 #include "engine/data/sink.h"
 
 #include "engine/base/inert.h"

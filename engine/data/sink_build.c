@@ -1,5 +1,6 @@
-/* From collected events to a data set: numbering, order, duplicates, sessions, filters, names.  Sorting is by counting (users) and
- * by merging (times within a user), both stable, so ties keep the order of the file. */
+/* From collected events to a data set: numbering, order, duplicates, sessions, filters,
+ * names.  Sorting is by counting (users) and by merging (times within a user), both stable,
+ * so ties keep the order of the file. */
 #include "engine/data/sink.h"
 
 #include "engine/base/inert.h"
@@ -49,7 +50,8 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Numbers as ids keep their order (and, without gaps, their value); texts are numbered as they come. */
+/* Numbers as ids keep their order (and, without gaps, their value); texts are numbered as
+ * they come. */
 static enum status rank_ids(const struct strtab *t, int32_t **rank, struct err *err)
 {
     size_t n = (size_t)strtab_count(t);
@@ -75,7 +77,8 @@ static enum status rank_ids(const struct strtab *t, int32_t **rank, struct err *
 
 /* ---- order ---- */
 
-/* Scatter by user: counting sort.  The sink's own arrays are given back as soon as they are copied. */
+/* Scatter by user: counting sort.  The sink's own arrays are given back as soon as they are
+ * copied. */
 static enum status group_by_user(struct build *b, struct err *err)
 {
     struct event_sink *s = b->s;
@@ -159,8 +162,8 @@ static enum status sort_times(struct build *b, struct err *err)
     return st;
 }
 
-/* The same item at the same second of the same user is one event written twice.  Looks back over at most 64 events of that
- * second, so that a file with one time for all stays linear. */
+/* The same item at the same second of the same user is one event written twice.  Looks back
+ * over at most 64 events of that second, so that a file with one time for all stays linear. */
 static bool repeats(const struct build *b, int64_t first, int64_t i)
 {
     for (int64_t j = i - 1; j >= first && j >= i - 64 && b->ts[j] == b->ts[i]; j--)
@@ -238,7 +241,8 @@ static int by_start(const void *a, const void *b)
                           : (x->key > y->key) - (x->key < y->key);
 }
 
-/* Sessions in the order of their first event, since training, validation and test are cut by session number. */
+/* Sessions in the order of their first event, since training, validation and test are cut by
+ * session number. */
 static enum status order_sessions(struct build *b, struct err *err)
 {
     size_t k = (size_t)b->n_keys, n = (size_t)b->n;
@@ -288,7 +292,8 @@ static enum status order_sessions(struct build *b, struct err *err)
 
 /* ---- filters ---- */
 
-/* Rare items, then short sessions, again until nothing more falls out: each can make the other. */
+/* Rare items, then short sessions, again until nothing more falls out: each can make the
+ * other. */
 static enum status filter(struct build *b, struct err *err)
 {
     int32_t min_item = b->o->min_item, min_len = b->o->min_len > 1 ? b->o->min_len : 1;

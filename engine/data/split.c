@@ -14,7 +14,8 @@ static const char *const names[] = {
     [SPLIT_LEAVE_K_OUT] = "leave k out",
 };
 
-const char *const split_words[] = {"leave-one-out", "sessions", "ratio", "users", "leave-k-out", NULL};
+const char *const split_words[] = {"leave-one-out", "sessions",    "ratio",
+                                   "users",         "leave-k-out", NULL};
 
 static void put_name(struct split *sp)
 {
@@ -36,8 +37,8 @@ static struct eval_case case_at(const struct dataset *ds, int32_t session, int32
     return (struct eval_case){session, n_prefix, ds->item[i], ds->flag ? ds->flag[i] : WF_NONE};
 }
 
-/* Cases on items from..to-1 of a session into `out` (NULL: only counted).  given: how many items are shown before each; -1: all that
- * came before it. */
+/* Cases on items from..to-1 of a session into `out` (NULL: only counted).  given: how many
+ * items are shown before each; -1: all that came before it. */
 static int64_t put_cases(struct split *sp, int32_t s, int32_t from, int32_t to, int32_t given,
                          struct eval_case *out)
 {
@@ -60,7 +61,8 @@ static int32_t percent(int32_t n, int share)
     return (int32_t)((int64_t)n * share / 100);
 }
 
-/* Where the first 80 % of a session's items that occur in training end; 0: there are too few of them. */
+/* Where the first 80 % of a session's items that occur in training end; 0: there are too few
+ * of them. */
 static int32_t fold_in(const struct split *sp, int32_t s)
 {
     const int32_t *item = sp->ds->item + sp->ds->off[s];
@@ -111,7 +113,8 @@ static int64_t session_cases(struct split *sp, int32_t s, enum split_part part,
                : 0;
 }
 
-/* Which sessions train.  Users are shuffled by a key of their own: which ones are held out depends on no setting. */
+/* Which sessions train.  Users are shuffled by a key of their own: which ones are held out
+ * depends on no setting. */
 static bool choose_parts(struct split *sp)
 {
     int32_t n = sp->ds->n_sessions, *order = NULL;
@@ -148,7 +151,8 @@ static int32_t train_length(const struct split *sp, int32_t s)
     int32_t n = dataset_len(sp->ds, s);
     if (sp->part[s] != PART_TRAIN)
         return 0;
-    if (n < enough(sp)) /* too short for targets: all of it trains, as the authors' code has it */
+    /* too short for targets: all of it trains, as the authors' code has it */
+    if (n < enough(sp))
         return n;
     return sp->kind == SPLIT_RATIO ? percent(n, 70) : n - 2 * sp->k;
 }

@@ -1,5 +1,6 @@
-/* The generator's ground: xoshiro256**, tables, draws in the order the definition gives, and the making of
- * a data set.  What each world plants lives in world_<name>.c; what is best possible in ceiling.c. */
+/* The generator's ground: xoshiro256**, tables, draws in the order the definition gives, and
+ * the making of a data set.  What each world plants lives in world_<name>.c; what is best
+ * possible in ceiling.c. */
 #include "engine/data/world_impl.h"
 
 #include "engine/data/dataset_own.h"
@@ -76,7 +77,8 @@ uint64_t xoshiro_next(struct xoshiro *r)
 
 uint32_t xoshiro_below(struct xoshiro *r, uint32_t n)
 {
-    /* High 64 bits of a 64 x 32 product from two 32-bit halves: no carry is lost, as each fits 64 bits. */
+    /* High 64 bits of a 64 x 32 product from two 32-bit halves: no carry is lost, as each
+     * fits 64 bits. */
     uint64_t x = xoshiro_next(r), low = (x & 0xffffffffu) * n, high = (x >> 32) * n;
     return (uint32_t)((high + (low >> 32)) >> 32);
 }
@@ -242,7 +244,8 @@ static double seen(const struct world *w, int32_t item, double *x)
 }
 
 /* Forward from the start to the end, back from the end to `at`. */
-double odds_walk_hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
+double odds_walk_hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at,
+                        double *p)
 {
     double x[2][MOST_ITEMS], l = 0;
     for (int32_t t = 0; t < n; t++) {
@@ -350,7 +353,8 @@ static struct world *world_tables(struct arena *mem, const struct world_def *def
     return w;
 }
 
-/* P = 12: the first twelve, but gift wrap stays the last of the cards, where the world opener expects it. */
+/* P = 12: the first twelve, but gift wrap stays the last of the cards, where the world
+ * opener expects it. */
 static const char *item_name(const struct world *w, struct arena *mem, int32_t i)
 {
     int32_t a = i / w->P, j = i % w->P;
@@ -492,7 +496,8 @@ int32_t world_department(const struct world *w, int32_t item)
     return item >= 1 && item <= w->N ? (item - 1) / w->P : -1;
 }
 
-/* Items that are not of this world are passed over, so that a typed sequence cannot lead outside the tables. */
+/* Items that are not of this world are passed over, so that a typed sequence cannot lead
+ * outside the tables. */
 static int32_t *own_items(const struct world *w, const int32_t *item, int32_t n, int32_t *n_out,
                           struct arena *mem)
 {
@@ -536,8 +541,8 @@ void world_odds_at(const struct world *w, const int32_t *item, int32_t n, int32_
     arena_restore(mem, mark);
 }
 
-bool world_odds_hidden(const struct world *w, const int32_t *item, int32_t n, int32_t at, double *p,
-                       struct arena *mem)
+bool world_odds_hidden(const struct world *w, const int32_t *item, int32_t n, int32_t at,
+                       double *p, struct arena *mem)
 {
     struct arena_mark mark = arena_save(mem);
     int32_t *s = arena_raw(mem, ((size_t)n + 1) * sizeof *s);

@@ -1,5 +1,6 @@
-/* bazaar: every session is of one of seven worlds.  The exact odds weigh the seven by how well each explains
- * the past, its length included (a session of chain cannot have twenty items). */
+/* bazaar: every session is of one of seven worlds.  The exact odds weigh the seven by how
+ * well each explains the past, its length included (a session of chain cannot have twenty
+ * items). */
 #include "engine/data/world_impl.h"
 
 #include <math.h>

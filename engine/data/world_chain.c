@@ -1,5 +1,5 @@
-/* chain: "what goes with what", a walk along four successors with known odds; skew: the same with half of
- * all clicks drawn by popularity. */
+/* chain: "what goes with what", a walk along four successors with known odds; skew: the same
+ * with half of all clicks drawn by popularity. */
 #include "engine/data/world_impl.h"
 
 #include <math.h>

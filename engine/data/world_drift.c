@@ -1,5 +1,5 @@
-/* drift: "a mind that changes".  Twelve items; the interest moves from department A to B at a switch between
- * the fifth and the ninth; single odd items must not count. */
+/* drift: "a mind that changes".  Twelve items; the interest moves from department A to B at
+ * a switch between the fifth and the ninth; single odd items must not count. */
 #include "engine/data/world_impl.h"
 
 #include <math.h>
@@ -28,9 +28,9 @@ static void session(struct world_gen *g)
     }
 }
 
-/* The exact filter over A, B and the switch.  ratio[t][z]: odds of item t under interest z, divided by their
- * sum over z so that long products stay in range.  weight[z]: odds that the next item is of interest z.
- * Returns ln of the odds of the items. */
+/* The exact filter over A, B and the switch.  ratio[t][z]: odds of item t under interest z,
+ * divided by their sum over z so that long products stay in range.  weight[z]: odds that the
+ * next item is of interest z. Returns ln of the odds of the items. */
 static double filter(const struct world *w, const int32_t *s, int32_t n,
                      double weight[DEPARTMENTS])
 {

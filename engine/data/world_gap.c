@@ -1,5 +1,5 @@
-/* gap: "bread, filling, sauce".  Bread l and sauce r are drawn freely, the filling between them is their sum
- * modulo 8: certain from both sides, unknown from one. */
+/* gap: "bread, filling, sauce".  Bread l and sauce r are drawn freely, the filling between
+ * them is their sum modulo 8: certain from both sides, unknown from one. */
 #include "engine/data/world_impl.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
-/* opener: "the card decides the present".  A card, 6 to 17 magazines leafed through, gift wrap, and the present
- * that belongs to the card: the first of 9 to 20 items decides the last. */
+/* opener: "the card decides the present".  A card, 6 to 17 magazines leafed through, gift
+ * wrap, and the present that belongs to the card: the first of 9 to 20 items decides the
+ * last. */
 #include "engine/data/world_impl.h"
 
 #include <math.h>
@@ -100,7 +101,8 @@ static double log_odds(const struct world *w, const int32_t *s, int32_t n)
     return l;
 }
 
-/* Magazines 1..len of a session: a walk in one department, forward to `at` and back from the end. */
+/* Magazines 1..len of a session: a walk in one department, forward to `at` and back from the
+ * end. */
 static double browse_hidden(const struct world *w, const int32_t *s, int32_t len, int32_t at,
                             double *p)
 {
@@ -145,7 +147,8 @@ static double browse_hidden(const struct world *w, const int32_t *s, int32_t len
     return l;
 }
 
-/* The length of a whole session tells where wrap and present stand; card and present are a pair. */
+/* The length of a whole session tells where wrap and present stand; card and present are a
+ * pair. */
 static double hidden(const struct world *w, const int32_t *s, int32_t n, int32_t at, double *p)
 {
     int32_t len = n - 3, P = w->P;

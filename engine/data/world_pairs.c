@@ -1,5 +1,6 @@
-/* pairs: "two ingredients, one tin".  A snack, two of eight ingredients, then the tin numbered by their sum
- * modulo 8: either ingredient alone says nothing, and their order does not matter. */
+/* pairs: "two ingredients, one tin".  A snack, two of eight ingredients, then the tin
+ * numbered by their sum modulo 8: either ingredient alone says nothing, and their order does
+ * not matter. */
 #include "engine/data/world_impl.h"
 
 #include <math.h>
@@ -26,8 +27,8 @@ static double code_odds(const struct world *w, int32_t code, int32_t rule)
     return code == rule ? 1 - w->E : w->E / (CODES - 1);
 }
 
-/* Read from the items themselves rather than from their number, so that a typed part of a session is
- * understood too: ingredients at the end, counted in pairs. */
+/* Read from the items themselves rather than from their number, so that a typed part of a
+ * session is understood too: ingredients at the end, counted in pairs. */
 static void odds(const struct world *w, const int32_t *s, int32_t n, double *p)
 {
     int32_t run = 0;

@@ -1,4 +1,5 @@
-/* tastes: "eight kinds of customer".  A hidden type draws every item from three departments; order says nothing. */
+/* tastes: "eight kinds of customer".  A hidden type draws every item from three departments;
+ * order says nothing. */
 #include "engine/data/world_impl.h"
 
 #include <math.h>

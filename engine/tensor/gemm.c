@@ -1,7 +1,9 @@
-/* Matrix products: own kernels, and OpenBLAS for large ones; see gemm.h.  The only file that includes cblas.h.
+/* Matrix products: own kernels, and OpenBLAS for large ones; see gemm.h.  The only file that
+ * includes cblas.h.
  *
- * Which of the two works is a rule on (n,k) alone.  The own kernels read the second operand in place, which stops paying when it no longer
- * fits the second-level cache; there OpenBLAS, which packs, is ahead. */
+ * Which of the two works is a rule on (n,k) alone.  The own kernels read the second operand
+ * in place, which stops paying when it no longer fits the second-level cache; there
+ * OpenBLAS, which packs, is ahead. */
 #include "engine/tensor/gemm.h"
 
 #include <cblas.h>
@@ -29,13 +31,15 @@ size_t gemm_scratch(int32_t k, int32_t n)
     return (size_t)k * (size_t)row_ld(n);
 }
 
-static void product(bool blas, bool ta, bool tb, int32_t m, int32_t n, int32_t k, const real *a, size_t lda, const real *b, size_t ldb,
-                    real *c, size_t ldc, bool accumulate, real *scratch)
+static void product(bool blas, bool ta, bool tb, int32_t m, int32_t n, int32_t k, const real *a,
+                    size_t lda, const real *b, size_t ldb, real *c, size_t ldc, bool accumulate,
+                    real *scratch)
 {
 #ifndef SEQLAB_DOUBLE
     if (blas) {
-        cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, 1, a, (blasint)lda, b, (blasint)ldb,
-                    accumulate ? 1 : 0, c, (blasint)ldc);
+        cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
+                    tb ? CblasTrans : CblasNoTrans, m, n, k, 1, a, (blasint)lda, b,
+                    (blasint)ldb, accumulate ? 1 : 0, c, (blasint)ldc);
         const size_t filler = (size_t)(row_ld(n) - n);
         for (int32_t i = 0; filler && i < m; i++)
             memset(c + (size_t)i * ldc + n, 0, filler * sizeof *c);
@@ -60,17 +64,18 @@ static bool large(int32_t n, int32_t k)
     return blas_ok;
 }
 
-void gemm(bool ta, bool tb, int32_t m, int32_t n, int32_t k, const real *a, size_t lda, const real *b, size_t ldb, real *c, size_t ldc,
-          bool accumulate, real *scratch)
+void gemm(bool ta, bool tb, int32_t m, int32_t n, int32_t k, const real *a, size_t lda,
+          const real *b, size_t ldb, real *c, size_t ldc, bool accumulate, real *scratch)
 {
     product(large(n, k), ta, tb, m, n, k, a, lda, b, ldb, c, ldc, accumulate, scratch);
 }
 
-void gemm_strided(int32_t m, int32_t n, int32_t k, const real *a, size_t rs, size_t cs, const real *b, size_t ldb, real *c, size_t ldc,
-                  bool accumulate)
+void gemm_strided(int32_t m, int32_t n, int32_t k, const real *a, size_t rs, size_t cs,
+                  const real *b, size_t ldb, real *c, size_t ldc, bool accumulate)
 {
     if (large(n, k))
-        product(true, cs != 1, false, m, n, k, a, cs == 1 ? rs : cs, b, ldb, c, ldc, accumulate, NULL);
+        product(true, cs != 1, false, m, n, k, a, cs == 1 ? rs : cs, b, ldb, c, ldc, accumulate,
+                NULL);
     else
         kern()->gemm(GEMM_FULL, m, n, k, a, rs, cs, b, ldb, c, ldc, accumulate);
 }
@@ -92,7 +97,8 @@ static bool agrees(bool ta, bool tb, int32_t m, int32_t n, int32_t k, bool accum
         for (int32_t j = 0; j < n; j++) {
             double want = accumulate ? 1 : 0;
             for (int32_t p = 0; p < k; p++)
-                want += (double)(ta ? a[p * 48 + i] : a[i * 48 + p]) * (double)(tb ? b[j * 48 + p] : b[p * 48 + j]);
+                want += (double)(ta ? a[p * 48 + i] : a[i * 48 + p]) *
+                        (double)(tb ? b[j * 48 + p] : b[p * 48 + j]);
             if (!(fabs((double)c[i * 48 + j] - want) < 1e-4))
                 return false;
         }
@@ -110,7 +116,8 @@ static void try_blas(void)
     }
     bool ok = true;
     for (int i = 0; i < 8 && ok; i++)
-        ok = agrees(i & 1, i & 2, 33, 31, 29, i & 4) && agrees(i & 1, i & 2, 1, 17, 40, i & 4) && agrees(i & 1, i & 2, 5, 7, 0, i & 4);
+        ok = agrees(i & 1, i & 2, 33, 31, 29, i & 4) &&
+             agrees(i & 1, i & 2, 1, 17, 40, i & 4) && agrees(i & 1, i & 2, 5, 7, 0, i & 4);
     if (!ok)
         blas_note = "this OpenBLAS computes wrong products: own kernels only";
     blas_ok = ok;

@@ -1,14 +1,16 @@
-/* The vector code of one processor level; the Makefile builds this file once for each (KERNEL_ISA).  Which level
- * runs is chosen in kernels_choose.c.
+/* The vector code of one processor level; the Makefile builds this file once for each
+ * (KERNEL_ISA).  Which level runs is chosen in kernels_choose.c.
  *
- * Two rules hold for everything here.  A pass writes whole groups of TENSOR_ROW columns and leaves the filler zero.
- * A row is computed by the same operations in the same order wherever it stands, so its bits are its own. */
+ * Two rules hold for everything here.  A pass writes whole groups of TENSOR_ROW columns and
+ * leaves the filler zero. A row is computed by the same operations in the same order
+ * wherever it stands, so its bits are its own. */
 #include "engine/tensor/kernels_isa.h"
 #include "engine/tensor/kernels_gemm.h"
 #include "engine/tensor/kernels_head.h"
 #include "engine/tensor/vec.h"
 
-static void transpose(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y, size_t ldy)
+static void transpose(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y,
+                      size_t ldy)
 {
     for (int32_t i = 0, full = row_ld(rows); i < full; i += VW) {
         const int32_t n = rows - i < 0 ? 0 : rows - i < VW ? rows - i : VW;
@@ -93,7 +95,8 @@ INLINE vr act_slope(vr y, vr pre, const enum act act)
     case ACT_RELU:
         return vpick(y > (vr){0}, vset(1), (vr){0});
     case ACT_GELU:
-        return vnormal_cdf(pre) + pre * ((real)0.39894228040143267794 * vexp(pre * pre * (real)-0.5));
+        return vnormal_cdf(pre) +
+               pre * ((real)0.39894228040143267794 * vexp(pre * pre * (real)-0.5));
     case ACT_TANH:
         return 1 - y * y;
     case ACT_SIGMOID:
@@ -108,8 +111,8 @@ INLINE vr act_slope(vr y, vr pre, const enum act act)
     return vset(1);
 }
 
-INLINE void bias_act_rows(const real *x, const real *bias, const enum act act, struct keeper k, int32_t row0,
-                          int32_t rows, int32_t n, size_t ld, real *y)
+INLINE void bias_act_rows(const real *x, const real *bias, const enum act act, struct keeper k,
+                          int32_t row0, int32_t rows, int32_t n, size_t ld, real *y)
 {
     const int32_t full = row_ld(n);
     for (int32_t i = 0; i < rows; i++, x += ld, y += ld) {
@@ -129,19 +132,33 @@ INLINE void bias_act_rows(const real *x, const real *bias, const enum act act, s
 }
 
 /* One loop an activation, with the activation known when it is compiled. */
-#define EACH_ACT(act, call)                                                                                            \
-    switch (act) {                                                                                                     \
-    case ACT_NONE: call(ACT_NONE); break;                                                                              \
-    case ACT_RELU: call(ACT_RELU); break;                                                                              \
-    case ACT_GELU: call(ACT_GELU); break;                                                                              \
-    case ACT_TANH: call(ACT_TANH); break;                                                                              \
-    case ACT_SIGMOID: call(ACT_SIGMOID); break;                                                                        \
-    case ACT_ELU: call(ACT_ELU); break;                                                                                \
-    case ACT_GELU_TANH: call(ACT_GELU_TANH); break;                                                                    \
+#define EACH_ACT(act, call)                                                                    \
+    switch (act) {                                                                             \
+    case ACT_NONE:                                                                             \
+        call(ACT_NONE);                                                                        \
+        break;                                                                                 \
+    case ACT_RELU:                                                                             \
+        call(ACT_RELU);                                                                        \
+        break;                                                                                 \
+    case ACT_GELU:                                                                             \
+        call(ACT_GELU);                                                                        \
+        break;                                                                                 \
+    case ACT_TANH:                                                                             \
+        call(ACT_TANH);                                                                        \
+        break;                                                                                 \
+    case ACT_SIGMOID:                                                                          \
+        call(ACT_SIGMOID);                                                                     \
+        break;                                                                                 \
+    case ACT_ELU:                                                                              \
+        call(ACT_ELU);                                                                         \
+        break;                                                                                 \
+    case ACT_GELU_TANH:                                                                        \
+        call(ACT_GELU_TANH);                                                                   \
+        break;                                                                                 \
     }
 
-static void bias_act(const real *x, const real *bias, enum act act, const struct dropout *drop, int32_t row0,
-                     int32_t rows, int32_t n, size_t ld, real *y)
+static void bias_act(const real *x, const real *bias, enum act act, const struct dropout *drop,
+                     int32_t row0, int32_t rows, int32_t n, size_t ld, real *y)
 {
     const struct keeper k = keeper(drop);
 #define CALL(a) bias_act_rows(x, bias, a, k, row0, rows, n, ld, y)
@@ -164,12 +181,14 @@ static void colsum(const real *x, int32_t rows, int32_t n, size_t ld, real *out)
     }
 }
 
-INLINE void bias_act_back_rows(const real *gy, const real *y, const real *pre, const enum act act, struct keeper k,
-                               int32_t row0, int32_t rows, int32_t n, size_t ld, real *gx)
+INLINE void bias_act_back_rows(const real *gy, const real *y, const real *pre,
+                               const enum act act, struct keeper k, int32_t row0, int32_t rows,
+                               int32_t n, size_t ld, real *gx)
 {
     const int32_t full = row_ld(n);
     const real unscale = k.on ? 1 / k.kept : 1;
-    const int use_y = act == ACT_RELU || act == ACT_TANH || act == ACT_SIGMOID || act == ACT_ELU;
+    const int use_y =
+        act == ACT_RELU || act == ACT_TANH || act == ACT_SIGMOID || act == ACT_ELU;
     const int use_pre = act == ACT_GELU || act == ACT_GELU_TANH;
     for (int32_t i = 0; i < rows; i++) {
         size_t at = (size_t)i * ld;
@@ -188,8 +207,9 @@ INLINE void bias_act_back_rows(const real *gy, const real *y, const real *pre, c
     }
 }
 
-static void bias_act_back(const real *gy, const real *y, const real *pre, enum act act, const struct dropout *drop,
-                          int32_t row0, int32_t rows, int32_t n, size_t ld, real *gx, real *gbias)
+static void bias_act_back(const real *gy, const real *y, const real *pre, enum act act,
+                          const struct dropout *drop, int32_t row0, int32_t rows, int32_t n,
+                          size_t ld, real *gx, real *gbias)
 {
     const struct keeper k = keeper(drop);
 #define CALL(a) bias_act_back_rows(gy, y, pre, a, k, row0, rows, n, ld, gx)
@@ -199,12 +219,14 @@ static void bias_act_back(const real *gy, const real *y, const real *pre, enum a
         colsum(gx, rows, n, ld, gbias);
 }
 
-static void dropout(const real *x, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n, size_t ld, real *y)
+static void dropout(const real *x, const struct dropout *drop, int32_t row0, int32_t rows,
+                    int32_t n, size_t ld, real *y)
 {
     bias_act(x, NULL, ACT_NONE, drop, row0, rows, n, ld, y);
 }
 
-static void dropout_lower(const real *x, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n, size_t ld, real *y)
+static void dropout_lower(const real *x, const struct dropout *drop, int32_t row0, int32_t rows,
+                          int32_t n, size_t ld, real *y)
 {
     const struct keeper k = keeper(drop);
     for (int32_t i = 0; i < rows; i++, x += ld, y += ld) {
@@ -214,8 +236,8 @@ static void dropout_lower(const real *x, const struct dropout *drop, int32_t row
     }
 }
 
-static void residual(const real *x, const real *y, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n,
-                     size_t ld, real *out)
+static void residual(const real *x, const real *y, const struct dropout *drop, int32_t row0,
+                     int32_t rows, int32_t n, size_t ld, real *out)
 {
     const struct keeper k = keeper(drop);
     const int32_t full = row_ld(n);
@@ -233,17 +255,17 @@ static void residual(const real *x, const real *y, const struct dropout *drop, i
 /* ---- spans ---- */
 
 /* out[j] = body of x[j], y[j] over a span of any length; a and b are vectors. */
-#define SPAN(n, body)                                                                                                  \
-    do {                                                                                                               \
-        size_t j_ = 0;                                                                                                 \
-        for (; j_ + VW <= (n); j_ += VW) {                                                                             \
-            vr a = vload(x + j_), b = vload(y + j_);                                                                   \
-            vstore(out + j_, body);                                                                                    \
-        }                                                                                                              \
-        if (j_ < (n)) {                                                                                                \
-            vr a = vload_n(x + j_, (n)-j_), b = vload_n(y + j_, (n)-j_);                                               \
-            vstore_n(out + j_, body, (n)-j_);                                                                          \
-        }                                                                                                              \
+#define SPAN(n, body)                                                                          \
+    do {                                                                                       \
+        size_t j_ = 0;                                                                         \
+        for (; j_ + VW <= (n); j_ += VW) {                                                     \
+            vr a = vload(x + j_), b = vload(y + j_);                                           \
+            vstore(out + j_, body);                                                            \
+        }                                                                                      \
+        if (j_ < (n)) {                                                                        \
+            vr a = vload_n(x + j_, (n)-j_), b = vload_n(y + j_, (n)-j_);                       \
+            vstore_n(out + j_, body, (n)-j_);                                                  \
+        }                                                                                      \
     } while (0)
 
 static void add(const real *x, const real *y, real *out, size_t n)
@@ -253,7 +275,7 @@ static void add(const real *x, const real *y, real *out, size_t n)
 
 static void mul(const real *x, const real *y, real *out, size_t n)
 {
-    SPAN(n, a *b);
+    SPAN(n, a * b);
 }
 
 /* Spans of a recurrent state: n is a multiple of TENSOR_ROW (whole rows). */
@@ -265,7 +287,8 @@ static void mix(const real *w, const real *a, const real *b, real *out, size_t n
     }
 }
 
-static void mix_back(const real *g, const real *w, const real *a, const real *b, size_t n, real *gw, real *ga, real *gb)
+static void mix_back(const real *g, const real *w, const real *a, const real *b, size_t n,
+                     real *gw, real *ga, real *gb)
 {
     for (size_t j = 0; j < n; j += VW) {
         vr up = vload(g + j), share = up * vload(w + j);
@@ -300,8 +323,7 @@ INLINE void act_span(const real *x, const enum act act, real *y, size_t n)
         vstore_n(y + j, act_value(vload_n(x + j, n - j), act), n - j);
 }
 
-static void act_all(const real *x, enum act act, real *y, size_t n)
-{
+static void act_all(const real *x, enum act act, real *y, size_t n){
 #define CALL(a) act_span(x, a, y, n)
     EACH_ACT(act, CALL)
 #undef CALL
@@ -325,8 +347,8 @@ static real dot(const real *x, const real *y, int32_t n)
 
 /* ---- layer normalisation ---- */
 
-static void layernorm(const real *x, const real *gamma, const real *beta, float eps, int32_t rows, int32_t n,
-                      size_t ld, real *y, real *xhat, real *rstd)
+static void layernorm(const real *x, const real *gamma, const real *beta, float eps,
+                      int32_t rows, int32_t n, size_t ld, real *y, real *xhat, real *rstd)
 {
     const int32_t full = row_ld(n);
     const real inv_n = (real)1 / (real)n;
@@ -355,8 +377,9 @@ static void layernorm(const real *x, const real *gamma, const real *beta, float 
     }
 }
 
-static void layernorm_back(const real *gy, const real *gamma, const real *xhat, const real *rstd, int32_t rows,
-                           int32_t n, size_t ld, real *gx, real *ggamma, real *gbeta, int accumulate)
+static void layernorm_back(const real *gy, const real *gamma, const real *xhat,
+                           const real *rstd, int32_t rows, int32_t n, size_t ld, real *gx,
+                           real *ggamma, real *gbeta, int accumulate)
 {
     const int32_t full = row_ld(n);
     const real inv_n = (real)1 / (real)n;
@@ -411,7 +434,8 @@ INLINE real row_max(const real *x, int32_t n)
     return vmaximum(top);
 }
 
-static void softmax_rows(real *x, int32_t rows, int32_t n, size_t ld, float scale_, int causal, int32_t zero_to)
+static void softmax_rows(real *x, int32_t rows, int32_t n, size_t ld, float scale_, int causal,
+                         int32_t zero_to)
 {
     const real c = (real)scale_;
     for (int32_t i = 0; i < rows; i++, x += ld) {
@@ -439,8 +463,8 @@ static void softmax_rows(real *x, int32_t rows, int32_t n, size_t ld, float scal
     }
 }
 
-static void softmax_back(const real *p, real *g, const struct dropout *drop, int32_t row0, int32_t rows, int32_t n,
-                         size_t ld, float scale_, int causal)
+static void softmax_back(const real *p, real *g, const struct dropout *drop, int32_t row0,
+                         int32_t rows, int32_t n, size_t ld, float scale_, int causal)
 {
     const struct keeper k = keeper(drop);
     const real c = (real)scale_;
@@ -493,11 +517,12 @@ INLINE void adam_step(vr *x, vr g, vr *m, vr *v, const struct adam_rates r)
     *x -= *m * r.lr / (vsqrt(*v) + r.eps);
 }
 
-static void adam(real *x, const real *g, real *m, real *v, size_t n, float lr_t, float b1, float b2, float eps_t,
-                 float clip, float l2)
+static void adam(real *x, const real *g, real *m, real *v, size_t n, float lr_t, float b1,
+                 float b2, float eps_t, float clip, float l2)
 {
     /* eps 0 and a filler of zeros: 0 / tiny, not 0 / 0 */
-    const struct adam_rates r = {(real)lr_t, (real)b1, (real)b2, (real)eps_t + (real)1e-37f, (real)clip, (real)l2};
+    const struct adam_rates r = {(real)lr_t, (real)b1, (real)b2, (real)eps_t + (real)1e-37f,
+                                 (real)clip, (real)l2};
     size_t j = 0;
     for (; j + VW <= n; j += VW) {
         vr vx = vload(x + j), vm = vload(m + j), vv = vload(v + j);
@@ -530,9 +555,11 @@ INLINE void adagrad_step(vr *x, vr g, vr *acc, vr *vel, const struct adagrad_rat
     *x += *vel;
 }
 
-static void adagrad(real *x, const real *g, real *acc, real *vel, size_t n, float lr, float eps, float momentum, float clip, float l2)
+static void adagrad(real *x, const real *g, real *acc, real *vel, size_t n, float lr, float eps,
+                    float momentum, float clip, float l2)
 {
-    const struct adagrad_rates r = {(real)lr, (real)eps + (real)1e-37f, (real)momentum, (real)clip, (real)l2};
+    const struct adagrad_rates r = {(real)lr, (real)eps + (real)1e-37f, (real)momentum,
+                                    (real)clip, (real)l2};
     size_t j = 0;
     for (; j + VW <= n; j += VW) {
         vr vx = vload(x + j), va = vload(acc + j), vv = vload(vel + j);
@@ -551,10 +578,10 @@ static void adagrad(real *x, const real *g, real *acc, real *vel, size_t n, floa
     }
 }
 
-#define NAME_(isa)  kernels_##isa
-#define NAME(isa)   NAME_(isa)
-#define TEXT_(isa)  #isa
-#define TEXT(isa)   TEXT_(isa)
+#define NAME_(isa) kernels_##isa
+#define NAME(isa)  NAME_(isa)
+#define TEXT_(isa) #isa
+#define TEXT(isa)  TEXT_(isa)
 
 const struct kernels NAME(KERNEL_ISA) = {
     .name = TEXT(KERNEL_ISA),

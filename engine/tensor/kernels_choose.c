@@ -9,8 +9,8 @@ static bool runs_here(const char *level)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-              __builtin_cpu_supports("bmi2");
+    bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+              __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
     if (strcmp(level, "avx2") == 0)
         return v3;
     if (strcmp(level, "avx512") == 0)
@@ -31,8 +31,8 @@ static const struct kernels *const built[] = {
 };
 enum { N_BUILT = sizeof built / sizeof *built };
 
-/* Written by kernels_choose before any thread that computes starts, or once by the first kern(): both
- * find the same table, so relaxed order is enough. */
+/* Written by kernels_choose before any thread that computes starts, or once by the first
+ * kern(): both find the same table, so relaxed order is enough. */
 static _Atomic(const struct kernels *) chosen;
 
 static const struct kernels *best(void)
@@ -61,12 +61,14 @@ enum status kernels_choose(const char *name, struct err *err)
     for (int i = 0; i < N_BUILT && !found; i++)
         if (strcmp(name, built[i]->name) == 0) {
             if (!runs_here(name))
-                return err_set(err, ST_UNSUPPORTED, "this processor cannot run the %s kernels (best: %s)", name,
+                return err_set(err, ST_UNSUPPORTED,
+                               "this processor cannot run the %s kernels (best: %s)", name,
                                best()->name);
             found = built[i];
         }
     if (!found)
-        return err_set(err, ST_ARG, "no kernels '%s': choose auto, avx512, avx2 or baseline", name);
+        return err_set(err, ST_ARG, "no kernels '%s': choose auto, avx512, avx2 or baseline",
+                       name);
     atomic_store_explicit(&chosen, found, memory_order_relaxed);
     return ST_OK;
 }

@@ -1,26 +1,29 @@
-/* The matrix product of the own kernels.  Included by kernels.c only, once for each processor level.
+/* The matrix product of the own kernels.  Included by kernels.c only, once for each
+ * processor level.
  *
- * A tile of MR rows by a few vectors of columns stays in registers while k runs; A is read by single numbers with any
- * strides, B by whole vectors, nothing is packed.  Every element of C is one chain of fused multiply-adds over rising
- * k beginning with C (or 0), whatever the tile: so a row's bits do not depend on its neighbours, on the number of
- * rows, or on where the columns are cut. */
+ * A tile of MR rows by a few vectors of columns stays in registers while k runs; A is read
+ * by single numbers with any strides, B by whole vectors, nothing is packed.  Every element
+ * of C is one chain of fused multiply-adds over rising k beginning with C (or 0), whatever
+ * the tile: so a row's bits do not depend on its neighbours, on the number of rows, or on
+ * where the columns are cut. */
 #ifndef ENGINE_TENSOR_KERNELS_GEMM_H
 #define ENGINE_TENSOR_KERNELS_GEMM_H
 
 #include "engine/tensor/vec.h"
 
-/* Columns are worked in groups of TENSOR_ROW, VPG vectors each.  GROUPS(mr): groups in a tile of mr rows, so that
- * accumulators fit the registers (32 zmm: 6 x 4; 16 ymm: 6 x 2; 16 xmm: 3 x 4). */
+/* Columns are worked in groups of TENSOR_ROW, VPG vectors each.  GROUPS(mr): groups in a
+ * tile of mr rows, so that accumulators fit the registers (32 zmm: 6 x 4; 16 ymm: 6 x 2; 16
+ * xmm: 3 x 4). */
 #define VPG (TENSOR_ROW / VW)
 #if VEC_BYTES == 64
-#define MR          6
-#define GROUPS(mr)  ((mr) <= 3 ? 8 : 4)
+#define MR         6
+#define GROUPS(mr) ((mr) <= 3 ? 8 : 4)
 #elif VEC_BYTES == 32
-#define MR          6
-#define GROUPS(mr)  ((mr) == 1 ? 4 : (mr) <= 3 ? 2 : 1)
+#define MR         6
+#define GROUPS(mr) ((mr) == 1 ? 4 : (mr) <= 3 ? 2 : 1)
 #else
-#define MR          3
-#define GROUPS(mr)  ((mr) == 1 ? 2 : 1)
+#define MR         3
+#define GROUPS(mr) ((mr) == 1 ? 2 : 1)
 #endif
 enum { MAX_VECTORS = 8 };
 
@@ -32,9 +35,10 @@ struct mat { /* what a tile reads and writes */
     size_t rs, cs, ldb, ldc;
 };
 
-/* Rows 0..mr-1, vectors 0..nv-1.  k runs over k0..k1-1; EDGE_TAIL: then row r goes on to k = k1 .. k1+r-1;
- * EDGE_HEAD: before that row r reads k = k0-mr+1+r .. k0-1. */
-INLINE void tile(const int mr, const int nv, const enum edge edge, struct mat m, size_t k0, size_t k1, int accumulate)
+/* Rows 0..mr-1, vectors 0..nv-1.  k runs over k0..k1-1; EDGE_TAIL: then row r goes on to k =
+ * k1 .. k1+r-1; EDGE_HEAD: before that row r reads k = k0-mr+1+r .. k0-1. */
+INLINE void tile(const int mr, const int nv, const enum edge edge, struct mat m, size_t k0,
+                 size_t k1, int accumulate)
 {
     vr c[MR][MAX_VECTORS], b[MAX_VECTORS];
     for (int r = 0; r < mr; r++)
@@ -74,14 +78,18 @@ INLINE void tile(const int mr, const int nv, const enum edge edge, struct mat m,
 }
 
 /* One function a shape, so that each gets its own registers. */
-#define TILE(mr, g, edge)                                                                                              \
-    static void tile_##mr##x##g##_##edge(const struct mat *m, size_t k0, size_t k1, int accumulate)                    \
-    {                                                                                                                  \
-        tile(mr, (g) * VPG, EDGE_##edge, *m, k0, k1, accumulate);                                                      \
+#define TILE(mr, g, edge)                                                                      \
+    static void tile_##mr##x##g##_##edge(const struct mat *m, size_t k0, size_t k1,            \
+                                         int accumulate)                                       \
+    {                                                                                          \
+        tile(mr, (g)*VPG, EDGE_##edge, *m, k0, k1, accumulate);                                \
     }
 typedef void tile_fn(const struct mat *m, size_t k0, size_t k1, int accumulate);
 #define TILE3(mr, g) TILE(mr, g, NONE) TILE(mr, g, TAIL) TILE(mr, g, HEAD)
-#define REF(mr, g)   {tile_##mr##x##g##_NONE, tile_##mr##x##g##_TAIL, tile_##mr##x##g##_HEAD}
+#define REF(mr, g)                                                                             \
+    {                                                                                          \
+        tile_##mr##x##g##_NONE, tile_##mr##x##g##_TAIL, tile_##mr##x##g##_HEAD                 \
+    }
 // clang-format off
 #if VEC_BYTES == 64
 #define ROW4(mr) TILE3(mr, 1) TILE3(mr, 2) TILE3(mr, 3) TILE3(mr, 4)
@@ -103,7 +111,8 @@ static tile_fn *const tiles[MR][1][3] = {{REF(1, 1)}, {REF(2, 1)}, {REF(3, 1)}};
 // clang-format on
 
 /* Rows i..i+mr-1 of the product, column groups 0..ng-1. */
-static void band(enum gemm_part part, size_t i, int mr, int ng, size_t k, const struct mat *whole, int accumulate)
+static void band(enum gemm_part part, size_t i, int mr, int ng, size_t k,
+                 const struct mat *whole, int accumulate)
 {
     struct mat m = *whole;
     size_t k0 = 0, k1 = k;
@@ -127,17 +136,20 @@ static void band(enum gemm_part part, size_t i, int mr, int ng, size_t k, const 
     }
 }
 
-static void gemm_own(enum gemm_part part, int32_t m, int32_t n, int32_t k, const real *a, size_t rs, size_t cs,
-                     const real *b, size_t ldb, real *c, size_t ldc, int accumulate)
+static void gemm_own(enum gemm_part part, int32_t m, int32_t n, int32_t k, const real *a,
+                     size_t rs, size_t cs, const real *b, size_t ldb, real *c, size_t ldc,
+                     int accumulate)
 {
     const int groups = (n + TENSOR_ROW - 1) / TENSOR_ROW;
     struct mat whole = {.a = a, .b = b, .c = c, .rs = rs, .cs = cs, .ldb = ldb, .ldc = ldc};
-    if (part == GEMM_FULL) { /* a panel of B's columns stays in the cache while the rows go by */
+    /* a panel of B's columns stays in the cache while the rows go by */
+    if (part == GEMM_FULL) {
         int most = GROUPS(m < MR ? m : MR);
         for (int left = groups; left > 0;) {
             int cuts = (left + most - 1) / most, g = (left + cuts - 1) / cuts;
             for (int32_t i = 0; i < m; i += MR)
-                band(part, (size_t)i, m - i < MR ? m - i : MR, g, (size_t)k, &whole, accumulate);
+                band(part, (size_t)i, m - i < MR ? m - i : MR, g, (size_t)k, &whole,
+                     accumulate);
             whole.b += g * TENSOR_ROW;
             whole.c += g * TENSOR_ROW;
             left -= g;

@@ -6,9 +6,11 @@
 
 /* ---- rows picked from a table ---- */
 
-enum { PICK_VECTORS = 4 }; /* columns worked at once: accumulators and the query stay in registers */
+/* columns worked at once: accumulators and the query stay in registers */
+enum { PICK_VECTORS = 4 };
 
-static void pick_dot(const real *h, const real *table, size_t ld, const int32_t *row, int32_t n, int32_t d, real *out)
+static void pick_dot(const real *h, const real *table, size_t ld, const int32_t *row, int32_t n,
+                     int32_t d, real *out)
 {
     const int32_t full = row_ld(d);
     for (int32_t k = 0; k < n; k++) {
@@ -20,8 +22,8 @@ static void pick_dot(const real *h, const real *table, size_t ld, const int32_t 
     }
 }
 
-INLINE void pick_back_block(const real *c, const real *table, size_t ld, const int32_t *row, int32_t n, const int nv,
-                            const real *h, real *gh, real *gtable)
+INLINE void pick_back_block(const real *c, const real *table, size_t ld, const int32_t *row,
+                            int32_t n, const int nv, const real *h, real *gh, real *gtable)
 {
     vr acc[PICK_VECTORS], q[PICK_VECTORS];
     for (int j = 0; j < nv; j++) {
@@ -43,8 +45,8 @@ INLINE void pick_back_block(const real *c, const real *table, size_t ld, const i
             vstore(gh + j * VW, acc[j]);
 }
 
-static void pick_back(const real *c, const real *table, size_t ld, const int32_t *row, int32_t n, int32_t d,
-                      const real *h, real *gh, real *gtable)
+static void pick_back(const real *c, const real *table, size_t ld, const int32_t *row,
+                      int32_t n, int32_t d, const real *h, real *gh, real *gtable)
 {
     for (int32_t j = 0; j < row_ld(d); j += PICK_VECTORS * VW) {
         real *a = gh ? gh + j : NULL, *b = gtable ? gtable + j : NULL;
@@ -66,7 +68,8 @@ static void pick_back(const real *c, const real *table, size_t ld, const int32_t
 
 /* ---- softmax over the rows of a tall matrix: items down, queries across ---- */
 
-static void col_stats(real *x, const real *bias, int32_t rows, int32_t n, size_t ld, real *top, real *sum)
+static void col_stats(real *x, const real *bias, int32_t rows, int32_t n, size_t ld, real *top,
+                      real *sum)
 {
     for (int32_t j = 0; j < row_ld(n); j += VW) {
         const vr before = vload(top + j);
@@ -148,8 +151,10 @@ static double rank_xent(const real *s, int32_t n, int32_t own, real smooth, real
         vstore(c + j, e);
     }
     const real total = vsum(sum);
-    const double lse = (double)shift[0] + real_log(total), p = (double)s[own], e = n > 1 ? (double)smooth : 0;
-    /* Label smoothing: (1 - e N/(N-1)) nll_own + e/(N-1) sum of nll; gru4rec.py, cross-entropy. */
+    const double lse = (double)shift[0] + real_log(total), p = (double)s[own],
+                 e = n > 1 ? (double)smooth : 0;
+    /* Label smoothing: (1 - e N/(N-1)) nll_own + e/(N-1) sum of nll; gru4rec.py,
+     * cross-entropy. */
     const double a = e > 0 ? 1 - e * n / (n - 1) : 1, b = e > 0 ? e / (n - 1) : 0;
     const real scale_ = (real)((a + b * n) / (double)total), less = (real)b;
     for (int32_t j = 0; j < row_ld(n); j += VW)
@@ -172,7 +177,8 @@ static double rank_top1(const real *s, int32_t n, int32_t own, real *c)
         vstore(c + j, (da + q * (1 - q) * 2 * r) * inv);
     }
     c[own] = -vsum(gp) * inv;
-    /* The authors' mean runs over the own column too, less sigma(p^2)/N: what is left of it is 0.5/N. */
+    /* The authors' mean runs over the own column too, less sigma(p^2)/N: what is left of it
+     * is 0.5/N. */
     return ((double)vsum(loss) + 0.5) * (double)inv;
 }
 
@@ -189,7 +195,8 @@ static double rank_bpr(const real *s, int32_t n, int32_t own, real *c)
         vstore(c + j, a);
     }
     c[own] = -vsum(gp);
-    return (double)vsum(loss) + 0.69314718055994530942; /* the own column, as the authors' sum has it */
+    /* the own column, as the authors' sum has it */
+    return (double)vsum(loss) + 0.69314718055994530942;
 }
 
 /* c = exp(r - top) of the other columns, 0 elsewhere; returns their sum. */
@@ -234,7 +241,8 @@ static double rank_top1_max(const real *s, int32_t n, int32_t own, real *c)
         vr r = only(others(vload(s + j), j, n, own), vload(s + j)), w = vload(c + j) * inv;
         vr a = vsigmoid(r - p), q = vsigmoid(r * r), da = w * a * (1 - a);
         gp += da;
-        vstore(c + j, da + w * q * (1 - q) * 2 * r + w * (a + q - l)); /* through the weights, too */
+        /* through the weights, too */
+        vstore(c + j, da + w * q * (1 - q) * 2 * r + w * (a + q - l));
     }
     c[own] = -vsum(gp);
     return (double)l;
@@ -248,8 +256,8 @@ static double rank_bpr_max(const real *s, int32_t n, int32_t own, real bpreg, re
         no_loss(n, c);
         return 0;
     }
-    /* -log sum w sigma(p - r) = LSE(r) - LSE(r - softplus(r - p)), both over the other columns: finite when every sigma
-     * underflows. */
+    /* -log sum w sigma(p - r) = LSE(r) - LSE(r - softplus(r - p)), both over the other
+     * columns: finite when every sigma underflows. */
     const real inv = 1 / sum;
     vr top2 = vset(LOWEST), reg_ = {0}, sum2 = {0}, gp = {0};
     for (int32_t j = 0; j < row_ld(n); j += VW) {
@@ -278,10 +286,12 @@ static double rank_bpr_max(const real *s, int32_t n, int32_t own, real bpreg, re
         vstore(c + j, w - v * (1 - a) + bpreg * w * (r * r - reg + 2 * r));
     }
     c[own] = -vsum(gp);
-    return (double)top + real_log(sum) - (double)shift[0] - real_log(total2) + (double)bpreg * (double)reg;
+    return (double)top + real_log(sum) - (double)shift[0] - real_log(total2) +
+           (double)bpreg * (double)reg;
 }
 
-static double rank_loss(enum rank_kind kind, const real *s, int32_t n, int32_t own, float x, real *c)
+static double rank_loss(enum rank_kind kind, const real *s, int32_t n, int32_t own, float x,
+                        real *c)
 {
     switch (kind) {
     case RANK_XENT:

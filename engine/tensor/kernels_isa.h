@@ -1,4 +1,5 @@
-/* The tables that kernels.c defines, one a processor level; kernels_choose.c picks among them. */
+/* The tables that kernels.c defines, one a processor level; kernels_choose.c picks among
+ * them. */
 #ifndef ENGINE_TENSOR_KERNELS_ISA_H
 #define ENGINE_TENSOR_KERNELS_ISA_H
 

@@ -1,8 +1,10 @@
-/* Scaled dot-product attention inside each packed session (Vaswani et al. 2017, eq. 1), session by session and head
- * by head, so that scores and weights stay in the cache.  Causal attention computes the lower triangle only.
+/* Scaled dot-product attention inside each packed session (Vaswani et al. 2017, eq. 1),
+ * session by session and head by head, so that scores and weights stay in the cache.  Causal
+ * attention computes the lower triangle only.
  *
- * Heads are groups of columns.  A product writes whole groups of TENSOR_ROW columns, so a head whose width is not a
- * multiple of it (and is not the only one) works in padded scratch. */
+ * Heads are groups of columns.  A product writes whole groups of TENSOR_ROW columns, so a
+ * head whose width is not a multiple of it (and is not the only one) works in padded
+ * scratch. */
 #include "engine/tensor/ops.h"
 
 #include <math.h>
@@ -12,12 +14,12 @@ struct attention {
     const int32_t *off;
     int32_t n, heads, dh;
     int32_t at[3]; /* first column of q, k, v in their tensors */
-    bool causal, packed,
-        aside; /* packed: q, k, v are columns of one tensor; aside: heads work in padded scratch */
+    /* packed: q, k, v are columns of one tensor; aside: heads work in padded scratch */
+    bool causal, packed, aside;
     float p, scale;
     struct rng_key key;
-    real *
-        *prob; /* (n, heads): weights before dropout, (T, row_ld(T)); NULL when forward only */
+    /* (n, heads): weights before dropout, (T, row_ld(T)); NULL when forward only */
+    real **prob;
 };
 
 /* Four (T, dh) matrices of one head: where they lie, or their copies. */
@@ -31,14 +33,14 @@ static size_t bytes(int32_t rows, int32_t ld)
     return (size_t)(rows > 0 ? rows : 1) * (size_t)ld * sizeof(real);
 }
 
-/* Dropout of one head's weights in one session: a key of its own, made of the number the session's first row has in
- * the batch, and elements counted inside the session.  So a mask does not depend on where the batch is cut. */
+/* Dropout of one head's weights in one session: a key of its own, made of the number the
+ * session's first row has in the batch, and elements counted inside the session.  So a mask
+ * does not depend on where the batch is cut. */
 static struct dropout drop_of(const struct attention *c, int32_t row0, int32_t s, int32_t h)
 {
     uint32_t first = (uint32_t)(row0 + c->off[s]) * (uint32_t)c->heads + (uint32_t)h;
-    return (struct dropout){
-        .p = c->p, .key = {rng_u32(c->key, first), c->key.k1 ^ rng_mix32(first + 1)}
-    };
+    return (struct dropout){.p = c->p,
+                            .key = {rng_u32(c->key, first), c->key.k1 ^ rng_mix32(first + 1)}};
 }
 
 static void copy_cols(const real *x, size_t ldx, int32_t rows, int32_t cols, real *y,
@@ -51,7 +53,8 @@ static void copy_cols(const real *x, size_t ldx, int32_t rows, int32_t cols, rea
     }
 }
 
-/* Rows of session s, head h of a tensor whose columns begin at `at`: in place, or copied to scratch. */
+/* Rows of session s, head h of a tensor whose columns begin at `at`: in place, or copied to
+ * scratch. */
 static struct view head_of(const struct attention *c, const real *x, size_t ld, int32_t at,
                            int32_t s, int32_t h, real *scratch)
 {
@@ -97,7 +100,8 @@ static int32_t longest(const struct attention *c)
     return most;
 }
 
-/* The watched session's scores and weights of one head into the probes; columns past the row's reach: NaN, 0. */
+/* The watched session's scores and weights of one head into the probes; columns past the
+ * row's reach: NaN, 0. */
 static void show(const struct attention *c, struct tensor *to, const real *x, size_t ld,
                  int32_t h, real factor, real masked)
 {
@@ -169,7 +173,8 @@ static void clear_filler(const struct tensor *x, real *g)
         memset(g + (size_t)r * ld + cols, 0, (ld - cols) * sizeof *g);
 }
 
-/* With Pd = dropout(P), O = Pd V:  dV = Pd^T dO,  dPd = dO V^T,  dS = softmax_back(P, dPd),  dQ = dS K,  dK = dS^T Q. */
+/* With Pd = dropout(P), O = Pd V:  dV = Pd^T dO,  dPd = dO V^T,  dS = softmax_back(P,
+ * dPd),  dQ = dS K,  dK = dS^T Q. */
 static void attention_back(struct tape *t, struct tape_op *op)
 {
     const struct attention *c = op->ctx;

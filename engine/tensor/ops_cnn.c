@@ -1,8 +1,9 @@
 /* Caser's two convolutions over windows of exactly `len` rows (Tang & Wang 2018, eq. 2-6).
  *
- * A horizontal filter of height h reads h rows that lie one after another in memory, filler included, and the filter's
- * own rows carry the same filler: unfolding is a product with a row step of len rows, without a copy.  One product
- * a place: row s of it belongs to window s. */
+ * A horizontal filter of height h reads h rows that lie one after another in memory, filler
+ * included, and the filter's own rows carry the same filler: unfolding is a product with a
+ * row step of len rows, without a copy.  One product a place: row s of it belongs to window
+ * s. */
 #include "engine/tensor/ops.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Convolution over the past of each session: SASRec's feed-forward with a view of the neighbours. */
+/* Convolution over the past of each session: SASRec's feed-forward with a view of the
+ * neighbours. */
 #include "engine/tensor/ops.h"
 
 struct causal_conv {
@@ -9,8 +10,8 @@ struct causal_conv {
     real *pre; /* before the activation, where its derivative needs it */
 };
 
-/* Tap j of K reads `lag` = K-1-j rows back; rows with less history in their session take no part.  Lag 0 is one product
- * over all rows, so that K = 1 does just what op_linear does. */
+/* Tap j of K reads `lag` = K-1-j rows back; rows with less history in their session take no
+ * part.  Lag 0 is one product over all rows, so that K = 1 does just what op_linear does. */
 static int32_t spans(const struct causal_conv *c, int32_t lag, int32_t s, int32_t *first)
 {
     *first = c->off[s];

@@ -1,10 +1,11 @@
-/* Variational parts: a reparameterised draw (Kingma & Welling 2014) and the divergence from the prior. */
+/* Variational parts: a reparameterised draw (Kingma & Welling 2014) and the divergence from
+ * the prior. */
 #include "engine/tensor/ops.h"
 
 #include <math.h>
 
-static const double S_MIN = -10,
-                    S_MAX = 5; /* never reached in normal training; keeps exp finite */
+/* never reached in normal training; keeps exp finite */
+static const double S_MIN = -10, S_MAX = 5;
 
 static double cut(double s)
 {

@@ -1,4 +1,5 @@
-/* Matrix products: the general one, and the layer x W + b with activation and dropout in its output pass. */
+/* Matrix products: the general one, and the layer x W + b with activation and dropout in its
+ * output pass. */
 #include "engine/tensor/gemm.h"
 #include "engine/tensor/ops.h"
 
@@ -10,7 +11,8 @@ struct matmul {
     bool ta, tb;
 };
 
-/* A matrix in row-major form for the right-hand side of a product: x itself or its transpose. */
+/* A matrix in row-major form for the right-hand side of a product: x itself or its
+ * transpose. */
 static const real *right_side(struct tape *t, const struct tensor *x, bool transpose,
                               size_t *ld)
 {
@@ -31,18 +33,15 @@ static void add_matmul(struct tape *t, struct tensor *x, int32_t k, const real *
     bool fresh;
     real *gx = tape_grad(t, x, &fresh);
     if (gx)
-        gemm_strided(tensor_rows(x), tensor_cols(x), k, a, rs, cs, b, ldb, gx,
-                     (size_t)x->ld, !fresh);
+        gemm_strided(tensor_rows(x), tensor_cols(x), k, a, rs, cs, b, ldb, gx, (size_t)x->ld,
+                     !fresh);
 }
 
 static void matmul_back(struct tape *t, struct tape_op *op)
 {
     const struct matmul *c = op->ctx;
     struct tensor *a = op->in[0], *b = op->in[1], *y = op->out;
-    struct tensor gy = {
-        .x = y->g, .nd = 2, .d = {y->d[0], y->d[1]},
-                .ld = y->ld
-    };
+    struct tensor gy = {.x = y->g, .nd = 2, .d = {y->d[0], y->d[1]}, .ld = y->ld};
     int32_t m = y->d[0], n = y->d[1];
     size_t ldg = (size_t)y->ld, lda = (size_t)a->ld, ldb;
     const real *r;
@@ -84,8 +83,7 @@ struct tensor *op_matmul(struct tape *t, struct tensor *a, struct tensor *b, boo
         return tape_bad(t);
     *c = (struct matmul){.ta = ta, .tb = tb};
     size_t lda = (size_t)a->ld;
-    gemm_strided(m, n, k, a->x, ta ? 1 : lda, ta ? lda : 1, r, ldb, y->x,
-                 (size_t)y->ld, 0);
+    gemm_strided(m, n, k, a->x, ta ? 1 : lda, ta ? lda : 1, r, ldb, y->x, (size_t)y->ld, 0);
     struct tape_op *op =
         tape_append(t, OP_matmul, y, tape_wants(t, a) || tape_wants(t, b) ? matmul_back : NULL);
     op->in[0] = a;
@@ -123,14 +121,12 @@ static void linear_back(struct tape *t, struct tape_op *op)
     bool fresh;
     real *gw = tape_grad(t, w, &fresh);
     if (gw)
-        gemm_strided(in, out, rows, x->x, 1, (size_t)x->ld, g, ld, gw, (size_t)w->ld,
-                     !fresh);
+        gemm_strided(in, out, rows, x->x, 1, (size_t)x->ld, g, ld, gw, (size_t)w->ld, !fresh);
     real *gx = tape_grad(t, x, &fresh);
     int32_t ldt;
     const real *wt = gx ? tape_transposed(t, w, &ldt) : NULL;
     if (wt)
-        gemm_strided(rows, in, out, g, ld, 1, wt, (size_t)ldt, gx, (size_t)x->ld,
-                     !fresh);
+        gemm_strided(rows, in, out, g, ld, 1, wt, (size_t)ldt, gx, (size_t)x->ld, !fresh);
 }
 
 struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w,

@@ -1,4 +1,5 @@
-/* Long short-term memory over packed sessions, row by row; each gate's numbers in a matrix of their own. */
+/* Long short-term memory over packed sessions, row by row; each gate's numbers in a matrix
+ * of their own. */
 #include "engine/tensor/ops.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Rows of one scale.  Layer normalisation (Ba et al. 2016): (x - mean) / sqrt(var + eps) * gamma + beta over each row; unit: each row
- * over its length. */
+/* Rows of one scale.  Layer normalisation (Ba et al. 2016): (x - mean) / sqrt(var + eps) *
+ * gamma + beta over each row; unit: each row over its length. */
 #include "engine/tensor/ops.h"
 
 #include <math.h>

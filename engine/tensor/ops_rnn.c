@@ -1,8 +1,9 @@
 /* Gated recurrent units over packed sessions.
  *
- * Sessions are sorted by length once, longest first, and rows are stored time by time: at time t the first live[t]
- * sessions go on, and what they need lies side by side.  So a step is a handful of products and passes over whole
- * matrices, nothing is masked, and the weights' gradients are one product each after the loop. */
+ * Sessions are sorted by length once, longest first, and rows are stored time by time: at
+ * time t the first live[t] sessions go on, and what they need lies side by side.  So a step
+ * is a handful of products and passes over whole matrices, nothing is masked, and the
+ * weights' gradients are one product each after the loop. */
 #include "engine/tensor/ops.h"
 
 #include <string.h>
@@ -60,7 +61,8 @@ static bool plan(struct tape *t, struct gru *g, const int32_t *off)
         g->start[i] = at;
         at += i < longest ? g->live[i] : 0;
     }
-    /* Counting sort: sessions of length i+1 stand behind the live[i+1] longer ones, in their order. */
+    /* Counting sort: sessions of length i+1 stand behind the live[i+1] longer ones, in their
+     * order. */
     int32_t *next = tape_alloc(t, (size_t)(longest + 1) * sizeof *next);
     if (!next)
         return false;

@@ -1,4 +1,5 @@
-/* Rows by number: of a table (item vectors), of a tensor (queries), and the embedding of items with positions. */
+/* Rows by number: of a table (item vectors), of a tensor (queries), and the embedding of
+ * items with positions. */
 #include "engine/tensor/ops.h"
 
 #include <string.h>

@@ -19,7 +19,8 @@ void optim_prepare(struct optim_step *s)
     s->fix2 = 1 - pow((double)s->beta2, (double)s->t);
 }
 
-/* Kingma & Ba 2015: x -= lr mhat / (sqrt(vhat) + eps), both corrections drawn into lr and eps. */
+/* Kingma & Ba 2015: x -= lr mhat / (sqrt(vhat) + eps), both corrections drawn into lr and
+ * eps. */
 static void adam_corrected(real *x, const real *g, real *const *aux, size_t n,
                            const struct optim_step *s, float l2)
 {
@@ -36,8 +37,9 @@ static void adam(real *x, const real *g, real *const *aux, size_t n, const struc
     adam_corrected(x, g, aux, n, s, s->decay);
 }
 
-/* Numbers without a gradient rest, moments and decay too.  LazyAdam of tensorflow and SparseAdam of torch say it of whole rows; by
- * numbers it does not depend on how a table's gradient is kept. */
+/* Numbers without a gradient rest, moments and decay too.  LazyAdam of tensorflow and
+ * SparseAdam of torch say it of whole rows; by numbers it does not depend on how a table's
+ * gradient is kept. */
 static void lazyadam(real *x, const real *g, real *const *aux, size_t n,
                      const struct optim_step *s)
 {
@@ -67,8 +69,9 @@ static void bertadam(real *x, const real *g, real *const *aux, size_t n,
     kern()->adam(x, g, aux[0], aux[1], n, s->lr, s->beta1, s->beta2, s->eps, s->clip, 0);
 }
 
-/* acc += g^2;  v = momentum v - lr g / sqrt(acc + eps);  x += v.  eps inside the root.  Without gradient nothing moves:
- * the authors' code changes accumulator, velocity and value of touched rows only. */
+/* acc += g^2;  v = momentum v - lr g / sqrt(acc + eps);  x += v.  eps inside the
+ * root.  Without gradient nothing moves: the authors' code changes accumulator, velocity and
+ * value of touched rows only. */
 static void adagrad(real *x, const real *g, real *const *aux, size_t n,
                     const struct optim_step *s)
 {
@@ -118,7 +121,8 @@ const struct optim_def *optim_find(const char *name)
 
 bool optim_idle(const struct optim_def *o, const struct optim_step *s)
 {
-    return o->span == adagrad || o->span == lazyadam || (o->span == sgd && s->momentum == 0 && s->decay == 0);
+    return o->span == adagrad || o->span == lazyadam ||
+           (o->span == sgd && s->momentum == 0 && s->decay == 0);
 }
 
 void optim_catch_up(const struct optim_def *o, real *x, real *const *aux, size_t n,

@@ -1,4 +1,5 @@
-/* Declarations of parameters, blocks of their values, and the drawing of initial values; see params.h. */
+/* Declarations of parameters, blocks of their values, and the drawing of initial values; see
+ * params.h. */
 #define _GNU_SOURCE /* MAP_ANONYMOUS, MADV_HUGEPAGE */
 #include "engine/tensor/params.h"
 
@@ -105,7 +106,8 @@ struct param *params_add(struct params *ps, const char *name, int nd, const int3
 
 /* ---- Initial values ---- */
 
-/* Orthonormal rows or columns, whichever are fewer: Gram-Schmidt, twice, in double (Saxe et al. 2014). */
+/* Orthonormal rows or columns, whichever are fewer: Gram-Schmidt, twice, in double (Saxe et
+ * al. 2014). */
 static enum status draw_orthogonal(const struct param *p, struct rng_key key, real *x,
                                    struct err *err)
 {

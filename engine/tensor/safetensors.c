@@ -1,7 +1,8 @@
 /* See safetensors.h.  jansson reads and writes the header; xxhash makes the checksum.
  *
- * Checksum: XXH3-64 over the header with the checksum's own 16 digits as zeros, then over the data.  It is written as the last metadata
- * value, so that both sides can find the digits in the text. */
+ * Checksum: XXH3-64 over the header with the checksum's own 16 digits as zeros, then over
+ * the data.  It is written as the last metadata value, so that both sides can find the
+ * digits in the text. */
 #include "engine/tensor/safetensors.h"
 #include "engine/base/durable.h"
 
@@ -27,7 +28,8 @@ static size_t dtype_size(enum st_dtype t)
 }
 static const char *dtype_name(enum st_dtype t)
 {
-    static const char *const name[] = {[ST_F32] = "F32", [ST_F64] = "F64", [ST_I64] = "I64", [ST_U8] = "U8"};
+    static const char *const name[] = {
+        [ST_F32] = "F32", [ST_F64] = "F64", [ST_I64] = "I64", [ST_U8] = "U8"};
     return name[t];
 }
 static size_t rows_of(const struct st_array *a)
@@ -46,8 +48,10 @@ static size_t bytes_of(const struct st_array *a)
     return rows_of(a) * cols_of(a) * dtype_size(a->dtype);
 }
 
-/* One stretch of a row as file bytes (the double build keeps doubles in memory and floats in the file). */
-static size_t pack(const struct st_array *a, size_t row, size_t from, size_t n, unsigned char *buf)
+/* One stretch of a row as file bytes (the double build keeps doubles in memory and floats in
+ * the file). */
+static size_t pack(const struct st_array *a, size_t row, size_t from, size_t n,
+                   unsigned char *buf)
 {
     if (a->dtype == ST_F32) {
         const real *x = (const real *)a->data + row * a->ld + from;
@@ -56,15 +60,18 @@ static size_t pack(const struct st_array *a, size_t row, size_t from, size_t n, 
             memcpy(buf + 4 * i, &v, 4);
         }
     } else {
-        memcpy(buf, (const char *)a->data + (row * a->ld + from) * dtype_size(a->dtype), n * dtype_size(a->dtype));
+        memcpy(buf, (const char *)a->data + (row * a->ld + from) * dtype_size(a->dtype),
+               n * dtype_size(a->dtype));
     }
     return n * dtype_size(a->dtype);
 }
 
-static bool unpack(const struct st_array *a, size_t row, size_t from, size_t n, const unsigned char *buf)
+static bool unpack(const struct st_array *a, size_t row, size_t from, size_t n,
+                   const unsigned char *buf)
 {
     if (a->dtype != ST_F32) {
-        memcpy((char *)a->data + (row * a->ld + from) * dtype_size(a->dtype), buf, n * dtype_size(a->dtype));
+        memcpy((char *)a->data + (row * a->ld + from) * dtype_size(a->dtype), buf,
+               n * dtype_size(a->dtype));
         return true;
     }
     real *x = (real *)a->data + row * a->ld + from;
@@ -78,13 +85,15 @@ static bool unpack(const struct st_array *a, size_t row, size_t from, size_t n, 
     return true;
 }
 
-static json_t *header_of(const struct st_array *a, int n, const struct st_meta *meta, int n_meta)
+static json_t *header_of(const struct st_array *a, int n, const struct st_meta *meta,
+                         int n_meta)
 {
     json_t *root = json_object(), *m = json_object();
     for (int i = 0; i < n_meta; i++)
         if (json_object_set_new(m, meta[i].key, json_string(meta[i].value)) != 0)
             goto fail;
-    if (json_object_set_new(m, "checksum", json_string(zeros)) != 0 || json_object_set(root, "__metadata__", m) != 0)
+    if (json_object_set_new(m, "checksum", json_string(zeros)) != 0 ||
+        json_object_set(root, "__metadata__", m) != 0)
         goto fail;
     size_t at = 0;
     for (int i = 0; i < n; i++) {
@@ -92,7 +101,8 @@ static json_t *header_of(const struct st_array *a, int n, const struct st_meta *
         for (int k = 0; k < a[i].nd; k++)
             json_array_append_new(shape, json_integer(a[i].d[k]));
         size_t end = at + bytes_of(&a[i]);
-        json_t *e = json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype_name(a[i].dtype), "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)end);
+        json_t *e = json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype_name(a[i].dtype), "shape",
+                              shape, "data_offsets", (json_int_t)at, (json_int_t)end);
         if (!e || json_object_set_new(root, a[i].name, e) != 0)
             goto fail;
         at = end;
@@ -106,7 +116,10 @@ fail:
 }
 
 /* Calls for every stretch of every array, in file order; stops at the first false. */
-static bool each_stretch(const struct st_array *a, int n, bool (*fn)(void *ctx, const struct st_array *a, size_t row, size_t from, size_t n), void *ctx)
+static bool each_stretch(const struct st_array *a, int n,
+                         bool (*fn)(void *ctx, const struct st_array *a, size_t row,
+                                    size_t from, size_t n),
+                         void *ctx)
 {
     for (int i = 0; i < n; i++) {
         size_t cols = cols_of(&a[i]), most = ROW_BYTES / dtype_size(a[i].dtype);
@@ -131,14 +144,16 @@ static bool sum_stretch(void *ctx, const struct st_array *a, size_t row, size_t 
     return true;
 }
 
-static bool write_stretch(void *ctx, const struct st_array *a, size_t row, size_t from, size_t n)
+static bool write_stretch(void *ctx, const struct st_array *a, size_t row, size_t from,
+                          size_t n)
 {
     struct out *o = ctx;
     size_t bytes = pack(a, row, from, n, o->buf);
     return fwrite(o->buf, 1, bytes, o->f) == bytes;
 }
 
-enum status st_write(const char *path, const struct st_array *a, int n, const struct st_meta *meta, int n_meta, struct err *err)
+enum status st_write(const char *path, const struct st_array *a, int n,
+                     const struct st_meta *meta, int n_meta, struct err *err)
 {
     enum status st = ST_OK;
     struct durable *d = NULL;
@@ -174,9 +189,11 @@ enum status st_write(const char *path, const struct st_array *a, int n, const st
     unsigned char head[8];
     for (int i = 0; i < 8; i++)
         head[i] = (unsigned char)((uint64_t)len >> (8 * i));
-    bool fine = fwrite(head, 1, 8, o->f) == 8 && fwrite(text, 1, len, o->f) == len && each_stretch(a, n, write_stretch, o);
+    bool fine = fwrite(head, 1, 8, o->f) == 8 && fwrite(text, 1, len, o->f) == len &&
+                each_stretch(a, n, write_stretch, o);
     if (!fine) {
-        st = err_set(err, ST_IO, "cannot write %s: %s; the old file is untouched", path, strerror(errno));
+        st = err_set(err, ST_IO, "cannot write %s: %s; the old file is untouched", path,
+                     strerror(errno));
         durable_abort(d);
         goto out;
     }
@@ -196,7 +213,7 @@ struct st_file {
     int fd;
     char *path, *text;
     size_t len;
-    uint64_t data;      /* bytes of data */
+    uint64_t data; /* bytes of data */
     json_t *root, *meta;
     unsigned char buf[ROW_BYTES];
 };
@@ -254,9 +271,8 @@ static enum status check_header(struct st_file *f, struct err *err)
     const char *key;
     json_t *v;
     if (f->meta)
-        json_object_foreach(f->meta, key, v)
-            if (!json_is_string(v))
-                return err_set(err, ST_FORMAT, "%s: metadata \"%.40s\" is not a string", f->path, key);
+        json_object_foreach(f->meta, key, v) if (!json_is_string(v)) return err_set(
+            err, ST_FORMAT, "%s: metadata \"%.40s\" is not a string", f->path, key);
     return ST_OK;
 }
 
@@ -287,7 +303,9 @@ enum status st_open(struct st_file **out, const char *path, struct err *err)
         for (int i = 7; i >= 0; i--)
             len = len << 8 | head[i];
         if (len < 2 || len > HEADER_MAX || len > (uint64_t)sb.st_size - 8)
-            st = err_set(err, ST_FORMAT, "%s: header of %" PRIu64 " bytes in a file of %lld: not a checkpoint", path, len, (long long)sb.st_size);
+            st = err_set(err, ST_FORMAT,
+                         "%s: header of %" PRIu64 " bytes in a file of %lld: not a checkpoint",
+                         path, len, (long long)sb.st_size);
         else {
             f->len = (size_t)len;
             f->data = (uint64_t)sb.st_size - 8 - len;
@@ -304,7 +322,8 @@ enum status st_open(struct st_file **out, const char *path, struct err *err)
         if (!shallow(f->text, f->len))
             st = format(f, err, "header is nested too deep");
         else if (!(f->root = json_loadb(f->text, f->len, JSON_REJECT_DUPLICATES, &je)))
-            st = err_set(err, ST_FORMAT, "%s: header: %.120s (line %d, column %d)", path, je.text, je.line, je.column);
+            st = err_set(err, ST_FORMAT, "%s: header: %.120s (line %d, column %d)", path,
+                         je.text, je.line, je.column);
         else
             st = check_header(f, err);
     }
@@ -354,25 +373,33 @@ bool st_shape(const struct st_file *f, const char *name, int32_t *nd, int32_t d[
     return true;
 }
 
-static enum status match_one(const struct st_file *f, const struct st_array *a, uint64_t at, struct err *err)
+static enum status match_one(const struct st_file *f, const struct st_array *a, uint64_t at,
+                             struct err *err)
 {
     json_t *e = json_object_get(f->root, a->name);
     if (!json_is_object(e))
         return err_set(err, ST_FORMAT, "%s: array \"%s\" is missing", f->path, a->name);
     const char *dtype = json_string_value(json_object_get(e, "dtype"));
     if (!dtype || strcmp(dtype, dtype_name(a->dtype)) != 0)
-        return err_set(err, ST_FORMAT, "%s: array \"%s\" has type %.12s, not %s", f->path, a->name, dtype ? dtype : "none", dtype_name(a->dtype));
+        return err_set(err, ST_FORMAT, "%s: array \"%s\" has type %.12s, not %s", f->path,
+                       a->name, dtype ? dtype : "none", dtype_name(a->dtype));
     int32_t nd = 0, d[TENSOR_MAX_DIM] = {0};
     bool same = st_shape(f, a->name, &nd, d) && nd == a->nd;
     for (int i = 0; same && i < nd; i++)
         same = d[i] == a->d[i];
     if (!same)
-        return err_set(err, ST_FORMAT, "%s: array \"%s\" does not have the model's shape", f->path, a->name);
-    json_t *off = json_object_get(e, "data_offsets"), *lo = json_array_get(off, 0), *hi = json_array_get(off, 1);
-    if (json_array_size(off) != 2 || !json_is_integer(lo) || !json_is_integer(hi) || json_object_size(e) != 3)
-        return err_set(err, ST_FORMAT, "%s: array \"%s\" has no proper data_offsets", f->path, a->name);
-    if (json_integer_value(lo) != (json_int_t)at || json_integer_value(hi) != (json_int_t)(at + bytes_of(a)))
-        return err_set(err, ST_FORMAT, "%s: array \"%s\" lies elsewhere than its shape says", f->path, a->name);
+        return err_set(err, ST_FORMAT, "%s: array \"%s\" does not have the model's shape",
+                       f->path, a->name);
+    json_t *off = json_object_get(e, "data_offsets"), *lo = json_array_get(off, 0),
+           *hi = json_array_get(off, 1);
+    if (json_array_size(off) != 2 || !json_is_integer(lo) || !json_is_integer(hi) ||
+        json_object_size(e) != 3)
+        return err_set(err, ST_FORMAT, "%s: array \"%s\" has no proper data_offsets", f->path,
+                       a->name);
+    if (json_integer_value(lo) != (json_int_t)at ||
+        json_integer_value(hi) != (json_int_t)(at + bytes_of(a)))
+        return err_set(err, ST_FORMAT, "%s: array \"%s\" lies elsewhere than its shape says",
+                       f->path, a->name);
     return ST_OK;
 }
 
@@ -387,9 +414,12 @@ enum status st_match(const struct st_file *f, const struct st_array *a, int n, s
     }
     size_t have = json_object_size(f->root) - (f->meta ? 1 : 0);
     if (have != (size_t)n)
-        return err_set(err, ST_FORMAT, "%s: holds %zu arrays, the model has %d", f->path, have, n);
+        return err_set(err, ST_FORMAT, "%s: holds %zu arrays, the model has %d", f->path, have,
+                       n);
     if (at != f->data)
-        return err_set(err, ST_FORMAT, "%s: %" PRIu64 " bytes of data, the arrays take %" PRIu64, f->path, f->data, at);
+        return err_set(err, ST_FORMAT,
+                       "%s: %" PRIu64 " bytes of data, the arrays take %" PRIu64, f->path,
+                       f->data, at);
     return ST_OK;
 }
 
@@ -434,7 +464,9 @@ enum status st_read(struct st_file *f, const struct st_array *a, int n, struct e
     if (lseek(f->fd, (off_t)(8 + f->len), SEEK_SET) < 0)
         st = err_set(err, ST_IO, "cannot read %s: %s", f->path, strerror(errno));
     else if (!each_stretch(a, n, read_stretch, &in))
-        st = in.bad ? err_set(err, ST_NUMERIC, "%s: array \"%s\" holds NaN or infinity", f->path, in.bad) : format(f, err, "cut short");
+        st = in.bad ? err_set(err, ST_NUMERIC, "%s: array \"%s\" holds NaN or infinity",
+                              f->path, in.bad)
+                    : format(f, err, "cut short");
     char hex[17];
     snprintf(hex, sizeof hex, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(in.sum));
     if (st == ST_OK && strcmp(want, hex) != 0)

@@ -1,4 +1,5 @@
-/* Statistics of a tensor's values: what `tensor` prints, conditions compare and breakpoints watch. */
+/* Statistics of a tensor's values: what `tensor` prints, conditions compare and breakpoints
+ * watch. */
 #ifndef ENGINE_TENSOR_STATS_H
 #define ENGINE_TENSOR_STATS_H
 
@@ -7,7 +8,8 @@
 
 enum stat_kind { STAT_MIN, STAT_MAX, STAT_MEAN, STAT_STD, STAT_NORM, STAT_NAN, STAT_KINDS };
 extern const char *const stat_names[STAT_KINDS + 1]; /* "min" ... ending in NULL */
-/* NaN and infinities are counted and left out of the rest; without a finite value min, max, mean and std are NaN. */
+/* NaN and infinities are counted and left out of the rest; without a finite value min, max,
+ * mean and std are NaN. */
 struct tensor_stats {
     double min, max, mean, std, norm; /* std: of all values, not of a sample; norm: L2 */
     int64_t n, nan, inf, zeros;

@@ -1,5 +1,5 @@
-/* The tape: nodes, scopes, probes, gradient buffers, the backward loop; see tape.h.  What the ops compute lives
- * in ops_*.c. */
+/* The tape: nodes, scopes, probes, gradient buffers, the backward loop; see tape.h.  What
+ * the ops compute lives in ops_*.c. */
 #include "engine/tensor/tape.h"
 
 #include "engine/tensor/ops.h"
@@ -39,8 +39,8 @@ struct carry {
     const int32_t *row;
     struct tensor *x;
 };
-/* Stands in the 64 bytes before a gradient buffer.  Several tensors may share a buffer (a sum passes its gradient
- * on); who wants to write must be the only reader. */
+/* Stands in the 64 bytes before a gradient buffer.  Several tensors may share a buffer (a
+ * sum passes its gradient on); who wants to write must be the only reader. */
 struct grad_buf {
     struct grad_buf *next; /* when free */
     size_t n;
@@ -49,8 +49,8 @@ struct grad_buf {
 enum { GRAD_HEAD = 64 };
 _Static_assert(sizeof(struct grad_buf) <= GRAD_HEAD, "header of a gradient buffer");
 
-/* Lists that grow by malloc and are kept from block to block.  They begin large enough for any model here: a worker that gets its
- * first task late allocates nothing then. */
+/* Lists that grow by malloc and are kept from block to block.  They begin large enough for
+ * any model here: a worker that gets its first task late allocates nothing then. */
 #define LIST(type)                                                                             \
     struct {                                                                                   \
         type *v;                                                                               \
@@ -113,7 +113,8 @@ enum status tape_new(struct tape **out, size_t reserve, struct err *err)
         .x = t->bad_x, .g = t->bad_g, .nd = 1, .d = {1}, .ld = TENSOR_ROW, .node = -1};
     t->watched = -1;
     t->scope[0] = (struct scope){.name = "", .site = rng_site("")};
-    if (!GROW(t, t->op) || !GROW(t, t->param) || !GROW(t, t->key) || !GROW(t, t->probe) || !GROW(t, t->term) || !GROW(t, t->carry)) {
+    if (!GROW(t, t->op) || !GROW(t, t->param) || !GROW(t, t->key) || !GROW(t, t->probe) ||
+        !GROW(t, t->term) || !GROW(t, t->carry)) {
         tape_free(t);
         return err_nomem(err, 512 * sizeof *t->op.v, "tape");
     }
@@ -321,7 +322,8 @@ struct tensor *tape_param(struct tape *t, const struct param *p)
     x->g = tape_param_grad(t, p);
     if (x->g)
         x->flags |= T_WANTS;
-    if (x->g && t->env.rows && p->flags & PARAM_ROWS) /* read as a matrix: any row may get a gradient, in the block */
+    /* read as a matrix: any row may get a gradient, in the block */
+    if (x->g && t->env.rows && p->flags & PARAM_ROWS)
         t->env.rows(t->env.rows_ctx, p, NULL, (int32_t)param_rows(p), NULL, 0, 0);
     s->t = x;
     tape_append(t, OP_param, x, NULL);
@@ -572,7 +574,8 @@ static const char *scoped(struct tape *t, const char *name)
     return s;
 }
 
-static void put_patches(const struct tape *t, const char *full, real *x, int32_t rows, int32_t cols, size_t ld)
+static void put_patches(const struct tape *t, const char *full, real *x, int32_t rows,
+                        int32_t cols, size_t ld)
 {
     for (int32_t i = 0; i < t->env.n_patch; i++) {
         const struct patch *p = &t->env.patch[i];
@@ -584,7 +587,8 @@ static void put_patches(const struct tape *t, const char *full, real *x, int32_t
     }
 }
 
-void tape_patch(struct tape *t, const char *name, real *x, int32_t rows, int32_t cols, size_t ld)
+void tape_patch(struct tape *t, const char *name, real *x, int32_t rows, int32_t cols,
+                size_t ld)
 {
     const char *full = t->env.n_patch && !tape_failed(t) ? scoped(t, name) : NULL;
     if (full)

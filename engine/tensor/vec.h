@@ -1,8 +1,9 @@
-/* Vectors of `real`, as wide as this build's processor level has them, and the functions on them.  Included by
- * kernels.c only, once for each level.
+/* Vectors of `real`, as wide as this build's processor level has them, and the functions on
+ * them.  Included by kernels.c only, once for each level.
  *
- * GCC vector extensions, so gcc and clang, x86 and others read the same text.  The width follows the flags: a
- * vector wider than the registers compiles to memory traffic, an order of magnitude slower. */
+ * GCC vector extensions, so gcc and clang, x86 and others read the same text.  The width
+ * follows the flags: a vector wider than the registers compiles to memory traffic, an order
+ * of magnitude slower. */
 #ifndef ENGINE_TENSOR_VEC_H
 #define ENGINE_TENSOR_VEC_H
 
@@ -90,27 +91,28 @@ INLINE vr vabs(vr x)
 {
     return (vr)((vu)x & ~vsign_bit());
 }
-/* In v[0..VW-1], rows become columns: swaps the blocks off the diagonal, of half the size each time.  Not defined for compilers
- * without the shuffle (gcc before 12). */
+/* In v[0..VW-1], rows become columns: swaps the blocks off the diagonal, of half the size
+ * each time.  Not defined for compilers without the shuffle (gcc before 12). */
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector) && !defined(SEQLAB_DOUBLE)
-#define VEC_TURN 1
-#define VEC_LOW(e, s)  ((e) & (s) ? VW + (e) - (s) : (e))
-#define VEC_HIGH(e, s) ((e) & (s) ? VW + (e) : (e) + (s))
-#define VEC_LANES4(of, e, s)  of(e, s), of((e) + 1, s), of((e) + 2, s), of((e) + 3, s)
+#define VEC_TURN             1
+#define VEC_LOW(e, s)        ((e) & (s) ? VW + (e) - (s) : (e))
+#define VEC_HIGH(e, s)       ((e) & (s) ? VW + (e) : (e) + (s))
+#define VEC_LANES4(of, e, s) of(e, s), of((e) + 1, s), of((e) + 2, s), of((e) + 3, s)
 #if VEC_BYTES == 64
-#define VEC_LANES(of, s) VEC_LANES4(of, 0, s), VEC_LANES4(of, 4, s), VEC_LANES4(of, 8, s), VEC_LANES4(of, 12, s)
+#define VEC_LANES(of, s)                                                                       \
+    VEC_LANES4(of, 0, s), VEC_LANES4(of, 4, s), VEC_LANES4(of, 8, s), VEC_LANES4(of, 12, s)
 #elif VEC_BYTES == 32
 #define VEC_LANES(of, s) VEC_LANES4(of, 0, s), VEC_LANES4(of, 4, s)
 #else
 #define VEC_LANES(of, s) VEC_LANES4(of, 0, s)
 #endif
-#define VEC_SWAP(v, s)                                                                   \
-    for (int i_ = 0; i_ < VW; i_++)                                                      \
-        if (!(i_ & (s))) {                                                               \
-            vr a_ = (v)[i_], b_ = (v)[i_ + (s)];                                         \
-            (v)[i_] = __builtin_shufflevector(a_, b_, VEC_LANES(VEC_LOW, s));            \
-            (v)[i_ + (s)] = __builtin_shufflevector(a_, b_, VEC_LANES(VEC_HIGH, s));     \
+#define VEC_SWAP(v, s)                                                                         \
+    for (int i_ = 0; i_ < VW; i_++)                                                            \
+        if (!(i_ & (s))) {                                                                     \
+            vr a_ = (v)[i_], b_ = (v)[i_ + (s)];                                               \
+            (v)[i_] = __builtin_shufflevector(a_, b_, VEC_LANES(VEC_LOW, s));                  \
+            (v)[i_ + (s)] = __builtin_shufflevector(a_, b_, VEC_LANES(VEC_HIGH, s));           \
         }
 INLINE void vturn(vr *v)
 {
@@ -126,8 +128,8 @@ INLINE void vturn(vr *v)
 #endif
 #endif
 
-/* Maximum, minimum and root have one instruction each, which the vector extensions do not reach.  Where a is NaN the
- * result is b. */
+/* Maximum, minimum and root have one instruction each, which the vector extensions do not
+ * reach.  Where a is NaN the result is b. */
 #if VEC_X86 && VEC_BYTES == 64
 #define VEC_OP(op, ...) ((vr)_mm512_##op(__VA_ARGS__))
 typedef __m512 vec_x86;
@@ -177,7 +179,8 @@ INLINE vr vsqrt(vr x)
 
 /* Sums and maxima over lanes by halving: one order at every call. */
 #if VEC_X86
-INLINE __m128 half128(vr v, const int what) /* the vector folded to four lanes; what: 0 sum, 1 maximum */
+/* the vector folded to four lanes; what: 0 sum, 1 maximum */
+INLINE __m128 half128(vr v, const int what)
 {
 #if VEC_BYTES == 64
     __m256 a = _mm512_castps512_ps256((__m512)v), b = _mm512_extractf32x8_ps((__m512)v, 1);
@@ -228,14 +231,14 @@ INLINE real vmaximum(vr v)
 
 #ifdef SEQLAB_DOUBLE
 /* The double build serves gradient checks: exact functions, lane by lane. */
-#define VEC_LANES(name, expr)                                                                                          \
-    INLINE vr name(vr v)                                                                                               \
-    {                                                                                                                  \
-        for (int i = 0; i < VW; i++) {                                                                                 \
-            double x = v[i];                                                                                           \
-            v[i] = (expr);                                                                                             \
-        }                                                                                                              \
-        return v;                                                                                                      \
+#define VEC_LANES(name, expr)                                                                  \
+    INLINE vr name(vr v)                                                                       \
+    {                                                                                          \
+        for (int i = 0; i < VW; i++) {                                                         \
+            double x = v[i];                                                                   \
+            v[i] = (expr);                                                                     \
+        }                                                                                      \
+        return v;                                                                              \
     }
 VEC_LANES(vexp, exp(x))
 VEC_LANES(vlog, log(x))
@@ -282,7 +285,8 @@ INLINE vr vexp(vr x)
     return vscale2(p, k);
 }
 
-/* log for normal numbers (Cephes' polynomial); log 0 = -infinity, of negative numbers and NaN: NaN. */
+/* log for normal numbers (Cephes' polynomial); log 0 = -infinity, of negative numbers and
+ * NaN: NaN. */
 INLINE vr vlog(vr x)
 {
     vi bits = (vi)x;
@@ -331,8 +335,9 @@ INLINE vr vtanh(vr x) /* Cephes: a polynomial near 0, else by exp */
     return vpick(z < vset(0.625f), p, big);
 }
 
-/* Distribution function of the standard normal, 1/2 erfc(-x / sqrt 2), with erfc(z) e^(z^2) as a polynomial in
- * 1 / (1 + 0.3 z) fitted for relative error 2e-8: right in the lower tail too. */
+/* Distribution function of the standard normal, 1/2 erfc(-x / sqrt 2), with erfc(z) e^(z^2)
+ * as a polynomial in 1 / (1 + 0.3 z) fitted for relative error 2e-8: right in the lower tail
+ * too. */
 INLINE vr vnormal_cdf(vr x)
 {
     vr z = vabs(x) * 0.707106781f;
@@ -350,7 +355,8 @@ INLINE vr vnormal_cdf(vr x)
     return vpick(x > (vr){0}, 1.0f - half_erfc, half_erfc);
 }
 
-/* max(x,0) + log1p(e^-|x|); log1p(e) = 2 artanh(e / (2 + e)), a series in (e / (2 + e))^2 <= 1/9. */
+/* max(x,0) + log1p(e^-|x|); log1p(e) = 2 artanh(e / (2 + e)), a series in (e / (2 + e))^2 <=
+ * 1/9. */
 INLINE vr vsoftplus(vr x)
 {
     vr e = vexp(-vabs(x)), s = e / (2.0f + e), z = s * s;
@@ -371,7 +377,8 @@ INLINE vu vmix(vu x) /* rng_mix32 */
     return x ^ x >> 16;
 }
 
-/* Lanes element, element + 1, ...: `kept` where rng_uniform(key, .) >= p, else 0; below = ceil(p 2^24). */
+/* Lanes element, element + 1, ...: `kept` where rng_uniform(key, .) >= p, else 0; below =
+ * ceil(p 2^24). */
 INLINE vr vkeep(struct rng_key key, uint32_t element, uint32_t below, real kept)
 {
     vu h = vmix(vmix((vu)viota() + (element + key.k0)) ^ key.k1);

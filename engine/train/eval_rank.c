@@ -1,5 +1,6 @@
-/* Cases packed into blocks, scored, ranked; see eval_work.h.  Blocks have borders of their own and every case its own place for the result,
- * so figures do not depend on the number of threads. */
+/* Cases packed into blocks, scored, ranked; see eval_work.h.  Blocks have borders of their
+ * own and every case its own place for the result, so figures do not depend on the number of
+ * threads. */
 #include "engine/base/cancel.h"
 #include "engine/train/eval_work.h"
 
@@ -19,17 +20,17 @@ struct job {
     const struct eval_spec *s;
     enum candidates candidates;
     const struct eval_case *c;
-    int64_t first;                  /* number of c[0]: draws are by number */
+    int64_t first; /* number of c[0]: draws are by number */
     const struct chunk *chunk;
     struct rank_obs *obs;
     double *logp;
     bool softmax;
     const volatile bool *cancel;
     struct workspace *ws[MAX_WORKERS];
-    uint8_t *seen[MAX_WORKERS];     /* (n_items+1) marks of the present case */
+    uint8_t *seen[MAX_WORKERS]; /* (n_items+1) marks of the present case */
     enum status status[MAX_WORKERS];
     struct err err[MAX_WORKERS];
-    const double *pop_sum;          /* pop100: cumulative popularity, [0..n_items] */
+    const double *pop_sum; /* pop100: cumulative popularity, [0..n_items] */
 };
 
 static void mark(const struct job *j, uint8_t *seen, int32_t session, int32_t n, uint8_t value)
@@ -60,9 +61,11 @@ static void finish_rank(struct rank_obs *o, enum ties ties)
     }
 }
 
-/* 100 others: uniform with replacement outside the training items (kang205's sampler), or distinct by popularity outside the whole history
- * (BERT4Rec's).  Draws that never succeed are bounded. */
-static void rank_sampled(const struct job *j, const real *score, const struct eval_case *c, int64_t number, uint8_t *seen, struct rank_obs *o)
+/* 100 others: uniform with replacement outside the training items (kang205's sampler), or
+ * distinct by popularity outside the whole history (BERT4Rec's).  Draws that never succeed
+ * are bounded. */
+static void rank_sampled(const struct job *j, const real *score, const struct eval_case *c,
+                         int64_t number, uint8_t *seen, struct rank_obs *o)
 {
     const struct dataset *ds = j->w->ds;
     bool pop = j->candidates == CANDIDATES_POP100;
@@ -136,11 +139,14 @@ static void rank_case(const struct job *j, const real *score, int64_t number, ui
     }
     finish_rank(o, j->s->ties);
     if (j->logp)
-        j->logp[number] = j->softmax ? (double)score[c->target] - (double)kern()->logsumexp(score, v + 1) : (double)NAN;
+        j->logp[number] =
+            j->softmax ? (double)score[c->target] - (double)kern()->logsumexp(score, v + 1)
+                       : (double)NAN;
 }
 
 /* Whose sessions they are, where the session has a part that trains; else nobody known. */
-static bool fill_users(const struct job *j, const int32_t *session, struct workspace *ws, struct block *b)
+static bool fill_users(const struct job *j, const int32_t *session, struct workspace *ws,
+                       struct block *b)
 {
     const struct dataset *ds = j->w->ds;
     const struct split *sp = j->w->split;
@@ -158,13 +164,16 @@ static bool same_prefix(const struct eval_case *a, const struct eval_case *b)
     return a->session == b->session && a->n_prefix == b->n_prefix;
 }
 
-/* The prefixes of a chunk as one block, answered at their ends; cases that ask for several items after the same prefix share a row. */
-static bool fill_prefixes(const struct job *j, const struct chunk *ch, struct workspace *ws, struct block *b, int32_t **row_of)
+/* The prefixes of a chunk as one block, answered at their ends; cases that ask for several
+ * items after the same prefix share a row. */
+static bool fill_prefixes(const struct job *j, const struct chunk *ch, struct workspace *ws,
+                          struct block *b, int32_t **row_of)
 {
     const struct dataset *ds = j->w->ds;
     int32_t n = (int32_t)(ch->to - ch->from), k = 0;
     const int32_t **item = arena_raw(ws->mem, (size_t)n * sizeof *item);
-    int32_t *len = arena_raw(ws->mem, (size_t)n * sizeof *len), *session = arena_raw(ws->mem, (size_t)n * sizeof *session);
+    int32_t *len = arena_raw(ws->mem, (size_t)n * sizeof *len),
+            *session = arena_raw(ws->mem, (size_t)n * sizeof *session);
     *row_of = arena_raw(ws->mem, (size_t)n * sizeof **row_of);
     if (!item || !len || !session || !*row_of)
         return false;
@@ -181,14 +190,18 @@ static bool fill_prefixes(const struct job *j, const struct chunk *ch, struct wo
     return b->n == k && fill_users(j, session, ws, b);
 }
 
-/* The sessions of a chunk, answered in place: one row a case, -1 where it lies before the window. */
-static bool fill_in_place(const struct job *j, const struct chunk *ch, struct workspace *ws, struct block *b, int32_t **row_of)
+/* The sessions of a chunk, answered in place: one row a case, -1 where it lies before the
+ * window. */
+static bool fill_in_place(const struct job *j, const struct chunk *ch, struct workspace *ws,
+                          struct block *b, int32_t **row_of)
 {
     const struct dataset *ds = j->w->ds;
     int32_t n = (int32_t)(ch->to - ch->from), k = 0, q = 0;
     const int32_t **item = arena_raw(ws->mem, (size_t)n * sizeof *item);
-    int32_t *len = arena_raw(ws->mem, (size_t)n * sizeof *len), *which = arena_raw(ws->mem, (size_t)n * sizeof *which);
-    int32_t *query = arena_raw(ws->mem, (size_t)n * sizeof *query), *qs = arena_raw(ws->mem, (size_t)n * sizeof *qs);
+    int32_t *len = arena_raw(ws->mem, (size_t)n * sizeof *len),
+            *which = arena_raw(ws->mem, (size_t)n * sizeof *which);
+    int32_t *query = arena_raw(ws->mem, (size_t)n * sizeof *query),
+            *qs = arena_raw(ws->mem, (size_t)n * sizeof *qs);
     float *weight = arena_raw(ws->mem, (size_t)n * sizeof *weight);
     *row_of = arena_raw(ws->mem, (size_t)n * sizeof **row_of);
     if (!item || !len || !which || !query || !qs || !weight || !*row_of)
@@ -237,12 +250,18 @@ static void run_chunk(void *ctx, int task, int worker)
     int32_t *row_of = NULL;
     memset(&b, 0, sizeof b);
     arena_reset(ws->mem);
-    bool ok = j->s->in_place ? fill_in_place(j, ch, ws, &b, &row_of) : fill_prefixes(j, ch, ws, &b, &row_of);
+    bool ok = j->s->in_place ? fill_in_place(j, ch, ws, &b, &row_of)
+                             : fill_prefixes(j, ch, ws, &b, &row_of);
     if (!ok) {
         j->status[worker] = err_nomem(&j->err[worker], arena_used(ws->mem), "evaluation");
         return;
     }
-    struct tape_env env = {.x = j->w->x, .seed = j->w->seed, .step = j->w->step, .patch = j->s->patch, .n_patch = j->s->n_patch, .set = -1};
+    struct tape_env env = {.x = j->w->x,
+                           .seed = j->w->seed,
+                           .step = j->w->step,
+                           .patch = j->s->patch,
+                           .n_patch = j->s->n_patch,
+                           .set = -1};
     tape_begin(ws->tape, &env);
     struct tensor *s = b.n_query ? model_score(j->w->model, j->w->self, ws->tape, &b) : NULL;
     j->status[worker] = tape_check(ws->tape, &j->err[worker]);
@@ -257,7 +276,9 @@ static void run_chunk(void *ctx, int task, int worker)
 
 /* ---- The whole ---- */
 
-static enum status make_chunks(struct chunk **out, int *n_out, const struct eval_case *c, int64_t n, const struct weights *w, bool in_place, struct err *err)
+static enum status make_chunks(struct chunk **out, int *n_out, const struct eval_case *c,
+                               int64_t n, const struct weights *w, bool in_place,
+                               struct err *err)
 {
     size_t bytes = ((size_t)n + 1) * sizeof **out;
     *out = malloc(bytes);
@@ -286,8 +307,10 @@ static enum status make_chunks(struct chunk **out, int *n_out, const struct eval
     return ST_OK;
 }
 
-enum status eval_cases(const struct weights *w, const struct eval_spec *s, const struct eval_case *c, int64_t first, int64_t n, struct pool *p,
-                       const volatile bool *cancel, struct rank_obs *obs, double *logp, struct err *err)
+enum status eval_cases(const struct weights *w, const struct eval_spec *s,
+                       const struct eval_case *c, int64_t first, int64_t n, struct pool *p,
+                       const volatile bool *cancel, struct rank_obs *obs, double *logp,
+                       struct err *err)
 {
     struct job *j = calloc(1, sizeof *j);
     struct chunk *chunk = NULL;
@@ -295,7 +318,13 @@ enum status eval_cases(const struct weights *w, const struct eval_spec *s, const
     int n_chunk = 0, workers = pool_threads(p);
     if (!j)
         return err_nomem(err, sizeof *j, "evaluation");
-    *j = (struct job){.w = w, .s = s, .c = c, .first = first, .obs = obs, .logp = logp, .cancel = cancel,
+    *j = (struct job){.w = w,
+                      .s = s,
+                      .c = c,
+                      .first = first,
+                      .obs = obs,
+                      .logp = logp,
+                      .cancel = cancel,
                       .candidates = protocol_def(s->protocol)->candidates,
                       .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
     enum status st = make_chunks(&chunk, &n_chunk, c, n, w, s->in_place, err);

@@ -1,4 +1,5 @@
-/* Questions about published weights; see explore.h.  The answer lives in an arena of its own until the next question. */
+/* Questions about published weights; see explore.h.  The answer lives in an arena of its own
+ * until the next question. */
 #include "engine/base/cancel.h"
 #include "engine/train/explore_items.h"
 #include "engine/train/learner_work.h"
@@ -11,8 +12,8 @@ enum { BLOCK_ROWS = 1024, BLOCK_SEQS = 128 };
 static const size_t probe_bytes_max = (size_t)64 << 20;
 
 struct explore {
-    struct arena *out;   /* the answer */
-    struct arena *mem;   /* blocks */
+    struct arena *out; /* the answer */
+    struct arena *mem; /* blocks */
     struct tape *tape;
     struct answer a;
     const struct patch *patch; /* of the question */
@@ -114,11 +115,13 @@ static void copy_probes(struct explore *e, const char *patterns, int64_t step)
     e->a.n_probe = (int32_t)k;
 }
 
-/* Behind the probes; names do not meet: parameters end in capitals and biases, probes in what they show. */
+/* Behind the probes; names do not meet: parameters end in capitals and biases, probes in
+ * what they show. */
 static void copy_params(struct explore *e, const struct weights *w, const char *patterns)
 {
     int n = params_n(w->ps);
-    struct probe_copy *out = arena_alloc(e->out, ((size_t)e->a.n_probe + (size_t)n) * sizeof *out);
+    struct probe_copy *out =
+        arena_alloc(e->out, ((size_t)e->a.n_probe + (size_t)n) * sizeof *out);
     if (!out)
         return;
     if (e->a.n_probe)
@@ -126,14 +129,16 @@ static void copy_params(struct explore *e, const struct weights *w, const char *
     for (int i = 0; i < n; i++) {
         const struct param *p = params_at(w->ps, i);
         size_t len = strlen(p->name);
-        if (!listed(patterns, p->name) || len >= sizeof out->name || param_rows(p) * (size_t)param_cols(p) * sizeof(float) > probe_bytes_max)
+        if (!listed(patterns, p->name) || len >= sizeof out->name ||
+            param_rows(p) * (size_t)param_cols(p) * sizeof(float) > probe_bytes_max)
             continue;
         struct probe_copy *c = &out[e->a.n_probe];
         memcpy(c->name, p->name, len + 1);
         c->nd = p->nd;
         memcpy(c->d, p->d, sizeof c->d);
         c->step = w->step;
-        c->x = copy_rows(e->out, w->x + p->at, param_rows(p), (size_t)param_cols(p), (size_t)p->ld);
+        c->x = copy_rows(e->out, w->x + p->at, param_rows(p), (size_t)param_cols(p),
+                         (size_t)p->ld);
         e->a.n_probe += c->x != NULL;
     }
     e->a.probe = out;
@@ -143,24 +148,34 @@ static void copy_params(struct explore *e, const struct weights *w, const char *
 
 static void begin(struct explore *e, const struct weights *w, real *g)
 {
-    struct tape_env env = {.x = w->x, .g = g, .seed = w->seed, .step = w->step, .keep_grads = g != NULL, .patch = e->patch, .n_patch = g ? 0 : e->n_patch, .set = e->set};
+    struct tape_env env = {.x = w->x,
+                           .g = g,
+                           .seed = w->seed,
+                           .step = w->step,
+                           .keep_grads = g != NULL,
+                           .patch = e->patch,
+                           .n_patch = g ? 0 : e->n_patch,
+                           .set = e->set};
     tape_begin(e->tape, &env);
     tape_watch(e->tape, 0);
 }
 
-/* The vectors that m queries from number `at` on are scored by: the probe "final" ("head" where the last layer goes on), which has a row a query
- * or a row a click. */
-static void copy_states(struct explore *e, const struct block *b, int32_t at, int32_t m, int32_t n)
+/* The vectors that m queries from number `at` on are scored by: the probe "final" ("head"
+ * where the last layer goes on), which has a row a query or a row a click. */
+static void copy_states(struct explore *e, const struct block *b, int32_t at, int32_t m,
+                        int32_t n)
 {
     struct answer *a = &e->a;
     const struct tensor *t = tape_find(e->tape, "final");
     t = t ? t : tape_find(e->tape, "head");
-    if (!t || t->nd != 2 || (tensor_rows(t) != m && tensor_rows(t) != b->off[b->n]) || (at > 0 && (!a->state || tensor_cols(t) != a->n_state))) {
+    if (!t || t->nd != 2 || (tensor_rows(t) != m && tensor_rows(t) != b->off[b->n]) ||
+        (at > 0 && (!a->state || tensor_cols(t) != a->n_state))) {
         a->state = NULL;
         return;
     }
     size_t d = (size_t)tensor_cols(t);
-    float *out = at > 0 ? (float *)(uintptr_t)a->state : arena_raw(e->out, (size_t)n * d * sizeof *out);
+    float *out =
+        at > 0 ? (float *)(uintptr_t)a->state : arena_raw(e->out, (size_t)n * d * sizeof *out);
     for (int32_t r = 0; out && r < m; r++) {
         const real *x = t->x + (size_t)(tensor_rows(t) == m ? r : b->query[r]) * (size_t)t->ld;
         for (size_t c = 0; c < d; c++)
@@ -171,7 +186,8 @@ static void copy_states(struct explore *e, const struct block *b, int32_t at, in
 }
 
 /* Scores after each of n sequences, in blocks; an empty sequence has none: its row is NaN. */
-static enum status score_all(struct explore *e, const struct weights *w, int32_t n, const int32_t *const *item, const int32_t *len, const char *probes,
+static enum status score_all(struct explore *e, const struct weights *w, int32_t n,
+                             const int32_t *const *item, const int32_t *len, const char *probes,
                              bool states, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
@@ -189,7 +205,8 @@ static enum status score_all(struct explore *e, const struct weights *w, int32_t
             continue;
         }
         int32_t m = 0, rows = 0;
-        while (i + m < n && m < BLOCK_SEQS && len[i + m] > 0 && (m == 0 || rows + len[i + m] <= BLOCK_ROWS))
+        while (i + m < n && m < BLOCK_SEQS && len[i + m] > 0 &&
+               (m == 0 || rows + len[i + m] <= BLOCK_ROWS))
             rows += len[i + m++];
         struct block b;
         memset(&b, 0, sizeof b);
@@ -198,7 +215,8 @@ static enum status score_all(struct explore *e, const struct weights *w, int32_t
         if (b.n != m)
             return err_nomem(&a->err, (size_t)rows * 64, "sequence");
         begin(e, w, NULL);
-        if (!probes && !states && !e->n_patch) /* nobody looks at what is on the way: models need not show it */
+        /* nobody looks at what is on the way: models need not show it */
+        if (!probes && !states && !e->n_patch)
             tape_watch(e->tape, -1);
         struct tensor *s = model_score(w->model, w->self, e->tape, &b);
         enum status st = tape_check(e->tape, &a->err);
@@ -218,14 +236,17 @@ static enum status score_all(struct explore *e, const struct weights *w, int32_t
     return ST_OK;
 }
 
-/* A window's others keep their rows, and what lies before it is still read by who reads it (a fitted taste). */
-static enum status ask_occlude(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
+/* A window's others keep their rows, and what lies before it is still read by who reads it
+ * (a fitted taste). */
+static enum status ask_occlude(struct explore *e, const struct weights *w,
+                               const struct question *q, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
     const bool blank = w->spec.kind == BATCH_WINDOWS;
     int32_t n = a->n, wide = blank ? q->n : n;
     const int32_t **item = arena_raw(e->out, (size_t)n * sizeof *item);
-    int32_t *len = arena_raw(e->out, (size_t)n * sizeof *len), *all = arena_raw(e->out, (size_t)n * (size_t)wide * sizeof *all);
+    int32_t *len = arena_raw(e->out, (size_t)n * sizeof *len),
+            *all = arena_raw(e->out, (size_t)n * (size_t)wide * sizeof *all);
     if (!item || !len || !all)
         return err_nomem(&a->err, (size_t)n * (size_t)wide * sizeof *all, "variants");
     for (int32_t i = 0; i < n; i++) {
@@ -272,7 +293,8 @@ static enum status ask_hidden(struct explore *e, const struct weights *w, int32_
     return st;
 }
 
-static enum status ask_prefixes(struct explore *e, const struct weights *w, const volatile bool *cancel)
+static enum status ask_prefixes(struct explore *e, const struct weights *w,
+                                const volatile bool *cancel)
 {
     struct answer *a = &e->a;
     const int32_t **item = arena_raw(e->out, (size_t)a->n * sizeof *item);
@@ -287,7 +309,8 @@ static enum status ask_prefixes(struct explore *e, const struct weights *w, cons
 }
 
 /* One sequence, each set of patches by itself. */
-static enum status ask_patches(struct explore *e, const struct weights *w, int32_t n_set, const volatile bool *cancel)
+static enum status ask_patches(struct explore *e, const struct weights *w, int32_t n_set,
+                               const volatile bool *cancel)
 {
     struct answer *a = &e->a;
     size_t cols = (size_t)w->ds->n_items + 1;
@@ -308,9 +331,10 @@ static enum status ask_patches(struct explore *e, const struct weights *w, int32
     return ST_OK;
 }
 
-/* Last rows of the probes after each of n sequences, side by side.  Probes of the watched session alone have one session's rows: such
- * are passed over where a block holds several. */
-static enum status ask_states(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
+/* Last rows of the probes after each of n sequences, side by side.  Probes of the watched
+ * session alone have one session's rows: such are passed over where a block holds several. */
+static enum status ask_states(struct explore *e, const struct weights *w,
+                              const struct question *q, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
     float *value = NULL;
@@ -318,7 +342,8 @@ static enum status ask_states(struct explore *e, const struct weights *w, const 
         if (cancel_asked(cancel))
             return err_set(&a->err, ST_CANCELLED, "cancelled");
         int32_t m = 0, rows = 0;
-        while (i + m < q->n_variant && m < BLOCK_SEQS && (m == 0 || rows + q->variant_n[i + m] <= BLOCK_ROWS))
+        while (i + m < q->n_variant && m < BLOCK_SEQS &&
+               (m == 0 || rows + q->variant_n[i + m] <= BLOCK_ROWS))
             rows += q->variant_n[i + m++];
         struct block b;
         memset(&b, 0, sizeof b);
@@ -338,24 +363,30 @@ static enum status ask_states(struct explore *e, const struct weights *w, const 
         int32_t cols = 0;
         for (size_t k = 0; k < n; k++) {
             int32_t have = tensor_rows(view[k].t);
-            cols += listed(q->probes, view[k].name) && (have == b.off[m] || have == m) ? tensor_cols(view[k].t) : 0;
+            cols += listed(q->probes, view[k].name) && (have == b.off[m] || have == m)
+                        ? tensor_cols(view[k].t)
+                        : 0;
         }
         if (!value) {
             a->n_col = cols;
-            value = arena_alloc(e->out, ((size_t)q->n_variant * (size_t)cols + 1) * sizeof *value);
+            value =
+                arena_alloc(e->out, ((size_t)q->n_variant * (size_t)cols + 1) * sizeof *value);
             if (!value)
-                return err_nomem(&a->err, (size_t)q->n_variant * (size_t)cols * sizeof *value, "states");
+                return err_nomem(&a->err, (size_t)q->n_variant * (size_t)cols * sizeof *value,
+                                 "states");
         }
         int32_t at = 0;
         for (size_t k = 0; k < n; k++) {
             const struct tensor *t = view[k].t;
             int32_t have = tensor_rows(t), wide = tensor_cols(t);
-            if (!listed(q->probes, view[k].name) || (have != b.off[m] && have != m) || at + wide > a->n_col)
+            if (!listed(q->probes, view[k].name) || (have != b.off[m] && have != m) ||
+                at + wide > a->n_col)
                 continue;
             for (int32_t s = 0; s < m; s++) {
                 int32_t r = have == b.off[m] ? b.off[s + 1] - 1 : s;
                 for (int32_t c = 0; r >= 0 && c < wide; c++)
-                    value[(size_t)(i + s) * (size_t)a->n_col + (size_t)(at + c)] = (float)t->x[(size_t)r * (size_t)t->ld + (size_t)c];
+                    value[(size_t)(i + s) * (size_t)a->n_col + (size_t)(at + c)] =
+                        (float)t->x[(size_t)r * (size_t)t->ld + (size_t)c];
             }
             at += wide;
         }
@@ -389,7 +420,8 @@ static enum status ask_lanes(struct explore *e, const struct weights *w)
 }
 
 /* The item table and, where there is a sequence, the state that is scored against it. */
-static enum status ask_project(struct explore *e, const struct weights *w, int32_t target, const volatile bool *cancel)
+static enum status ask_project(struct explore *e, const struct weights *w, int32_t target,
+                               const volatile bool *cancel)
 {
     struct answer *a = &e->a;
     const struct tensor *state = NULL;
@@ -407,7 +439,10 @@ static enum status ask_project(struct explore *e, const struct weights *w, int32
         if (st != ST_OK)
             return st;
     }
-    return items_project(e->out, w, hd, state ? state->x + (size_t)(tensor_rows(state) - 1) * (size_t)state->ld : NULL, target, a, cancel);
+    return items_project(e->out, w, hd,
+                         state ? state->x + (size_t)(tensor_rows(state) - 1) * (size_t)state->ld
+                               : NULL,
+                         target, a, cancel);
 }
 
 /* d score(target) / d embedding of each row, times the embedding. */
@@ -418,7 +453,8 @@ static enum status ask_gradient(struct explore *e, const struct weights *w, int3
     if (e->n_patch)
         return err_set(&a->err, ST_UNSUPPORTED, "no gradient while parts are set by hand");
     if (!hd || !w->model->encode)
-        return err_set(&a->err, ST_UNSUPPORTED, "%s has no gradient with respect to its input", w->model->title);
+        return err_set(&a->err, ST_UNSUPPORTED, "%s has no gradient with respect to its input",
+                       w->model->title);
     struct learner_shared *sh = weights_shared(w);
     real *g = shared_block(sh);
     if (!g)
@@ -431,16 +467,18 @@ static enum status ask_gradient(struct explore *e, const struct weights *w, int3
     begin(e, w, g);
     struct tensor *h = w->model->encode(w->self, e->tape, &b);
     struct tensor *row = op_rows(e->tape, hd->table, &target, 1, hd->id0);
-    struct tensor *s = op_matmul(e->tape, h, hd->unit ? op_unit(e->tape, row, 1) : row, false, true);
+    struct tensor *s =
+        op_matmul(e->tape, h, hd->unit ? op_unit(e->tape, row, 1) : row, false, true);
     tape_term(e->tape, "score", op_sum_all(e->tape, s), 1);
     enum status st = tape_check(e->tape, &a->err);
     if (st == ST_OK)
         st = tape_backward(e->tape, &a->err);
     const struct tensor *emb = st == ST_OK ? tape_find(e->tape, "emb") : NULL;
     float *value = arena_alloc(e->out, (size_t)a->n * sizeof *value);
-    if (st == ST_OK && (!emb || !emb->g || !value) )
+    if (st == ST_OK && (!emb || !emb->g || !value))
         st = err_set(&a->err, ST_UNSUPPORTED, "%s shows no input vectors", w->model->title);
-    int32_t fill = st == ST_OK && w->spec.kind == BATCH_WINDOWS ? tensor_rows(emb) - a->n : 0; /* rows before the first item */
+    /* rows before the first item */
+    int32_t fill = st == ST_OK && w->spec.kind == BATCH_WINDOWS ? tensor_rows(emb) - a->n : 0;
     for (int32_t i = 0; st == ST_OK && i < a->n && i + fill < tensor_rows(emb); i++) {
         size_t at = (size_t)(i + fill) * (size_t)emb->ld;
         double sum = 0;
@@ -453,10 +491,12 @@ static enum status ask_gradient(struct explore *e, const struct weights *w, int3
     return st;
 }
 
-static enum status ask_ranks(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
+static enum status ask_ranks(struct explore *e, const struct weights *w,
+                             const struct question *q, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
-    int64_t left = eval_count(w->split, &q->eval) - q->from, n = q->n_case < left ? q->n_case : left;
+    int64_t left = eval_count(w->split, &q->eval) - q->from,
+            n = q->n_case < left ? q->n_case : left;
     if (n <= 0)
         return ST_OK;
     struct rank_obs *obs = arena_raw(e->out, (size_t)n * sizeof *obs);
@@ -486,23 +526,31 @@ bool question_complete(const struct question *q)
     }
 }
 
-const struct answer *explore_ask(struct explore *e, const struct weights *w, const struct question *q, const volatile bool *cancel)
+const struct answer *explore_ask(struct explore *e, const struct weights *w,
+                                 const struct question *q, const volatile bool *cancel)
 {
     struct answer *a = &e->a;
     arena_reset(e->out);
-    *a = (struct answer){.step = w->step, .n_items = w->ds->n_items, .tag = q->tag, .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
-    int32_t hidden = w->spec.kind != BATCH_CLOZE || q->kind == ASK_FILL ? 0 : q->kind == ASK_TAIL ? q->ahead : 1;
+    *a = (struct answer){.step = w->step,
+                         .n_items = w->ds->n_items,
+                         .tag = q->tag,
+                         .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
+    int32_t hidden = w->spec.kind != BATCH_CLOZE || q->kind == ASK_FILL ? 0
+                     : q->kind == ASK_TAIL                              ? q->ahead
+                                                                        : 1;
     int32_t window = w->spec.max_len > 0 ? w->spec.max_len - hidden : q->n;
     if ((q->kind == ASK_FILL && w->spec.kind != BATCH_CLOZE) ||
         (q->kind == ASK_TAIL && (w->spec.kind != BATCH_CLOZE || q->ahead < 1 || window < 1))) {
         if (w->spec.kind != BATCH_CLOZE)
             err_set(&a->err, ST_UNSUPPORTED, "%s fills in no hidden places", w->model->title);
         else
-            err_set(&a->err, ST_ARG, "maxlen %d has no room for %d hidden places after an item", w->spec.max_len, q->ahead);
+            err_set(&a->err, ST_ARG, "maxlen %d has no room for %d hidden places after an item",
+                    w->spec.max_len, q->ahead);
         if (q->kind == ASK_FILL)
             err_hint(&a->err, "not-for-model", "Try: model new bert4rec");
         else
-            err_hint(&a->err, "bad-value", "Steps from 1 to %d", w->spec.kind == BATCH_CLOZE ? w->spec.max_len - 1 : 1);
+            err_hint(&a->err, "bad-value", "Steps from 1 to %d",
+                     w->spec.kind == BATCH_CLOZE ? w->spec.max_len - 1 : 1);
         return a;
     }
     if (q->kind == ASK_PREFIXES) /* each prefix has a window of its own */
@@ -530,7 +578,11 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
     switch (q->kind) {
     case ASK_SCORE:
     case ASK_PROBES:
-        score_all(e, w, 1, &one, &one_len, q->probes ? q->probes : q->kind == ASK_PROBES ? "*" : NULL, false, cancel);
+        score_all(e, w, 1, &one, &one_len,
+                  q->probes               ? q->probes
+                  : q->kind == ASK_PROBES ? "*"
+                                          : NULL,
+                  false, cancel);
         if (q->params && !a->err.code)
             copy_params(e, w, q->params);
         break;
@@ -576,7 +628,8 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w, con
 
 /* ---- Reading answers ---- */
 
-/* The kept items are a heap with the worst on top, so that k may be all of them: a lower score is worse, or the same with a later id. */
+/* The kept items are a heap with the worst on top, so that k may be all of them: a lower
+ * score is worse, or the same with a later id. */
 static bool worse(const int32_t *item, const float *s, int32_t a, int32_t b)
 {
     return s[a] < s[b] || (s[a] == s[b] && item[a] > item[b]);
@@ -603,7 +656,8 @@ static void sink(int32_t *item, float *s, int32_t at, int32_t n)
     }
 }
 
-int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t *skip, int32_t n_skip, int32_t *item, float *s)
+int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t *skip,
+                  int32_t n_skip, int32_t *item, float *s)
 {
     int32_t n = 0;
     for (int32_t i = 1; i <= n_items && k > 0; i++) {
@@ -621,7 +675,8 @@ int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t 
             swap_kept(item, s, at, (at - 1) / 2);
         sink(item, s, at, n);
     }
-    for (int32_t last = n - 1; last > 0; last--) { /* the worst goes last: best first, equal scores in the order of ids */
+    /* the worst goes last: best first, equal scores in the order of ids */
+    for (int32_t last = n - 1; last > 0; last--) {
         swap_kept(item, s, 0, last);
         sink(item, s, 0, last);
     }

@@ -1,4 +1,5 @@
-/* Principal components of the item table; runs of items a filter answers to.  See explore_items.h. */
+/* Principal components of the item table; runs of items a filter answers to.  See
+ * explore_items.h. */
 #include "engine/train/explore_items.h"
 #include "engine/base/cancel.h"
 
@@ -15,7 +16,8 @@ static double dot(const double *x, const double *y, int32_t n)
     return sum;
 }
 
-/* Eigenvector of the largest eigenvalue of the symmetric m (d,d), into v; returns the eigenvalue. */
+/* Eigenvector of the largest eigenvalue of the symmetric m (d,d), into v; returns the
+ * eigenvalue. */
 static double power_iteration(const double *m, int32_t d, double *v, double *next,
                               const volatile bool *cancel)
 {
@@ -59,7 +61,8 @@ static const real *row_of(const struct weights *w, const struct head *hd, int32_
 }
 
 enum status items_project(struct arena *mem, const struct weights *w, const struct head *hd,
-                          const real *state, int32_t target, struct answer *a, const volatile bool *cancel)
+                          const real *state, int32_t target, struct answer *a,
+                          const volatile bool *cancel)
 {
     int32_t d = param_cols(hd->table), n = w->ds->n_items;
     size_t size = (size_t)d * (size_t)d;

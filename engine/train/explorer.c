@@ -1,5 +1,6 @@
-/* The explorer's thread; see explorer.h.  A few askers (views), each with one open question and two answer places: one being read, one being
- * made.  Questions and answers change hands under one lock; the work is done outside it. */
+/* The explorer's thread; see explorer.h.  A few askers (views), each with one open question
+ * and two answer places: one being read, one being made.  Questions and answers change hands
+ * under one lock; the work is done outside it. */
 #include "engine/train/explorer.h"
 #include "engine/base/cancel.h"
 #include "engine/base/pool.h"
@@ -48,8 +49,8 @@ struct explorer {
     int busy;       /* asker being served, -1 none */
     bool gives_way; /* what it is served with is long */
     uint64_t count;
-    volatile bool
-        cancel; /* written under the lock, read by the running question between chunks */
+    /* written under the lock, read by the running question between chunks */
+    volatile bool cancel;
     bool quit;
     atomic_llong cpu_ns; /* relaxed: a gauge */
     int fd;
@@ -113,7 +114,8 @@ static void signal_screen(struct explorer *e)
     (void)n; /* full means that the screen has not looked yet: it will */
 }
 
-/* A part of an evaluation: it comes behind all that is short, and is begun anew when something short comes in between. */
+/* A part of an evaluation: it comes behind all that is short, and is begun anew when
+ * something short comes in between. */
 static bool is_long(const struct asked *a)
 {
     return a->kind == JOB_ASK && a->q.kind == ASK_RANKS;
@@ -274,8 +276,8 @@ static void post(struct explorer *e, uint64_t id, struct asked *job)
     }
     asked_free(&a->open);
     a->open = *job;
-    a->has_eval = a->has_eval &&
-                  job->kind != JOB_EVAL; /* an older result is no answer to this question */
+    /* an older result is no answer to this question */
+    a->has_eval = a->has_eval && job->kind != JOB_EVAL;
     a->order = ++e->count;
     if (e->busy >= 0 && (&e->asker[e->busy] == a || (e->gives_way && !is_long(job))))
         cancel_set(&e->cancel, true);
@@ -321,8 +323,8 @@ const struct answer *explorer_answer(struct explorer *e, uint64_t id)
     struct asker *a = asker_of(e, id, false);
     const struct answer *answer = NULL;
     if (a) {
-        bool making =
-            e->busy >= 0 && &e->asker[e->busy] == a; /* then the other place is the thread's */
+        /* then the other place is the thread's */
+        bool making = e->busy >= 0 && &e->asker[e->busy] == a;
         if (a->fresh && !making) {
             a->read = 1 - a->read;
             a->fresh = false;

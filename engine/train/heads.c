@@ -1,5 +1,5 @@
-/* Output layers on the tape: op_head and the scores of all items.  The computing is in heads_cols.c, heads_full.c and
- * heads_batch.c. */
+/* Output layers on the tape: op_head and the scores of all items.  The computing is in
+ * heads_cols.c, heads_full.c and heads_batch.c. */
 #include "engine/train/heads_work.h"
 #include "engine/tensor/ops.h"
 
@@ -119,8 +119,8 @@ void op_head(struct tape *t, struct tensor *h, const struct head *hd, const stru
     tape_term(t, "rec", out, 1);
 }
 
-/* Item-major, scores^T = E H^T: the table is read in place, only the few states are turned over, and a tile of scores is
- * turned back into the rows of the result. */
+/* Item-major, scores^T = E H^T: the table is read in place, only the few states are turned
+ * over, and a tile of scores is turned back into the rows of the result. */
 struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct head *hd)
 {
     if (!head_fits(t, h, hd))
@@ -147,8 +147,8 @@ struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct hea
         real *o = out->x + (size_t)q * (size_t)out->ld;
         kn->transpose(h->x + (size_t)q * (size_t)h->ld, (size_t)h->ld, n, d, ht, ldn);
         for (int32_t c = 0; c <= v; c += SCORE_ITEMS) { /* columns c.., item numbers */
-            int32_t k = v + 1 - c < SCORE_ITEMS ? v + 1 - c : SCORE_ITEMS,
-                    none = c == 0; /* item 0: no item */
+            /* item 0: no item */
+            int32_t k = v + 1 - c < SCORE_ITEMS ? v + 1 - c : SCORE_ITEMS, none = c == 0;
             if (none)
                 memset(s, 0, ldn * sizeof *s);
             kn->gemm(GEMM_FULL, k - none, n, d, table + (size_t)(c + none - hd->id0) * ld, ld,

@@ -1,8 +1,10 @@
 /* Output layers: scores of items for query rows, and the loss on them.
  *
- * On the shard (small tables, rows * d < HEAD_SHARD_FLOATS, or columns of a query or session): op_head computes loss and gradients
- * on the shard's tape at once, query rows in chunks, never a (R, items) matrix.  On the batch (large tables): op_head hands its
- * states to a `head_batch`, and the pool works over fixed ranges of items; see the end of this header. */
+ * On the shard (small tables, rows * d < HEAD_SHARD_FLOATS, or columns of a query or
+ * session): op_head computes loss and gradients on the shard's tape at once, query rows in
+ * chunks, never a (R, items) matrix.  On the batch (large tables): op_head hands its states
+ * to a `head_batch`, and the pool works over fixed ranges of items; see the end of this
+ * header. */
 #ifndef ENGINE_TRAIN_HEADS_H
 #define ENGINE_TRAIN_HEADS_H
 
@@ -10,16 +12,17 @@
 #include "engine/tensor/tape.h"
 
 enum head_loss {
-    HEAD_XENT,     /* softmax over the columns */
-    HEAD_SAMPLED,  /* softmax over target and draws, - log q when `logq` */
-    HEAD_BCE,      /* softplus(-s+) + sum softplus(s-) */
-    HEAD_GBCE,     /* (beta softplus(-s+) + sum softplus(s-)) / (k + 1), beta = 1 - t(1 - alpha), alpha = k/(V-1) */
+    HEAD_XENT,    /* softmax over the columns */
+    HEAD_SAMPLED, /* softmax over target and draws, - log q when `logq` */
+    HEAD_BCE,     /* softplus(-s+) + sum softplus(s-) */
+    HEAD_GBCE, /* (beta softplus(-s+) + sum softplus(s-)) / (k + 1), beta = 1 - t(1 - alpha), alpha = k/(V-1) */
     HEAD_TOP1,
     HEAD_BPR,
     HEAD_TOP1_MAX,
     HEAD_BPR_MAX,
 };
-enum head_cols { COLS_ALL, COLS_QUERY, COLS_SESSION, COLS_BATCH }; /* all items; own draws of a query; of a session; of the batch */
+/* all items; own draws of a query; of a session; of the batch */
+enum head_cols { COLS_ALL, COLS_QUERY, COLS_SESSION, COLS_BATCH };
 #define HEAD_SHARD_FLOATS ((size_t)1 << 18)
 
 struct head { /* scores = act(h table^T + bias) over items 1..n_items */
@@ -27,12 +30,14 @@ struct head { /* scores = act(h table^T + bias) over items 1..n_items */
     enum head_cols cols;
     enum act act;
     const struct param *table, *bias; /* (rows,d); (rows) or NULL */
-    int32_t id0;                      /* id of table row 0: 0 with a row for padding, 1 without */
-    int32_t n_items;                  /* V */
+    /* id of table row 0: 0 with a row for padding, 1 without */
+    int32_t id0;
+    int32_t n_items; /* V */
     float act_a, act_l, smooth, logq, bpreg, gbce_t, w_pos, w_neg;
-    bool unit;                        /* items by their direction: h . E / |E|; COLS_ALL only */
+    bool unit; /* items by their direction: h . E / |E|; COLS_ALL only */
     bool mask_dup;
-    bool neg_only;                    /* TOP1, BPR: the paper's mean over the true negatives, not the authors' sums */
+    /* TOP1, BPR: the paper's mean over the true negatives, not the authors' sums */
+    bool neg_only;
 };
 
 /* Adds the term "rec": sum over queries of weight * loss (block.weight already divides by what the loss averages over), and
@@ -50,12 +55,16 @@ struct head { /* scores = act(h table^T + bias) over items 1..n_items */
  * own are left out.  act, act_a: activation of scores before the ranking losses (RELU leaky by act_a, TANH, ELU times act_a); act_l:
  * all of it times this, 0 counts as 1 (SELU). */
 void op_head(struct tape *t, struct tensor *h, const struct head *hd, const struct block *b);
-/* While a session is watched: what op_head compares, as probes in the scope "head", for heads over all items or the batch's columns,
- * n columns, one target a query: cols (1,n) item ids, the batch's targets first, then the draws; logq (1,n) what is taken off in training;
- * scores (n_query,n) raw; prob their softmax less logq; negw softmax of the activated scores without the own column (which negative the
- * -max losses learn from); rank (n_query,1) of the own one among the columns; rowloss (n_query,1).  No gradient. */
-void head_watch(struct tape *t, const struct tensor *h, const struct head *hd, const struct block *b);
-/* What scores take an item's row (d) times: 1, or with `unit` 1 over its length (0 for a row of zeros). */
+/* While a session is watched: what op_head compares, as probes in the scope "head", for
+ * heads over all items or the batch's columns, n columns, one target a query: cols (1,n)
+ * item ids, the batch's targets first, then the draws; logq (1,n) what is taken off in
+ * training; scores (n_query,n) raw; prob their softmax less logq; negw softmax of the
+ * activated scores without the own column (which negative the -max losses learn from); rank
+ * (n_query,1) of the own one among the columns; rowloss (n_query,1).  No gradient. */
+void head_watch(struct tape *t, const struct tensor *h, const struct head *hd,
+                const struct block *b);
+/* What scores take an item's row (d) times: 1, or with `unit` 1 over its length (0 for a row
+ * of zeros). */
 real head_row_factor(const struct head *hd, const real *row, int32_t d);
 /* (n_query, n_items+1), column = item id; column 0 is -INFINITY.  No gradient. */
 struct tensor *op_head_scores(struct tape *t, struct tensor *h, const struct head *hd);
@@ -69,15 +78,19 @@ struct head_job {
     const real *h;
     size_t ldh;
     int32_t d;
-    real *gh, *gtable, *gbias; /* gh: written, ld = ldh; gtable, gbias: added to; NULL = not wanted */
-    struct arena *mem;         /* scratch, given back */
-    /* Not NULL: rows of the table's gradient go there, as tape_env.rows takes them, and gtable is NULL.  Not for COLS_ALL. */
-    void (*rows)(void *rows_ctx, const struct param *table, const int32_t *row, int32_t n, const real *g, int32_t ldg, float scale);
+    /* gh: written, ld = ldh; gtable, gbias: added to; NULL = not wanted */
+    real *gh, *gtable, *gbias;
+    struct arena *mem; /* scratch, given back */
+    /* Not NULL: rows of the table's gradient go there, as tape_env.rows takes them, and
+     * gtable is NULL.  Not for COLS_ALL. */
+    void (*rows)(void *rows_ctx, const struct param *table, const int32_t *row, int32_t n,
+                 const real *g, int32_t ldg, float scale);
     void *rows_ctx;
 };
 /* Weighted loss of the block.  Double sums.  *ok false: out of scratch memory. */
 double head_compute(const struct head_job *j, bool *ok);
-/* Loss of one row of n scores whose positive is column p, and its slopes c; both with room for row_ld(n) numbers. */
+/* Loss of one row of n scores whose positive is column p, and its slopes c; both with room
+ * for row_ld(n) numbers. */
 double head_row_loss(const struct head *hd, const real *s, int32_t n, int32_t p, real *c);
 
 /* ---- The batch-wide form ----
@@ -94,11 +107,13 @@ enum { HEAD_RANGES = 8, HEAD_PARTS = 8 };
 bool head_wants_batch(const struct head *hd);
 MUST_CHECK enum status head_batch_new(struct head_batch **out, struct err *err);
 void head_batch_free(struct head_batch *hb); /* accepts NULL */
-void head_batch_begin(struct head_batch *hb, const struct head *hd, const real *x, real *g, bool keep_rows);
+void head_batch_begin(struct head_batch *hb, const struct head *hd, const real *x, real *g,
+                      bool keep_rows);
 struct pool;
 MUST_CHECK enum status head_batch_run(struct head_batch *hb, struct pool *p, struct err *err);
-/* After head_batch_run, with keep: gradients (n, ld of the table) of these rows, repeats among them; the caller may write there until the
- * next head_batch_begin.  Full softmax: *row NULL, gradients of all items are in g. */
+/* After head_batch_run, with keep: gradients (n, ld of the table) of these rows, repeats
+ * among them; the caller may write there until the next head_batch_begin.  Full softmax:
+ * *row NULL, gradients of all items are in g. */
 real *head_batch_rows(const struct head_batch *hb, const int32_t **row, int32_t *n);
 
 #endif

@@ -1,5 +1,6 @@
-/* The output layer over the whole batch: states of all blocks together, 8 fixed ranges of items (or of the batch's columns)
- * worked by the pool, sums in the order of ranges.  See the end of heads.h for the protocol. */
+/* The output layer over the whole batch: states of all blocks together, 8 fixed ranges of
+ * items (or of the batch's columns) worked by the pool, sums in the order of ranges.  See
+ * the end of heads.h for the protocol. */
 #include "engine/train/heads_work.h"
 #include "engine/base/pool.h"
 #include "engine/tensor/ops.h"
@@ -273,7 +274,8 @@ static void cols_scores(void *ctx, int r, int worker)
     for (int32_t k = k0; k < k1; k++) {
         if (k + AHEAD < k1) /* rows lie far apart */
             for (size_t i = 0; i < ld; i += LINE)
-                __builtin_prefetch(hb->x + hd->table->at + (size_t)(hb->col[k + AHEAD] - hd->id0) * ld + i);
+                __builtin_prefetch(hb->x + hd->table->at +
+                                   (size_t)(hb->col[k + AHEAD] - hd->id0) * ld + i);
         hb->row[k] = hb->col[k] - hd->id0;
         memcpy(hb->rows + (size_t)k * ld, hb->x + hd->table->at + (size_t)hb->row[k] * ld,
                ld * sizeof *hb->rows);

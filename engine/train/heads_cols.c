@@ -1,7 +1,7 @@
 /* Losses over some columns: the targets and draws of a query, of a session, of the batch.
  *
- * Own draws: the rows are picked from the table one by one.  Shared draws: their rows are gathered once and the scores of
- * all queries are one product, gradients two more. */
+ * Own draws: the rows are picked from the table one by one.  Shared draws: their rows are
+ * gathered once and the scores of all queries are one product, gradients two more. */
 #include "engine/train/heads_work.h"
 
 #include <math.h>

@@ -1,12 +1,14 @@
-/* Full softmax over all items, item-major: logits^T = E H^T, so that the table is read where it lies and the statistics of
- * the queries are plain vector passes.  A piece of the catalogue at a time: logits and statistics first, then slopes and
- * both gradients.  The logits of a chunk of queries are kept in between; computing them twice costs more. */
+/* Full softmax over all items, item-major: logits^T = E H^T, so that the table is read where
+ * it lies and the statistics of the queries are plain vector passes.  A piece of the
+ * catalogue at a time: logits and statistics first, then slopes and both gradients.  The
+ * logits of a chunk of queries are kept in between; computing them twice costs more. */
 #include "engine/train/heads_work.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = 128 }; /* queries of the shard form; whole bands of the matrix kernels on both sides */
+/* queries of the shard form; whole bands of the matrix kernels on both sides */
+enum { CHUNK = 128 };
 
 size_t head_full_size(int32_t v, int32_t d, int32_t nq)
 {
@@ -26,7 +28,8 @@ void head_full_begin(struct head_full *f, real *mem)
     kern()->transpose(f->h, f->ldh, f->nq, f->d, f->ht, f->ldq);
 }
 
-void head_full_logits(const struct head_full *f, int32_t v0, int32_t v1, const struct head_stats *s)
+void head_full_logits(const struct head_full *f, int32_t v0, int32_t v1,
+                      const struct head_stats *s)
 {
     const struct kernels *kn = kern();
     for (size_t b = 0; b < f->ldq; b++) {
@@ -38,7 +41,8 @@ void head_full_logits(const struct head_full *f, int32_t v0, int32_t v1, const s
     for (int32_t v = v0; v < v1; v += HEAD_TILE) {
         int32_t n = v1 - v < HEAD_TILE ? v1 - v : HEAD_TILE;
         real *x = f->x + (size_t)v * f->ldq;
-        kn->gemm(GEMM_FULL, n, f->nq, f->d, f->table + (size_t)v * f->ld, f->ld, 1, f->ht, f->ldq, x, f->ldq, 0);
+        kn->gemm(GEMM_FULL, n, f->nq, f->d, f->table + (size_t)v * f->ld, f->ld, 1, f->ht,
+                 f->ldq, x, f->ldq, 0);
         for (int32_t i = v; f->unit && i < v + n; i++) {
             f->unit[i] = head_row_factor(f->hd, f->table + (size_t)i * f->ld, f->d);
             kn->scale(f->unit[i], f->x + (size_t)i * f->ldq, f->x + (size_t)i * f->ldq, f->ldq);
@@ -49,12 +53,15 @@ void head_full_logits(const struct head_full *f, int32_t v0, int32_t v1, const s
     }
 }
 
-void head_full_losses(const struct head_full *f, const struct head_stats *s, int n_range, double *loss)
+void head_full_losses(const struct head_full *f, const struct head_stats *s, int n_range,
+                      double *loss)
 {
     const double v = f->hd->n_items, e = f->even && v > 1 ? (double)f->hd->smooth : 0;
-    const double a = e > 0 ? 1 - e * v / (v - 1) : 1, b = e > 0 ? e / (v - 1) : 0; /* label smoothing: see RANK_XENT */
+    /* label smoothing: see RANK_XENT */
+    const double a = e > 0 ? 1 - e * v / (v - 1) : 1, b = e > 0 ? e / (v - 1) : 0;
     for (size_t q = 0; q < f->ldq; q++) {
-        f->shift[q] = (real)INFINITY; /* exp(x - inf) = 0: filler, and queries that do not count */
+        /* exp(x - inf) = 0: filler, and queries that do not count */
+        f->shift[q] = (real)INFINITY;
         if (f->even)
             f->even[q] = 0;
         if (q >= (size_t)f->nq)
@@ -103,11 +110,13 @@ static void slopes_of_tile(const struct head_full *f, int32_t v, int32_t n)
             nt++;
         for (int32_t k = 0; k < nt; k++)
             if (target[k] > v && target[k] <= v + n)
-                x[(size_t)(target[k] - 1 - v) * f->ldq + (size_t)q] -= (real)(a * (double)f->weight[q] / nt);
+                x[(size_t)(target[k] - 1 - v) * f->ldq + (size_t)q] -=
+                    (real)(a * (double)f->weight[q] / nt);
     }
 }
 
-/* With head.unit a longer row scores the same, so what a tile adds to gE keeps no part along E.  along: E . gE before. */
+/* With head.unit a longer row scores the same, so what a tile adds to gE keeps no part along
+ * E.  along: E . gE before. */
 static void dots(const struct head_full *f, int32_t v, int32_t n, const real *g, real *along)
 {
     for (int32_t i = 0; i < n; i++)
@@ -123,7 +132,8 @@ static void off_row(const struct head_full *f, int32_t v, int32_t n, real *g, co
     }
 }
 
-void head_full_slopes(const struct head_full *f, int32_t v0, int32_t v1, real *gh, real *gtable, real *gbias)
+void head_full_slopes(const struct head_full *f, int32_t v0, int32_t v1, real *gh, real *gtable,
+                      real *gbias)
 {
     const struct kernels *kn = kern();
     real along[HEAD_TILE];
@@ -138,7 +148,8 @@ void head_full_slopes(const struct head_full *f, int32_t v0, int32_t v1, real *g
         for (int32_t i = 0; f->unit && i < n; i++)
             kn->scale(f->unit[v + i], x + (size_t)i * f->ldq, x + (size_t)i * f->ldq, f->ldq);
         if (gh)
-            kn->gemm(GEMM_FULL, f->nq, f->d, n, x, 1, f->ldq, f->table + (size_t)v * f->ld, f->ld, gh, f->ldh, 1);
+            kn->gemm(GEMM_FULL, f->nq, f->d, n, x, 1, f->ldq, f->table + (size_t)v * f->ld,
+                     f->ld, gh, f->ldh, 1);
         if (!gtable)
             continue;
         real *g = gtable + (size_t)v * f->ld;
@@ -153,7 +164,8 @@ void head_full_slopes(const struct head_full *f, int32_t v0, int32_t v1, real *g
 double head_full_softmax(const struct head_job *j, bool *ok)
 {
     const struct block *b = j->b;
-    const int32_t v = j->hd->n_items, most = b->n_query < CHUNK ? b->n_query : CHUNK, first = 1 - j->hd->id0;
+    const int32_t v = j->hd->n_items, most = b->n_query < CHUNK ? b->n_query : CHUNK,
+                  first = 1 - j->hd->id0;
     struct arena_mark mark = arena_save(j->mem);
     real *mem = arena_raw(j->mem, head_full_size(v, j->d, most) * sizeof *mem);
     real *stats = arena_raw(j->mem, 3 * (size_t)row_ld(most) * sizeof *stats);

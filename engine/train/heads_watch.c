@@ -1,4 +1,5 @@
-/* What an output layer with shared columns compares, made visible: only while a step is watched. */
+/* What an output layer with shared columns compares, made visible: only while a step is
+ * watched. */
 #include "engine/train/heads_work.h"
 #include "engine/tensor/ops.h"
 
@@ -75,8 +76,8 @@ void head_watch(struct tape *t, const struct tensor *h, const struct head *hd,
             above += raw[k] > raw[own];
         rank->x[(size_t)q * (size_t)rank->ld] = (real)(above + 1);
         shares(s, n, -1, prob->x + at);
-        loss->x[(size_t)q * (size_t)loss->ld] =
-            (real)head_rank_row(hd, col, s, n, own, 1, c); /* s is activated now */
+        /* s is activated now */
+        loss->x[(size_t)q * (size_t)loss->ld] = (real)head_rank_row(hd, col, s, n, own, 1, c);
         shares(s, n, own, negw->x + at);
     }
     tape_probe(t, "cols", cols);

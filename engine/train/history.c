@@ -1,5 +1,5 @@
-/* Kept steps; see history.h.  A short sorted list under a lock held for a few instructions: the trainer adds, the screen and the explorer
- * take references. */
+/* Kept steps; see history.h.  A short sorted list under a lock held for a few instructions:
+ * the trainer adds, the screen and the explorer take references. */
 #include "engine/train/history.h"
 
 #include <pthread.h>
@@ -15,10 +15,12 @@ struct history {
     struct kept *k;       /* rising steps */
     int n, max;
     size_t budget, bytes_each;
-    int64_t every;        /* kept evenly beyond the powers of two; doubles when the room is full */
+    /* kept evenly beyond the powers of two; doubles when the room is full */
+    int64_t every;
 };
 
-enum status history_new(struct history **out, size_t budget_bytes, int max_steps, struct err *err)
+enum status history_new(struct history **out, size_t budget_bytes, int max_steps,
+                        struct err *err)
 {
     *out = NULL;
     struct history *h = calloc(1, sizeof *h);
@@ -28,7 +30,8 @@ enum status history_new(struct history **out, size_t budget_bytes, int max_steps
     h->k = calloc((size_t)h->max + 1, sizeof *h->k);
     if (!h->k) {
         free(h);
-        return err_nomem(err, (unsigned long long)max_steps * sizeof(struct kept), "kept steps");
+        return err_nomem(err, (unsigned long long)max_steps * sizeof(struct kept),
+                         "kept steps");
     }
     h->budget = budget_bytes;
     h->every = 16;
@@ -55,21 +58,24 @@ static bool power_of_two(int64_t step)
 
 bool history_due(const struct history *h, int64_t step)
 {
-    struct history *m = (struct history *)(uintptr_t)h; /* the lock is not part of what is constant */
+    /* the lock is not part of what is constant */
+    struct history *m = (struct history *)(uintptr_t)h;
     pthread_mutex_lock(&m->lock);
     bool due = power_of_two(step) || step % m->every == 0;
     pthread_mutex_unlock(&m->lock);
     return due;
 }
 
-/* Every second of the unmarked goes, but for the first, the last and the powers of two while others remain. */
+/* Every second of the unmarked goes, but for the first, the last and the powers of two while
+ * others remain. */
 static void thin(struct history *h)
 {
     h->every *= 2;
     int n = 0, gone = 0;
     for (int i = 0; i < h->n; i++) {
         int64_t step = h->k[i].w->step;
-        bool keep = i == 0 || i == h->n - 1 || h->k[i].marked || power_of_two(step) || step % h->every == 0;
+        bool keep = i == 0 || i == h->n - 1 || h->k[i].marked || power_of_two(step) ||
+                    step % h->every == 0;
         if (keep)
             h->k[n++] = h->k[i];
         else {
@@ -78,7 +84,8 @@ static void thin(struct history *h)
         }
     }
     h->n = n;
-    for (int i = 1; gone == 0 && i + 1 < h->n;) { /* only powers left: the oldest but the first */
+    /* only powers left: the oldest but the first */
+    for (int i = 1; gone == 0 && i + 1 < h->n;) {
         if (h->k[i].marked) {
             i++;
             continue;
@@ -103,7 +110,8 @@ void history_keep(struct history *h, struct weights *w)
     int at = h->n;
     while (at > 0 && h->k[at - 1].w->step > w->step)
         at--;
-    if (at > 0 && h->k[at - 1].w->step == w->step) { /* the same step again, after going back: the newer counts */
+    /* the same step again, after going back: the newer counts */
+    if (at > 0 && h->k[at - 1].w->step == w->step) {
         weights_unref(h->k[at - 1].w);
         h->k[at - 1].w = weights_ref(w);
     } else if (h->n < h->max) {

@@ -42,7 +42,8 @@ static bool holds(const int32_t *list, int32_t n, int32_t item)
     return false;
 }
 
-/* The best odds over all unfilled steps are filled first; an item is used once unless repeats are allowed. */
+/* The best odds over all unfilled steps are filled first; an item is used once unless
+ * repeats are allowed. */
 static void assign_tail(struct horizon *h, const struct horizon_opts *o)
 {
     for (int32_t filled = 0; filled < h->k; filled++) {

@@ -64,7 +64,8 @@ static bool holds(const int32_t *list, int32_t n, int32_t item)
     return false;
 }
 
-/* What was given cannot come; where ranks are counted, but for what did.  Returns how many stand in r->skip. */
+/* What was given cannot come; where ranks are counted, but for what did.  Returns how many
+ * stand in r->skip. */
 static int32_t left_out(struct run *r, int32_t i, bool but_targets)
 {
     int32_t n = 0;

@@ -1,4 +1,5 @@
-/* Values for a model's table of hyper-parameters; see hparams.h.  Text in, typed and range-checked numbers out. */
+/* Values for a model's table of hyper-parameters; see hparams.h.  Text in, typed and
+ * range-checked numbers out. */
 #include "engine/train/hparams.h"
 
 #include <assert.h>
@@ -11,16 +12,17 @@
 
 enum { MAX_LIST = 8, MAX_WORD = 64 };
 
-const char *const hp_optimisers[] = {"adam", "adamw", "bertadam", "adagrad", "sgd", "lazyadam", NULL};
+const char *const hp_optimisers[] = {"adam", "adamw",    "bertadam", "adagrad",
+                                     "sgd",  "lazyadam", NULL};
 
 struct value {
-    double num;              /* HP_LIST: the first width */
-    int n;                   /* HP_LIST: how many */
+    double num; /* HP_LIST: the first width */
+    int n;      /* HP_LIST: how many */
     int32_t list[MAX_LIST];
 };
 struct hparams {
     const struct hparam_def *defs;
-    const char *model;       /* static: the model's name, for messages */
+    const char *model; /* static: the model's name, for messages */
     int n;
     struct value value[];
 };
@@ -41,7 +43,8 @@ static struct value default_of(const struct hparam_def *d)
     return v;
 }
 
-enum status hparams_new(struct hparams **out, const struct hparam_def *defs, const char *model, struct err *err)
+enum status hparams_new(struct hparams **out, const struct hparam_def *defs, const char *model,
+                        struct err *err)
 {
     int n = 0;
     while (defs && defs[n].name)
@@ -86,7 +89,8 @@ const struct hparam_def *hparams_defs(const struct hparams *hp)
     return hp->defs ? hp->defs : &none;
 }
 
-/* Edits between two words (optimal string alignment, so that swapped neighbours count one), for "did you mean". */
+/* Edits between two words (optimal string alignment, so that swapped neighbours count one),
+ * for "did you mean". */
 static int edits(const char *a, const char *b)
 {
     size_t la = strlen(a), lb = strlen(b);
@@ -104,7 +108,8 @@ static int edits(const char *a, const char *b)
                 best = before[j] + 1;
             if (now[j - 1] + 1 < best)
                 best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && older[j - 2] + 1 < best)
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                older[j - 2] + 1 < best)
                 best = older[j - 2] + 1;
             now[j] = best;
         }
@@ -112,7 +117,8 @@ static int edits(const char *a, const char *b)
     return row[la % 3][lb];
 }
 
-/* The setting that was probably meant: the author's word for it, a beginning, or few edits away. */
+/* The setting that was probably meant: the author's word for it, a beginning, or few edits
+ * away. */
 static const char *nearest(const struct hparams *hp, const char *name)
 {
     for (int i = 0; i < hp->n; i++) {
@@ -142,7 +148,8 @@ static const char *nearest(const struct hparams *hp, const char *name)
     return best;
 }
 
-static enum status bad_value(struct err *err, const struct hparams *hp, const char *fmt, const char *name, const char *value)
+static enum status bad_value(struct err *err, const struct hparams *hp, const char *fmt,
+                             const char *name, const char *value)
 {
     err_set(err, ST_ARG, "%s must be %s, got \"%.60s\"", name, fmt, value);
     return err_hint(err, "bad-value", "Try: show %s; help model %s", name, hp->model);
@@ -173,7 +180,9 @@ static void describe(const struct hparam_def *d, char *buf, size_t size)
     char lo[32], hi[32];
     put_num(lo, sizeof lo, d->min);
     put_num(hi, sizeof hi, d->max);
-    const char *what = d->type == HP_INT ? "a whole number" : d->type == HP_LIST ? "whole numbers like 100,50, each" : "a number";
+    const char *what = d->type == HP_INT    ? "a whole number"
+                       : d->type == HP_LIST ? "whole numbers like 100,50, each"
+                                            : "a number";
     if (d->max > d->min)
         snprintf(buf, size, "%s from %s to %s", what, lo, hi);
     else
@@ -193,7 +202,8 @@ static bool parse_num(const char *s, const char *end, double *x)
         return false;
     memcpy(buf, s, n);
     buf[n] = '\0';
-    for (size_t i = 0; i < n; i++) /* no "nan", "inf", "0x10": only what a person would type as a number */
+    /* no "nan", "inf", "0x10": only what a person would type as a number */
+    for (size_t i = 0; i < n; i++)
         if (!isdigit((unsigned char)buf[i]) && !strchr("+-.eE", buf[i]))
             return false;
     *x = strtod(buf, &stop);
@@ -202,7 +212,8 @@ static bool parse_num(const char *s, const char *end, double *x)
 
 static bool parse_bool(const char *s, double *x)
 {
-    static const char *const yes[] = {"1", "on", "yes", "true"}, *const no[] = {"0", "off", "no", "false"};
+    static const char *const yes[] = {"1", "on", "yes", "true"}, *const no[] = {"0", "off",
+                                                                                "no", "false"};
     for (size_t i = 0; i < 4; i++) {
         if (strcmp(s, yes[i]) == 0)
             return *x = 1, true;
@@ -233,7 +244,8 @@ static bool parse_value(const struct hparam_def *d, const char *text, struct val
         for (const char *s = text;;) {
             const char *end = s + strcspn(s, ",");
             double x;
-            if (v->n == MAX_LIST || !parse_num(s, end, &x) || !in_range(d, x) || x != floor(x) || fabs(x) > 2147483647.0)
+            if (v->n == MAX_LIST || !parse_num(s, end, &x) || !in_range(d, x) ||
+                x != floor(x) || fabs(x) > 2147483647.0)
                 return false;
             v->list[v->n++] = (int32_t)x;
             if (!*end)
@@ -246,13 +258,15 @@ static bool parse_value(const struct hparam_def *d, const char *text, struct val
     return false;
 }
 
-enum status hparams_set(struct hparams *hp, const char *name, const char *value, struct err *err)
+enum status hparams_set(struct hparams *hp, const char *name, const char *value,
+                        struct err *err)
 {
     int i = index_of(hp, name);
     if (i < 0) {
         const char *near = nearest(hp, name);
         if (near)
-            err_set(err, ST_ARG, "%s has no setting \"%.40s\"; did you mean %s?", hp->model, name, near);
+            err_set(err, ST_ARG, "%s has no setting \"%.40s\"; did you mean %s?", hp->model,
+                    name, near);
         else
             err_set(err, ST_ARG, "%s has no setting \"%.40s\"", hp->model, name);
         return err_hint(err, "bad-key", "Try: help model %s", hp->model);

@@ -1,4 +1,5 @@
-/* Birth, copies and settings of a learner; what it shares with its clones and published weights.  The step is learner_step.c. */
+/* Birth, copies and settings of a learner; what it shares with its clones and published
+ * weights.  The step is learner_step.c. */
 #include "engine/train/learner_work.h"
 
 #include <assert.h>
@@ -110,7 +111,8 @@ void shared_give_block(struct learner_shared *s, real *block)
         params_block_free(s->ps, block);
 }
 
-/* Batches differ in size: what a larger one will need is reserved while the run warms up, so that later steps ask the system for nothing. */
+/* Batches differ in size: what a larger one will need is reserved while the run warms up, so
+ * that later steps ask the system for nothing. */
 void workspace_room(struct workspace *w)
 {
     size_t tape = arena_used(tape_arena(w->tape)), block = arena_used(w->mem);
@@ -123,7 +125,8 @@ void workspace_room(struct workspace *w)
 
 /* ---- A model's functions with their defaults ---- */
 
-void model_loss(const struct model_def *m, const void *self, struct tape *t, const struct block *b)
+void model_loss(const struct model_def *m, const void *self, struct tape *t,
+                const struct block *b)
 {
     if (m->loss)
         m->loss(self, t, b);
@@ -131,9 +134,11 @@ void model_loss(const struct model_def *m, const void *self, struct tape *t, con
         op_head(t, m->encode(self, t, b), m->head(self), b);
 }
 
-struct tensor *model_score(const struct model_def *m, const void *self, struct tape *t, const struct block *b)
+struct tensor *model_score(const struct model_def *m, const void *self, struct tape *t,
+                           const struct block *b)
 {
-    return m->score ? m->score(self, t, b) : op_head_scores(t, m->encode(self, t, b), m->head(self));
+    return m->score ? m->score(self, t, b)
+                    : op_head_scores(t, m->encode(self, t, b), m->head(self));
 }
 
 uint32_t model_traits(const struct model_def *m, const void *self)
@@ -170,13 +175,16 @@ static enum status aux_new(struct learner *l, struct err *err)
         l->aux[k] = params_block_new(l->ps);
         if (!l->aux[k])
             return err_nomem(err, n * sizeof(real), "optimiser");
-        for (size_t i = 0; i < n; i++) /* zeros too: a first touch of a page is dear, and a rare row's would come in a step */
+        /* zeros too: a first touch of a page is dear, and a rare row's would come in a step */
+        for (size_t i = 0; i < n; i++)
             l->aux[k][i] = (real)l->opt->aux_init;
     }
     return ST_OK;
 }
 
-enum status learner_new(struct learner **out, const struct model_def *m, const struct hparams *hp, const struct split *split, uint64_t seed, struct err *err)
+enum status learner_new(struct learner **out, const struct model_def *m,
+                        const struct hparams *hp, const struct split *split, uint64_t seed,
+                        struct err *err)
 {
     *out = NULL;
     struct learner *l = calloc(1, sizeof *l);
@@ -276,7 +284,8 @@ enum status learner_clone(struct learner **out, const struct learner *l, struct 
     return ST_OK;
 }
 
-enum status learner_note_change(struct learner *l, int64_t step, const char *name, const char *value, struct err *err)
+enum status learner_note_change(struct learner *l, int64_t step, const char *name,
+                                const char *value, struct err *err)
 {
     struct learner_work *w = l->work;
     if (w->n_change == w->cap_change) {
@@ -372,7 +381,8 @@ static enum status stages_new(struct learner *l, struct err *err)
 static enum status head_new(struct learner *l, struct err *err)
 {
     struct learner_work *w = l->work;
-    if (w->head || w->plain_tables || !l->model->head || !head_wants_batch(l->model->head(l->self)))
+    if (w->head || w->plain_tables || !l->model->head ||
+        !head_wants_batch(l->model->head(l->self)))
         return ST_OK;
     enum status st = head_batch_new(&w->head, err);
     for (int s = 0; s < BATCH_SHARDS && st == ST_OK; s++)
@@ -393,7 +403,8 @@ enum status learner_ready(struct learner *l, int workers, struct err *err)
             st = row_tables_make(l, err);
         if (st == ST_OK && !w->tile)
             st = tiles_make(w, l->ps, &w->tile, &w->n_tile, err);
-        if (st == ST_OK && !w->tile_sum && !(w->tile_sum = calloc((size_t)w->n_tile + 1, sizeof *w->tile_sum)))
+        if (st == ST_OK && !w->tile_sum &&
+            !(w->tile_sum = calloc((size_t)w->n_tile + 1, sizeof *w->tile_sum)))
             return err_nomem(err, (size_t)w->n_tile * sizeof *w->tile_sum, "update plan");
         if (st == ST_OK && !w->stage)
             st = stages_new(l, err);

@@ -1,5 +1,6 @@
-/* One training step; see learner.h and, for the order of things, the phases named here: plan, A (forward and backward by shards), B
- * (reduce, norm, update).  Nothing is stored before the update, so a batch broken off leaves no trace. */
+/* One training step; see learner.h and, for the order of things, the phases named here:
+ * plan, A (forward and backward by shards), B (reduce, norm, update).  Nothing is stored
+ * before the update, so a batch broken off leaves no trace. */
 #include "engine/train/learner_work.h"
 
 #include <assert.h>
@@ -12,7 +13,8 @@ double learner_lr(const struct learner *l)
     double lr = hp_num(l->hp, "lr"), s = (double)l->step, epochs = hp_num(l->hp, "lr_step");
     double warmup = hp_num(l->hp, "warmup"), end = hp_num(l->hp, "decay_steps");
     if (epochs > 0) /* epochs 0..n-1 at lr, the next n at gamma lr, ... */
-        lr *= pow(hp_num(l->hp, "lr_gamma"), floor(s / (epochs * (double)learner_steps_per_epoch(l))));
+        lr *= pow(hp_num(l->hp, "lr_gamma"),
+                  floor(s / (epochs * (double)learner_steps_per_epoch(l))));
     if (s < warmup) /* BERT's schedule: 0 at step 0, and the decay counts from step 0 too */
         return lr * s / warmup;
     return end > 0 ? lr * (s < end ? 1 - s / end : 0) : lr;
@@ -23,9 +25,9 @@ double learner_lr(const struct learner *l)
 struct step_job {
     struct learner *l;
     const struct step_watch *watch;
-    int shown;                 /* shard walked op by op; -1 none */
-    bool on_batch;             /* the output layer works on the batch */
-    struct walk {              /* what the tape's callback needs of a walked block */
+    int shown;     /* shard walked op by op; -1 none */
+    bool on_batch; /* the output layer works on the batch */
+    struct walk {  /* what the tape's callback needs of a walked block */
         const struct step_watch *watch;
         bool stopped;
     } walk;
@@ -36,9 +38,12 @@ static bool walk_op(void *ctx, struct tape *t, int32_t node, bool backward)
     struct walk *w = ctx;
     const char *op;
     (void)tape_node(t, node, &op, NULL);
-    if (op && (strcmp(op, "param") == 0 || strcmp(op, "input") == 0)) /* a leaf: nothing is computed */
+    /* a leaf: nothing is computed */
+    if (op && (strcmp(op, "param") == 0 || strcmp(op, "input") == 0))
         return true;
-    enum phase ph = backward ? PH_BACKWARD : op && strcmp(op, "head") == 0 ? PH_HEAD : PH_FORWARD;
+    enum phase ph = backward                        ? PH_BACKWARD
+                    : op && strcmp(op, "head") == 0 ? PH_HEAD
+                                                    : PH_FORWARD;
     w->stopped = !w->watch->on_op(w->watch->ctx, t, node, ph);
     return !w->stopped;
 }
@@ -74,15 +79,18 @@ static void collect_carries(struct learner_work *w, const struct tape *t)
             struct state_stage *st = &w->stage[k];
             if (st->p != p)
                 continue;
-            for (int32_t r = 0; r < tensor_rows(x); r++) { /* lanes of different blocks differ: no two workers write one row */
-                memcpy(st->x + (size_t)row[r] * (size_t)p->ld, x->x + (size_t)r * (size_t)x->ld, (size_t)p->ld * sizeof *x->x);
+            /* lanes of different blocks differ: no two workers write one row */
+            for (int32_t r = 0; r < tensor_rows(x); r++) {
+                memcpy(st->x + (size_t)row[r] * (size_t)p->ld, x->x + (size_t)r * (size_t)x->ld,
+                       (size_t)p->ld * sizeof *x->x);
                 st->has[row[r]] = 1;
             }
         }
     }
 }
 
-static void forward(struct step_job *j, int shard, int part, struct workspace *ws, struct block *b, bool walked)
+static void forward(struct step_job *j, int shard, int part, struct workspace *ws,
+                    struct block *b, bool walked)
 {
     struct learner *l = j->l;
     struct learner_work *w = l->work;
@@ -94,7 +102,12 @@ static void forward(struct step_job *j, int shard, int part, struct workspace *w
     b->head_batch = j->on_batch ? w->head : NULL;
     if (b->n == 0)
         return;
-    struct tape_env env = {.x = l->x, .g = w->g[shard], .seed = l->seed, .step = l->step, .row0 = b->row0, .training = true};
+    struct tape_env env = {.x = l->x,
+                           .g = w->g[shard],
+                           .seed = l->seed,
+                           .step = l->step,
+                           .row0 = b->row0,
+                           .training = true};
     if (w->n_table) {
         env.rows = rows_add;
         env.reads = rows_read;
@@ -111,7 +124,8 @@ static void forward(struct step_job *j, int shard, int part, struct workspace *w
     r->status = tape_check(ws->tape, &r->err);
 }
 
-static void backward(struct step_job *j, int shard, struct workspace *ws, const struct block *b, bool walked)
+static void backward(struct step_job *j, int shard, struct workspace *ws, const struct block *b,
+                     bool walked)
 {
     struct learner_work *w = j->l->work;
     struct shard_result *r = &w->shard[shard];
@@ -119,7 +133,8 @@ static void backward(struct step_job *j, int shard, struct workspace *ws, const 
         return;
     r->status = tape_backward(ws->tape, &r->err);
     if (r->status == ST_OK && w->sink[shard].no_memory)
-        r->status = err_nomem(&r->err, sizeof(real) * TENSOR_ROW, "gradients of the item table");
+        r->status =
+            err_nomem(&r->err, sizeof(real) * TENSOR_ROW, "gradients of the item table");
     if (r->status != ST_OK)
         return;
     collect_terms(r, ws->tape);
@@ -148,7 +163,8 @@ static void shard_task(void *ctx, int task, int worker)
         run_shard(j, shard, j->l->work->ws[worker], false);
 }
 
-/* Shards with rows, the dearest first (ties by number), so that the last ones to finish are short. */
+/* Shards with rows, the dearest first (ties by number), so that the last ones to finish are
+ * short. */
 static void order_shards(struct learner_work *w)
 {
     w->n_order = 0;
@@ -188,7 +204,8 @@ static enum status first_error(const struct learner_work *w, struct err *err)
     return ST_OK;
 }
 
-/* ---- A, with the output layer on the batch: all forward, the layer over the pool, all backward ---- */
+/* ---- A, with the output layer on the batch: all forward, the layer over the pool, all
+ * backward ---- */
 
 static void forward_task(void *ctx, int task, int worker)
 {
@@ -234,7 +251,8 @@ static enum status phase_a_on_batch(struct step_job *j, struct pool *p, struct e
     struct learner *l = j->l;
     struct learner_work *w = l->work;
     memset(w->shard, 0, sizeof w->shard);
-    head_batch_begin(w->head, l->model->head(l->self), l->x, w->g[w->lead], head_rows(l) != NULL);
+    head_batch_begin(w->head, l->model->head(l->self), l->x, w->g[w->lead],
+                     head_rows(l) != NULL);
     if (j->shown >= 0)
         forward(j, j->shown, 0, w->shown, &w->head_block[j->shown], true);
     enum status st = first_error(w, err);
@@ -289,7 +307,8 @@ static void sum_terms(const struct learner_work *w, struct step_info *out)
     }
 }
 
-/* ---- Where NaN came from: the first op with a value that is not finite, found by running the batch forward once more ---- */
+/* ---- Where NaN came from: the first op with a value that is not finite, found by running
+ * the batch forward once more ---- */
 
 struct hunt {
     char where[96];
@@ -306,7 +325,8 @@ static bool hunt_op(void *ctx, struct tape *t, int32_t node, bool backward)
         for (int32_t c = 0; c < tensor_cols(x); c++)
             if (!isfinite(x->x[(size_t)r * (size_t)x->ld + (size_t)c])) {
                 struct err text;
-                err_set(&text, ST_NUMERIC, "%s%s%s", name ? name : "", name && *name ? " " : "", op ? op : "");
+                err_set(&text, ST_NUMERIC, "%s%s%s", name ? name : "", name && *name ? " " : "",
+                        op ? op : "");
                 memcpy(h->where, text.msg, sizeof h->where - 1);
                 return false;
             }
@@ -338,17 +358,26 @@ static enum status not_finite(struct learner *l, const struct step_info *info, s
             batch_fill(l->batcher, &w->plan, s, part, w->ws[0]->mem, &b);
             if (b.n == 0)
                 continue;
-            struct tape_env env = {.x = l->x, .seed = l->seed, .step = l->step, .row0 = b.row0, .training = true, .on_op = hunt_op, .ctx = &h};
+            struct tape_env env = {.x = l->x,
+                                   .seed = l->seed,
+                                   .step = l->step,
+                                   .row0 = b.row0,
+                                   .training = true,
+                                   .on_op = hunt_op,
+                                   .ctx = &h};
             tape_begin(w->ws[0]->tape, &env);
             model_loss(l->model, l->self, w->ws[0]->tape, &b);
         }
     if (bad)
-        err_set(err, ST_NUMERIC, "%s became %s at step %lld: parameter %s is not finite; stopped before the update", what,
-                isnan(info->loss) || isnan(info->grad_norm) ? "nan" : "infinite", (long long)l->step + 1, bad);
+        err_set(
+            err, ST_NUMERIC,
+            "%s became %s at step %lld: parameter %s is not finite; stopped before the update",
+            what, isnan(info->loss) || isnan(info->grad_norm) ? "nan" : "infinite",
+            (long long)l->step + 1, bad);
     else
-        err_set(err, ST_NUMERIC, "%s became %s at step %lld (%s); stopped before the update", what,
-                isnan(info->loss) || isnan(info->grad_norm) ? "nan" : "infinite", (long long)l->step + 1,
-                h.where[0] ? h.where : "in the backward pass");
+        err_set(err, ST_NUMERIC, "%s became %s at step %lld (%s); stopped before the update",
+                what, isnan(info->loss) || isnan(info->grad_norm) ? "nan" : "infinite",
+                (long long)l->step + 1, h.where[0] ? h.where : "in the backward pass");
     return err_hint(err, "diverged", "Try: set lr %.2g", learner_lr(l) / 10);
 }
 
@@ -360,7 +389,8 @@ static void commit_states(struct learner *l)
         struct state_stage *st = &l->work->stage[k];
         for (size_t r = 0; r < param_rows(st->p); r++)
             if (st->has[r]) {
-                memcpy(l->x + st->p->at + r * (size_t)st->p->ld, st->x + r * (size_t)st->p->ld, (size_t)st->p->ld * sizeof *st->x);
+                memcpy(l->x + st->p->at + r * (size_t)st->p->ld, st->x + r * (size_t)st->p->ld,
+                       (size_t)st->p->ld * sizeof *st->x);
                 st->has[r] = 0;
             }
     }
@@ -386,8 +416,10 @@ static enum status backup(struct learner *l, bool restore, struct err *err)
     return ST_OK;
 }
 
-/* The update with a stop after each parameter: the same tiles in the same order, hence the same bits. */
-static enum status walk_update(struct learner *l, const struct step_watch *watch, const struct optim_step *s, struct err *err)
+/* The update with a stop after each parameter: the same tiles in the same order, hence the
+ * same bits. */
+static enum status walk_update(struct learner *l, const struct step_watch *watch,
+                               const struct optim_step *s, struct err *err)
 {
     struct learner_work *w = l->work;
     enum status st = backup(l, false, err);
@@ -437,13 +469,15 @@ static struct optim_step settings(const struct learner *l, double lr)
     return s;
 }
 
-static enum status phase_b(struct learner *l, struct pool *p, const struct step_watch *watch, struct optim_step s, struct step_info *out, struct err *err)
+static enum status phase_b(struct learner *l, struct pool *p, const struct step_watch *watch,
+                           struct optim_step s, struct step_info *out, struct err *err)
 {
     out->grad_norm = sqrt(reduce_shards(l->work, p));
     bool walked = watch && watch->on_op;
     if (walked && !watch->on_op(watch->ctx, l->work->shown->tape, -1, PH_REDUCE))
         return err_set(err, ST_CANCELLED, "stopped");
-    bool go_on = !watch || !watch->before_update || watch->before_update(watch->ctx, l, out->loss, out->grad_norm);
+    bool go_on = !watch || !watch->before_update ||
+                 watch->before_update(watch->ctx, l, out->loss, out->grad_norm);
     if (!isfinite(out->loss) || !isfinite(out->grad_norm))
         return not_finite(l, out, err);
     if (!go_on)
@@ -465,10 +499,12 @@ static enum status phase_b(struct learner *l, struct pool *p, const struct step_
     return ST_OK;
 }
 
-enum status learner_step(struct learner *l, struct pool *p, const struct step_watch *w, struct step_info *out, struct err *err)
+enum status learner_step(struct learner *l, struct pool *p, const struct step_watch *w,
+                         struct step_info *out, struct err *err)
 {
     if (!l->batcher)
-        return err_set(err, ST_STATE, "%s is counted, not trained: it has no steps", l->model->title);
+        return err_set(err, ST_STATE, "%s is counted, not trained: it has no steps",
+                       l->model->title);
     enum status st = learner_ready(l, pool_threads(p), err);
     if (st != ST_OK)
         return st;
@@ -478,7 +514,8 @@ enum status learner_step(struct learner *l, struct pool *p, const struct step_wa
     if (st != ST_OK)
         return st;
     order_shards(work);
-    struct step_job j = {.l = l, .watch = w, .shown = shown_shard(work, w), .walk = {.watch = w}};
+    struct step_job j = {
+        .l = l, .watch = w, .shown = shown_shard(work, w), .walk = {.watch = w}};
     info.epoch = work->plan.epoch;
     info.lr = learner_lr(l);
     info.n_session = work->plan.n_session;

@@ -1,5 +1,7 @@
-/* Ranking metrics; see metrics.h.  With `half` ties a target that shares its score with n others stands in any of n + 1 places with equal
- * odds: HR, NDCG and MRR are averaged over them, so a scorer that says the same for all 101 candidates gets HR@10 = 10/101, not 0 or 1. */
+/* Ranking metrics; see metrics.h.  With `half` ties a target that shares its score with n
+ * others stands in any of n + 1 places with equal odds: HR, NDCG and MRR are averaged over
+ * them, so a scorer that says the same for all 101 candidates gets HR@10 = 10/101, not 0 or
+ * 1. */
 #include "engine/train/metrics.h"
 
 #include <math.h>
@@ -24,7 +26,8 @@ static double gain_mrr(double rank)
     return 1 / rank;
 }
 
-/* Mean of gain(place) over the places the target may stand in; places past k give nothing (k = 0: no cut-off). */
+/* Mean of gain(place) over the places the target may stand in; places past k give nothing (k
+ * = 0: no cut-off). */
 static double over_places(const struct rank_obs *o, int32_t k, double (*gain)(double rank))
 {
     if (o->n_tie == 0)
@@ -104,15 +107,19 @@ static void list_map(struct metric_acc *a, const struct rank_list *l, int32_t k)
     add(a, sum / l->n_target);
 }
 
-#define METRIC(name, title, higher, k, doc) static const struct metric_def def_##name = {#name, title, doc, higher, k, add_##name, NULL};
-#define LIST_METRIC(name, title, higher, k, doc) static const struct metric_def def_##name = {#name, title, doc, higher, k, NULL, list_##name};
+#define METRIC(name, title, higher, k, doc)                                                    \
+    static const struct metric_def def_##name = {#name, title,      doc, higher,               \
+                                                 k,     add_##name, NULL};
+#define LIST_METRIC(name, title, higher, k, doc)                                               \
+    static const struct metric_def def_##name = {#name, title, doc,        higher,             \
+                                                 k,     NULL,  list_##name};
 #include "engine/train/metrics.def"
 #undef METRIC
 #undef LIST_METRIC
 
 const struct metric_def *const metric_defs[] = {
 #define METRIC(name, title, higher, k, doc) &def_##name,
-#define LIST_METRIC METRIC
+#define LIST_METRIC                         METRIC
 #include "engine/train/metrics.def"
 #undef METRIC
 #undef LIST_METRIC

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define PROTOCOL_ROW(label, metric, k) {label, metric, k},
-#define PROTOCOL(id, name, split, candidates, ties, exclude, unread, metrics, title, doc)              \
+#define PROTOCOL(id, name, split, candidates, ties, exclude, unread, metrics, title, doc)      \
     [PROTO_##id] = {name, title, doc, split, candidates, ties, exclude, unread, {metrics}},
 static const struct protocol_def defs[] = {
 #include "engine/train/protocols.def"
@@ -45,8 +45,7 @@ enum status protocol_use(struct eval_spec *s, enum protocol p, const struct spli
 {
     const struct protocol_def *d = protocol_def(p);
     if (d->split >= 0 && sp->kind != (enum split_kind)d->split) {
-        err_set(err, ST_STATE, "protocol %s does not ask a split \"%s\"", d->name,
-                sp->name);
+        err_set(err, ST_STATE, "protocol %s does not ask a split \"%s\"", d->name, sp->name);
         return err_hint(err, "bad-value", "Try: data split %s", split_words[d->split]),
                ST_STATE;
     }

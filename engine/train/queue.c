@@ -1,5 +1,6 @@
-/* Single producer, single consumer; see queue.h.  head counts records put in, tail those taken out; each is written by one side only.
- * Release on publishing a count, acquire on reading the other side's, so a record is complete when its count is seen. */
+/* Single producer, single consumer; see queue.h.  head counts records put in, tail those
+ * taken out; each is written by one side only. Release on publishing a count, acquire on
+ * reading the other side's, so a record is complete when its count is seen. */
 #include "engine/train/queue.h"
 
 #include <assert.h>

@@ -1,5 +1,6 @@
-/* Phase B of a step: the eight shard gradients become one, its norm, and the update, by tiles of the parameter block.  Tiles have fixed
- * borders and every sum a fixed order, so the bits do not depend on the number of threads. */
+/* Phase B of a step: the eight shard gradients become one, its norm, and the update, by
+ * tiles of the parameter block.  Tiles have fixed borders and every sum a fixed order, so
+ * the bits do not depend on the number of threads. */
 #include "engine/train/learner_work.h"
 
 #include <stdlib.h>
@@ -18,7 +19,9 @@ static int tiles_of(const struct learner_work *w, const struct param *p, struct 
         return 0;
     struct row_table *rows = row_table_of(w, p);
     size_t at = p->at, end = p->at + param_rows(p) * (size_t)p->ld, most = TILE;
-    if (rows) { /* whole rows, and few tiles: most have little to do, and fetching one costs workers who fetch at once more */
+    /* whole rows, and few tiles: most have little to do, and fetching one costs workers who
+     * fetch at once more */
+    if (rows) {
         size_t ld = (size_t)p->ld, wish = (end - at) / ROW_TILES;
         wish = wish > TILE ? wish : TILE;
         most = ld < wish ? wish / ld * ld : ld;
@@ -29,14 +32,18 @@ static int tiles_of(const struct learner_work *w, const struct param *p, struct 
     for (; at < end; n++) {
         size_t k = end - at < most ? end - at : most;
         if (out)
-            out[n] = (struct tile){.at = at, .n = (int32_t)k, .decay = !(p->flags & PARAM_NO_DECAY), .rows = rows,
+            out[n] = (struct tile){.at = at,
+                                   .n = (int32_t)k,
+                                   .decay = !(p->flags & PARAM_NO_DECAY),
+                                   .rows = rows,
                                    .row0 = (int32_t)((at - p->at) / (size_t)p->ld)};
         at += k;
     }
     return n;
 }
 
-enum status tiles_make(struct learner_work *w, const struct params *ps, struct tile **out, int *n, struct err *err)
+enum status tiles_make(struct learner_work *w, const struct params *ps, struct tile **out,
+                       int *n, struct err *err)
 {
     *n = 0;
     for (int i = 0; i < params_n(ps); i++)
@@ -75,7 +82,8 @@ static void reduce_tile(void *ctx, int task, int worker)
         j->w->tile_sum[task] = rows_reduce(j->w, tile);
         return;
     }
-    for (int32_t i = 0; i < tile->n; i += PIECE) { /* a piece of all shards stays in the first-level cache */
+    /* a piece of all shards stays in the first-level cache */
+    for (int32_t i = 0; i < tile->n; i += PIECE) {
         int32_t n = tile->n - i < PIECE ? tile->n - i : PIECE;
         real *total = j->w->g[j->shard[0]] + tile->at + i;
         for (int k = 1; k < j->n; k++) {

@@ -1,6 +1,7 @@
-/* Row gradients of large item tables; see struct row_table.  The update is that of the dense form, to the bit: rows without gradient
- * take a step without gradient where the optimiser asks for one (Adam), none where it does not (Adagrad).  They take it late:
- * when a pass reads them, when somebody looks, or when their turn has come. */
+/* Row gradients of large item tables; see struct row_table.  The update is that of the dense
+ * form, to the bit: rows without gradient take a step without gradient where the optimiser
+ * asks for one (Adam), none where it does not (Adagrad).  They take it late: when a pass
+ * reads them, when somebody looks, or when their turn has come. */
 #include "engine/train/learner_work.h"
 
 #include <sched.h>
@@ -104,7 +105,8 @@ static bool settle_row(const struct learner *l, struct row_table *t, int32_t r, 
     return true;
 }
 
-/* Rows id[i] - id0, or from..to-1 where id is NULL.  Rows that others are at are passed over first, so that several share the work. */
+/* Rows id[i] - id0, or from..to-1 where id is NULL.  Rows that others are at are passed over
+ * first, so that several share the work. */
 static void settle_rows(const struct learner *l, struct row_table *t, const int32_t *id,
                         int32_t id0, int32_t from, int32_t to)
 {
@@ -205,8 +207,8 @@ static bool grow(struct row_list *l, size_t ld)
 
 static void mark(struct row_table *t, int32_t row)
 {
-    atomic_store_explicit(&t->hit[row], 1,
-                          memory_order_relaxed); /* shards may mark the same row */
+    /* shards may mark the same row */
+    atomic_store_explicit(&t->hit[row], 1, memory_order_relaxed);
 }
 
 static void add_to_list(struct row_table *t, struct row_sink *sink, int32_t row, const real *g,
@@ -289,7 +291,8 @@ static int32_t next_hit(const struct row_table *t, int32_t r, int32_t end)
     return at ? (int32_t)(at - t->hit) : end;
 }
 
-/* Where the sum of a row's gradients lies: the first list that has it, or the block of the leading shard. */
+/* Where the sum of a row's gradients lies: the first list that has it, or the block of the
+ * leading shard. */
 static real *total_of(const struct learner_work *w, const struct row_table *t, int32_t r,
                       bool whole)
 {
@@ -343,7 +346,8 @@ static void update_span(struct learner *l, const struct row_table *t, int32_t fr
     l->opt->span(l->x + at, g, aux, (size_t)(to - from) * ld, s);
 }
 
-/* Rows that are hit lie far apart: what an update of one reads is on its way while another is worked. */
+/* Rows that are hit lie far apart: what an update of one reads is on its way while another
+ * is worked. */
 static void prefetch(const struct learner *l, const struct row_table *t, int32_t r)
 {
     enum { LINE = 64 / sizeof(real) };

@@ -1,6 +1,7 @@
-/* What a run leaves on disk, on its own: last.safetensors every ten seconds and at the end, best.safetensors at each best validation,
- * metrics.jsonl one line a validation.  The directory is locked by its process.  A failed write is said once and tried again at the next save;
- * training goes on. */
+/* What a run leaves on disk, on its own: last.safetensors every ten seconds and at the end,
+ * best.safetensors at each best validation, metrics.jsonl one line a validation.  The
+ * directory is locked by its process.  A failed write is said once and tried again at the
+ * next save; training goes on. */
 #define _DEFAULT_SOURCE /* flock */
 #include "engine/base/durable.h"
 #include "engine/base/clock.h"
@@ -30,7 +31,8 @@ static void file_in(const struct rundir *d, const char *name, char *out, size_t 
     snprintf(out, size, "%s/%s", d->path, name);
 }
 
-/* A run that goes on: best.safetensors gives way only to a better validation than any it has written down. */
+/* A run that goes on: best.safetensors gives way only to a better validation than any it has
+ * written down. */
 static void recall_best(struct trainer *t)
 {
     char file[PATH_SIZE + 32], line[300];
@@ -69,7 +71,8 @@ enum status rundir_open(struct trainer *t, const char *path, struct err *err)
         ssize_t n = pread(d->lock_fd, pid, sizeof pid - 1, 0);
         pid[n > 0 ? (size_t)n : 0] = '\0';
         pid[strcspn(pid, "\n")] = '\0';
-        enum status st = err_set(err, ST_STATE, "run %s is in use by process %s", path, pid[0] ? pid : "(unknown)");
+        enum status st = err_set(err, ST_STATE, "run %s is in use by process %s", path,
+                                 pid[0] ? pid : "(unknown)");
         close(d->lock_fd);
         free(d);
         return st;
@@ -139,8 +142,11 @@ void rundir_metrics(struct trainer *t, const struct eval_result *r)
         return;
     char file[PATH_SIZE + 32], line[256];
     file_in(t->dir, "metrics.jsonl", file, sizeof file);
-    int n = snprintf(line, sizeof line, "{\"step\":%lld,\"epoch\":%d,\"loss\":%.6g,\"hr@%d\":%.6g,\"ndcg@%d\":%.6g,\"mrr\":%.6g}\n", (long long)r->step,
-                     t->now.epoch, t->now.loss, r->k, r->hr, r->k, r->ndcg, r->mrr);
+    int n = snprintf(line, sizeof line,
+                     "{\"step\":%lld,\"epoch\":%d,\"loss\":%.6g,\"hr@%d\":%.6g,\"ndcg@%d\":%."
+                     "6g,\"mrr\":%.6g}\n",
+                     (long long)r->step, t->now.epoch, t->now.loss, r->k, r->hr, r->k, r->ndcg,
+                     r->mrr);
     int fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     bool ok = fd >= 0 && write(fd, line, (size_t)n) == n;
     if (fd >= 0)

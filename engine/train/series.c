@@ -1,5 +1,6 @@
-/* Curves; see series.h.  Points lie in chunks of doubling size (256, 512, ...), which never move: the writer needs no lock to append.  Merging
- * gives the oldest quarter of them to a flat list of entries, under the lock. */
+/* Curves; see series.h.  Points lie in chunks of doubling size (256, 512, ...), which never
+ * move: the writer needs no lock to append.  Merging gives the oldest quarter of them to a
+ * flat list of entries, under the lock. */
 #include "engine/train/series.h"
 
 #include <math.h>
@@ -26,8 +27,8 @@ struct point {
 struct series {
     char name[40];
     pthread_mutex_t lock; /* recursive; guards the entries and the numbers of points */
-    atomic_size_t
-        n; /* points: written by the one writer with release after the point and its chunk */
+    /* points: written by the one writer with release after the point and its chunk */
+    atomic_size_t n;
     struct point *chunk[CHUNKS];
     struct series_entry *old; /* (n_old), room for ENTRIES; NULL until the first merge */
     size_t n_old;
@@ -166,8 +167,8 @@ bool series_push(struct series *s, double x, double y)
 
 void series_hold(const struct series *s)
 {
-    pthread_mutex_lock(
-        (pthread_mutex_t *)(uintptr_t)&s->lock); /* the lock is not part of what is constant */
+    /* the lock is not part of what is constant */
+    pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&s->lock);
 }
 
 void series_release(const struct series *s)

@@ -1,5 +1,6 @@
-/* The trainer's thread; see trainer.h.  One loop: carry out what was posted, then make a step or sleep.  What the screen reads leaves by a
- * triple buffer (the present), series (the past), an event ring (what happened) and one pointer under a lock (parameters). */
+/* The trainer's thread; see trainer.h.  One loop: carry out what was posted, then make a
+ * step or sleep.  What the screen reads leaves by a triple buffer (the present), series (the
+ * past), an event ring (what happened) and one pointer under a lock (parameters). */
 #include "engine/train/trainer_impl.h"
 #include "engine/base/cancel.h"
 #include "engine/base/clock.h"
@@ -25,8 +26,16 @@ enum {
 };
 
 const char *const trainer_curves[] = {
-    [S_LOSS] = "loss",          [S_REC] = "term.rec",   [S_KL] = "term.kl",     [S_LR] = "lr",           [S_GNORM] = "grad.norm",
-    [S_VALID_HR] = "valid.hr",  [S_VALID_NDCG] = "valid.ndcg", [S_VALID_MRR] = "valid.mrr", [S_VALID_LOSS] = "valid.loss", [N_SERIES] = NULL,
+    [S_LOSS] = "loss",
+    [S_REC] = "term.rec",
+    [S_KL] = "term.kl",
+    [S_LR] = "lr",
+    [S_GNORM] = "grad.norm",
+    [S_VALID_HR] = "valid.hr",
+    [S_VALID_NDCG] = "valid.ndcg",
+    [S_VALID_MRR] = "valid.mrr",
+    [S_VALID_LOSS] = "valid.loss",
+    [N_SERIES] = NULL,
 };
 
 const char *train_state_name(enum train_state s)

@@ -1,4 +1,5 @@
-/* Conditional breakpoints: tested after the backward part and before the update; see trainer.h. */
+/* Conditional breakpoints: tested after the backward part and before the update; see
+ * trainer.h. */
 #include "engine/train/trainer_impl.h"
 
 #include <math.h>
@@ -49,14 +50,14 @@ enum status trainer_parse_break(const struct trainer *t, struct brk *b, const ch
         enum brk_what what;
     } names[] = {
         {"valid.loss", BRK_VALID_LOSS},
-        {"loss",       BRK_LOSS      },
-        {"grad.norm",  BRK_GNORM     },
-        {"lr",         BRK_LR        },
-        {"step",       BRK_STEP      },
-        {"epoch",      BRK_EPOCH     },
-        {"hr@10",      BRK_HR        },
-        {"ndcg@10",    BRK_NDCG      },
-        {"mrr",        BRK_MRR       },
+        {"loss", BRK_LOSS},
+        {"grad.norm", BRK_GNORM},
+        {"lr", BRK_LR},
+        {"step", BRK_STEP},
+        {"epoch", BRK_EPOCH},
+        {"hr@10", BRK_HR},
+        {"ndcg@10", BRK_NDCG},
+        {"mrr", BRK_MRR},
     };
     *b = (struct brk){.what = BRK_LOSS};
     if (strlen(text) >= sizeof b->text)

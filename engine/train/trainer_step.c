@@ -1,4 +1,5 @@
-/* Walking a batch op by op, forward and back; see trainer.h.  The walk runs the same code as a run and sleeps between ops. */
+/* Walking a batch op by op, forward and back; see trainer.h.  The walk runs the same code as
+ * a run and sleeps between ops. */
 #include "engine/train/learner_work.h"
 #include "engine/base/clock.h"
 #include "engine/train/trainer_impl.h"
@@ -43,7 +44,8 @@ static void copy_tensor(struct trainer *t, const struct tensor *x)
     p->step = t->l->step;
 }
 
-/* What the update did to a parameter: the change of each number.  Returns its norm, over all rows. */
+/* What the update did to a parameter: the change of each number.  Returns its norm, over all
+ * rows. */
 static double copy_update(struct trainer *t, const struct param *q)
 {
     struct probe_copy *p = &t->op_copy;
@@ -135,11 +137,12 @@ bool trainer_on_op(void *ctx, const struct tape *tape, int32_t node, enum phase 
             !trainer_sleep(t))
             return false; /* quitting: the batch leaves no trace */
     }
-    return t->rewalk < 0 && (t->now.state == TS_STEP ||
-                             t->now.state == TS_RUN); /* paused or stopped: broken off */
+    /* paused or stopped: broken off */
+    return t->rewalk < 0 && (t->now.state == TS_STEP || t->now.state == TS_RUN);
 }
 
-/* ---- The ops of the batch: it is run once for listing them and broken off before the update ---- */
+/* ---- The ops of the batch: it is run once for listing them and broken off before the
+ * update ---- */
 
 static struct op_line *next_line(struct trainer *t, enum phase ph)
 {
@@ -183,8 +186,8 @@ void trainer_list_ops(struct trainer *t)
         .shard = -1, .session = -1, .on_op = list_op, .before_update = break_off, .ctx = t};
     t->n_op = 0;
     t->line_ns = clock_ns();
-    (void)!learner_step(t->l, t->pool, &watch, NULL,
-                        NULL); /* what is wrong with the batch shows when it is walked */
+    /* what is wrong with the batch shows when it is walked */
+    (void)!learner_step(t->l, t->pool, &watch, NULL, NULL);
     for (int i = 0; i < params_n(t->l->ps); i++) { /* the update goes parameter by parameter */
         const struct param *p = params_at(t->l->ps, i);
         struct op_line *l =

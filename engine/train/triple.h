@@ -1,5 +1,6 @@
-/* Triple buffer: the writer always has one of three places to write into, the reader always sees the newest complete one, and neither
- * ever waits.  Older pictures are dropped, never torn.  One byte holds the middle place's number and a "new" bit. */
+/* Triple buffer: the writer always has one of three places to write into, the reader always
+ * sees the newest complete one, and neither ever waits.  Older pictures are dropped, never
+ * torn.  One byte holds the middle place's number and a "new" bit. */
 #ifndef ENGINE_TRAIN_TRIPLE_H
 #define ENGINE_TRAIN_TRIPLE_H
 
@@ -7,9 +8,11 @@
 #include <stdbool.h>
 
 struct triple {
-    _Atomic unsigned char middle; /* index | TRIPLE_NEW; exchanged by both sides: acquire takes the content in, release hands it over */
-    unsigned char write;          /* writer's place */
-    unsigned char read;           /* reader's place */
+    /* index | TRIPLE_NEW; exchanged by both sides: acquire takes the content in, release
+     * hands it over */
+    _Atomic unsigned char middle;
+    unsigned char write; /* writer's place */
+    unsigned char read;  /* reader's place */
 };
 enum { TRIPLE_NEW = 4 };
 
@@ -22,7 +25,8 @@ static inline void triple_init(struct triple *t)
 /* Writer: hands over the place just filled; t->write is then another one. */
 static inline void triple_publish(struct triple *t)
 {
-    unsigned char old = atomic_exchange_explicit(&t->middle, (unsigned char)(t->write | TRIPLE_NEW), memory_order_acq_rel);
+    unsigned char old = atomic_exchange_explicit(
+        &t->middle, (unsigned char)(t->write | TRIPLE_NEW), memory_order_acq_rel);
     t->write = old & 3;
 }
 /* Reader: true = t->read is now a newer place. */

@@ -32,7 +32,13 @@ enum status weights_of(struct weights **out, const struct learner *l, struct err
     learner_settle(l, NULL);
     if (bytes)
         memcpy(o->block, l->x, bytes);
-    o->pub = (struct weights){.step = l->step, .x = o->block, .ps = l->ps, .model = l->model, .self = o->self, .ds = l->ds, .split = l->split,
+    o->pub = (struct weights){.step = l->step,
+                              .x = o->block,
+                              .ps = l->ps,
+                              .model = l->model,
+                              .self = o->self,
+                              .ds = l->ds,
+                              .split = l->split,
                               .seed = l->seed};
     if (l->model->spec)
         l->model->spec(o->self, &o->pub.spec);
@@ -40,7 +46,8 @@ enum status weights_of(struct weights **out, const struct learner *l, struct err
     return ST_OK;
 }
 
-enum status weights_blank(struct weights **out, const struct learner *l, int64_t step, real **x, struct err *err)
+enum status weights_blank(struct weights **out, const struct learner *l, int64_t step, real **x,
+                          struct err *err)
 {
     enum status st = weights_of(out, l, err);
     if (st == ST_OK) {

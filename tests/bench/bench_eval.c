@@ -1,5 +1,5 @@
-/* Time of evaluating the whole test part of the world `chain` (every next item of the held-out sessions, from its prefix alone, all items
- * ranked), and of publishing parameters. */
+/* Time of evaluating the whole test part of the world `chain` (every next item of the
+ * held-out sessions, from its prefix alone, all items ranked), and of publishing parameters. */
 #include "engine/data/world.h"
 #include "engine/base/clock.h"
 #include "engine/train/eval.h"
@@ -25,8 +25,10 @@ int main(void)
     struct err err;
     struct world_opts o = {.items = 240, .sessions = 8000, .noise = -1, .seed = 1};
     const struct model_def *m = model_find("sasrec");
-    if (world_generate(&ds, "chain", &o, &err) != ST_OK || split_new(&split, ds, SPLIT_SESSIONS, &err) != ST_OK ||
-        hparams_new(&hp, m->hparams, m->name, &err) != ST_OK || hparams_set_all(hp, "d=32 layers=2 heads=2 maxlen=20 loss=ce", &err) != ST_OK ||
+    if (world_generate(&ds, "chain", &o, &err) != ST_OK ||
+        split_new(&split, ds, SPLIT_SESSIONS, &err) != ST_OK ||
+        hparams_new(&hp, m->hparams, m->name, &err) != ST_OK ||
+        hparams_set_all(hp, "d=32 layers=2 heads=2 maxlen=20 loss=ce", &err) != ST_OK ||
         learner_new(&l, m, hp, split, 1, &err) != ST_OK || weights_of(&w, l, &err) != ST_OK) {
         fprintf(stderr, "%s\n", err.msg);
         return 1;
@@ -48,7 +50,9 @@ int main(void)
                 ms[i] = 1e3 * (clock_s() - t0);
         }
         qsort(ms, 9, sizeof *ms, by_value);
-        printf("eval chain test, sasrec d 32: %lld prefixes, %d threads: %.1f ms (median of 9)\n", (long long)r.n, threads, ms[4]);
+        printf(
+            "eval chain test, sasrec d 32: %lld prefixes, %d threads: %.1f ms (median of 9)\n",
+            (long long)r.n, threads, ms[4]);
         pool_free(p);
     }
     double t0 = clock_s();
@@ -58,7 +62,8 @@ int main(void)
             return 1;
         weights_unref(v);
     }
-    printf("publish %zu parameters: %.1f us\n", params_count(l->ps), 1e6 * (clock_s() - t0) / 200);
+    printf("publish %zu parameters: %.1f us\n", params_count(l->ps),
+           1e6 * (clock_s() - t0) / 200);
     weights_unref(w);
     learner_free(l);
     hparams_free(hp);

@@ -1,5 +1,6 @@
-/* Speed of the output layers, loss and all gradients: full softmax and in-batch columns over large tables on the pool, and the shard
- * forms on small ones.  Milliseconds (median) and GFLOP/s of the three products.
+/* Speed of the output layers, loss and all gradients: full softmax and in-batch columns over
+ * large tables on the pool, and the shard forms on small ones.  Milliseconds (median) and
+ * GFLOP/s of the three products.
  *   bench_heads [threads] */
 #include "engine/base/pool.h"
 #include "engine/tensor/ops.h"
@@ -12,7 +13,8 @@
 
 enum { ROUNDS = 11 };
 
-static clockid_t clock_used = CLOCK_PROCESS_CPUTIME_ID; /* one thread: other programs do not count */
+/* one thread: other programs do not count */
+static clockid_t clock_used = CLOCK_PROCESS_CPUTIME_ID;
 
 static double now_ms(void)
 {
@@ -32,14 +34,54 @@ static const struct shape {
     struct head hd;
     int32_t v, d, nq, draws; /* of the whole batch; on the shard form: of one block */
 } shapes[] = {
-    {"softmax  43097 x 100, 100 queries (PEN4Rec)", {.loss = HEAD_XENT, .cols = COLS_ALL}, 43097, 100, 100, 0},
-    {"softmax  26744 x 64, 400 queries", {.loss = HEAD_XENT, .cols = COLS_ALL}, 26744, 64, 400, 0},
-    {"columns  37483 x 100, 32 + 2048, xe (GRU4Rec)", {.loss = HEAD_XENT, .cols = COLS_BATCH}, 37483, 100, 32, 2048},
-    {"columns  37483 x 100, 32 + 2048, bpr-max", {.loss = HEAD_BPR_MAX, .cols = COLS_BATCH, .bpreg = 1, .act = ACT_ELU, .act_a = 1}, 37483, 100, 32, 2048},
-    {"softmax  3416 x 50, 512 queries (SASRec ce)", {.loss = HEAD_XENT, .cols = COLS_ALL}, 3416, 50, 512, 0},
-    {"softmax  3416 x 64, 512 queries (BERT4Rec)", {.loss = HEAD_XENT, .cols = COLS_ALL}, 3416, 64, 512, 0},
-    {"own draws 3416 x 50, 512 queries, 1", {.loss = HEAD_BCE, .cols = COLS_QUERY}, 3416, 50, 512, 1},
-    {"own draws 3416 x 64, 512 queries, 256 (gBCE)", {.loss = HEAD_GBCE, .cols = COLS_QUERY, .gbce_t = .75f}, 3416, 64, 512, 256},
+    {"softmax  43097 x 100, 100 queries (PEN4Rec)",
+     {.loss = HEAD_XENT, .cols = COLS_ALL},
+     43097,
+     100,
+     100,
+     0},
+    {"softmax  26744 x 64, 400 queries",
+     {.loss = HEAD_XENT, .cols = COLS_ALL},
+     26744,
+     64,
+     400,
+     0},
+    {"columns  37483 x 100, 32 + 2048, xe (GRU4Rec)",
+     {.loss = HEAD_XENT, .cols = COLS_BATCH},
+     37483,
+     100,
+     32,
+     2048},
+    {"columns  37483 x 100, 32 + 2048, bpr-max",
+     {.loss = HEAD_BPR_MAX, .cols = COLS_BATCH, .bpreg = 1, .act = ACT_ELU, .act_a = 1},
+     37483,
+     100,
+     32,
+     2048},
+    {"softmax  3416 x 50, 512 queries (SASRec ce)",
+     {.loss = HEAD_XENT, .cols = COLS_ALL},
+     3416,
+     50,
+     512,
+     0},
+    {"softmax  3416 x 64, 512 queries (BERT4Rec)",
+     {.loss = HEAD_XENT, .cols = COLS_ALL},
+     3416,
+     64,
+     512,
+     0},
+    {"own draws 3416 x 50, 512 queries, 1",
+     {.loss = HEAD_BCE, .cols = COLS_QUERY},
+     3416,
+     50,
+     512,
+     1},
+    {"own draws 3416 x 64, 512 queries, 256 (gBCE)",
+     {.loss = HEAD_GBCE, .cols = COLS_QUERY, .gbce_t = .75f},
+     3416,
+     64,
+     512,
+     256},
 };
 
 struct run {
@@ -61,8 +103,11 @@ static void step(struct run *r, struct pool *p, bool whole, int32_t d)
     for (int i = 0; i < r->parts; i++) {
         struct tape_env env = {.x = r->x, .g = r->g, .training = true};
         tape_begin(r->tape[i], &env);
-        struct tensor *h = tape_input(r->tape[i], r->h + (size_t)i * (size_t)r->per * (size_t)d, 2, (int32_t[]){r->b[i].n_query, d});
-        h = op_linear(r->tape[i], h, tape_param(r->tape[i], params_find(r->ps, "w")), NULL, ACT_NONE, 0); /* states want a gradient */
+        struct tensor *h = tape_input(r->tape[i], r->h + (size_t)i * (size_t)r->per * (size_t)d,
+                                      2, (int32_t[]){r->b[i].n_query, d});
+        /* states want a gradient */
+        h = op_linear(r->tape[i], h, tape_param(r->tape[i], params_find(r->ps, "w")), NULL,
+                      ACT_NONE, 0);
         r->b[i].head_batch = whole ? r->hb : NULL;
         op_head(r->tape[i], h, &r->hd, &r->b[i]);
     }
@@ -87,8 +132,10 @@ static void bench(const struct shape *s, struct pool *p)
     r.g = params_block_new(r.ps);
     const bool whole = head_wants_batch(&r.hd);
     const int32_t lists = r.hd.cols == COLS_QUERY ? s->nq : 1;
-    int32_t *target = malloc((size_t)s->nq * sizeof *target), *neg = malloc(((size_t)lists * (size_t)s->draws + 1) * sizeof *neg);
-    int32_t *col = malloc((size_t)(s->nq + s->draws) * sizeof *col), *own = malloc((size_t)s->nq * sizeof *own);
+    int32_t *target = malloc((size_t)s->nq * sizeof *target),
+            *neg = malloc(((size_t)lists * (size_t)s->draws + 1) * sizeof *neg);
+    int32_t *col = malloc((size_t)(s->nq + s->draws) * sizeof *col),
+            *own = malloc((size_t)s->nq * sizeof *own);
     float *weight = malloc((size_t)s->nq * sizeof *weight);
     r.h = malloc((size_t)s->nq * (size_t)s->d * sizeof *r.h);
     struct rng_key k = {5, 6};
@@ -107,8 +154,16 @@ static void bench(const struct shape *s, struct pool *p)
     r.per = s->nq / r.parts;
     for (int i = 0; i < r.parts; i++) {
         int32_t q = i * r.per, n = i == r.parts - 1 ? s->nq - q : r.per;
-        r.b[i] = (struct block){.n_query = n, .n_target = 1, .n_neg = s->draws, .target = target + q, .weight = weight + q, .neg = neg,
-                                .col = r.hd.cols == COLS_BATCH ? col : NULL, .n_col = s->nq + s->draws, .query_col = own + q, .shard = i};
+        r.b[i] = (struct block){.n_query = n,
+                                .n_target = 1,
+                                .n_neg = s->draws,
+                                .target = target + q,
+                                .weight = weight + q,
+                                .neg = neg,
+                                .col = r.hd.cols == COLS_BATCH ? col : NULL,
+                                .n_col = s->nq + s->draws,
+                                .query_col = own + q,
+                                .shard = i};
         if (tape_new(&r.tape[i], 1 << 20, &err) != ST_OK)
             exit(1);
     }
@@ -120,8 +175,10 @@ static void bench(const struct shape *s, struct pool *p)
             t[i] = now_ms() - t0;
     }
     qsort(t, ROUNDS, sizeof *t, by_size);
-    double cols = r.hd.cols == COLS_ALL ? s->v : s->draws + (r.hd.cols == COLS_BATCH ? s->nq : 1);
-    printf("%-48s %8.2f ms, best %.2f  %6.1f GFLOP/s\n", s->what, t[ROUNDS / 2], t[0], 6.0 * cols * s->d * s->nq / t[ROUNDS / 2] * 1e-6);
+    double cols =
+        r.hd.cols == COLS_ALL ? s->v : s->draws + (r.hd.cols == COLS_BATCH ? s->nq : 1);
+    printf("%-48s %8.2f ms, best %.2f  %6.1f GFLOP/s\n", s->what, t[ROUNDS / 2], t[0],
+           6.0 * cols * s->d * s->nq / t[ROUNDS / 2] * 1e-6);
     for (int i = 0; i < r.parts; i++)
         tape_free(r.tape[i]);
     head_batch_free(r.hb);

@@ -1,5 +1,6 @@
-/* Speed of the kernels: our matrix product against cblas_sgemm on the models' shapes, and the passes over rows.  One thread.  A line a
- * shape: GFLOP/s of the real (unpadded) work, median of several rounds that take turns. */
+/* Speed of the kernels: our matrix product against cblas_sgemm on the models' shapes, and
+ * the passes over rows.  One thread.  A line a shape: GFLOP/s of the real (unpadded) work,
+ * median of several rounds that take turns. */
 #include "engine/base/pool.h"
 #include "engine/tensor/gemm.h"
 
@@ -11,7 +12,8 @@
 
 enum { ROUNDS = 9 };
 
-static const clockid_t clock_used = CLOCK_PROCESS_CPUTIME_ID; /* one thread: other programs do not count */
+/* one thread: other programs do not count */
+static const clockid_t clock_used = CLOCK_PROCESS_CPUTIME_ID;
 
 static double now(void)
 {
@@ -81,18 +83,21 @@ static double median(double *t)
 static void bench_gemm(const struct shape *s)
 {
     size_t lda = (size_t)row_ld(s->ta ? s->m : s->k), ldb = (size_t)row_ld(s->n);
-    real *a = numbers(lda * (size_t)(s->ta ? s->k : s->m)), *b = numbers(ldb * (size_t)s->k), *c = numbers(ldb * (size_t)s->m);
-    double flop = 2.0 * s->m * s->n * s->k * (s->part == GEMM_FULL ? 1 : 0.5), own[ROUNDS], blas[ROUNDS];
+    real *a = numbers(lda * (size_t)(s->ta ? s->k : s->m)), *b = numbers(ldb * (size_t)s->k),
+         *c = numbers(ldb * (size_t)s->m);
+    double flop = 2.0 * s->m * s->n * s->k * (s->part == GEMM_FULL ? 1 : 0.5), own[ROUNDS],
+           blas[ROUNDS];
     int times = (int)(2e7 / flop) + 1;
     for (int r = -1; r < ROUNDS; r++) {
         double t0 = now();
         for (int i = 0; i < times; i++)
-            kern()->gemm(s->part, s->m, s->n, s->k, a, s->ta ? 1 : lda, s->ta ? lda : 1, b, ldb, c, ldb, 0);
+            kern()->gemm(s->part, s->m, s->n, s->k, a, s->ta ? 1 : lda, s->ta ? lda : 1, b, ldb,
+                         c, ldb, 0);
         double t1 = now();
 #ifndef SEQLAB_DOUBLE
         for (int i = 0; i < times; i++)
-            cblas_sgemm(CblasRowMajor, s->ta ? CblasTrans : CblasNoTrans, CblasNoTrans, s->m, s->n, s->k, 1, a, (int)lda, b, (int)ldb, 0, c,
-                        (int)ldb);
+            cblas_sgemm(CblasRowMajor, s->ta ? CblasTrans : CblasNoTrans, CblasNoTrans, s->m,
+                        s->n, s->k, 1, a, (int)lda, b, (int)ldb, 0, c, (int)ldb);
 #endif
         double t2 = now();
         if (r >= 0) {
@@ -117,7 +122,8 @@ static void p_layernorm(struct pass_data *d)
 }
 static void p_layernorm_back(struct pass_data *d)
 {
-    kern()->layernorm_back(d->x, d->w, d->z, d->stat, 512, 50, 64, d->y, d->stat + 1024, d->stat + 2048, 0);
+    kern()->layernorm_back(d->x, d->w, d->z, d->stat, 512, 50, 64, d->y, d->stat + 1024,
+                           d->stat + 2048, 0);
 }
 static void p_softmax(struct pass_data *d)
 {
@@ -165,7 +171,8 @@ int main(void)
     pool_compute_mode();
     double t0 = now();
     gemm_start(&note);
-    printf("gemm_start %.1f ms; %s%s\n", (now() - t0) * 1e3, gemm_blas_name(), note ? note : "");
+    printf("gemm_start %.1f ms; %s%s\n", (now() - t0) * 1e3, gemm_blas_name(),
+           note ? note : "");
     static const char *const levels[] = {"avx512", "avx2", "baseline"};
     for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
         if (kernels_choose(levels[l], NULL) != ST_OK)
@@ -173,7 +180,11 @@ int main(void)
         printf("%s: GFLOP/s            own     blas\n", levels[l]);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
             bench_gemm(&shapes[i]);
-        struct pass_data d = {.x = numbers(65536), .y = numbers(65536), .z = numbers(65536), .w = numbers(64), .stat = numbers(65536),
+        struct pass_data d = {.x = numbers(65536),
+                              .y = numbers(65536),
+                              .z = numbers(65536),
+                              .w = numbers(64),
+                              .stat = numbers(65536),
                               .drop = {.p = 0.2f, .key = {1, 2}}};
         memset(d.stat, 0, 65536 * sizeof(real));
         for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
@@ -185,7 +196,8 @@ int main(void)
                 if (r >= 0)
                     t[r] = (now() - a) / 50;
             }
-            printf("  %-24s %8.2f us, %.2f ns a number\n", passes[i].what, median(t) * 1e6, median(t) * 1e9 / passes[i].numbers);
+            printf("  %-24s %8.2f us, %.2f ns a number\n", passes[i].what, median(t) * 1e6,
+                   median(t) * 1e9 / passes[i].numbers);
         }
         free(d.x), free(d.y), free(d.z), free(d.w), free(d.stat);
     }

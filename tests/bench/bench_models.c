@@ -15,7 +15,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Lengths of sessions: MovieLens-1M's users (log-normal, median 96), 5 to 29, or clicks in a shop (2 and more, mean 5). */
+/* Lengths of sessions: MovieLens-1M's users (log-normal, median 96), 5 to 29, or clicks in a
+ * shop (2 and more, mean 5). */
 enum lengths { LONG, SHORT, CLICKS };
 
 // clang-format off
@@ -155,8 +156,9 @@ static int run(const struct shape *s, int threads, double seconds)
     const struct preset_def *preset = m->presets;
     while (strcmp(preset->name, s->preset) != 0)
         preset++;
-    if (hparams_new(&hp, m->hparams, m->name, &err) || hparams_set_all(hp, preset->settings, &err) ||
-        hparams_set_all(hp, s->settings, &err) || learner_new(&l, m, hp, &sp, 1, &err) || pool_new(&p, threads, &err))
+    if (hparams_new(&hp, m->hparams, m->name, &err) ||
+        hparams_set_all(hp, preset->settings, &err) || hparams_set_all(hp, s->settings, &err) ||
+        learner_new(&l, m, hp, &sp, 1, &err) || pool_new(&p, threads, &err))
         return fail(&err);
     for (int i = -WARM; n < MOST && (n <= 5 || now_ms() < end); i++) {
         if (i == 0) {

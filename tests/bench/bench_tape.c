@@ -1,5 +1,6 @@
-/* Times one training step built from the tape's ops alone: SASRec with ML-1M's shape (3416 items, 128 users of up to 200
- * clicks, d 50, 2 blocks, BCE), 8 shards, blocks of about 512 rows, dense Adam.  Prints milliseconds a step.
+/* Times one training step built from the tape's ops alone: SASRec with ML-1M's shape (3416
+ * items, 128 users of up to 200 clicks, d 50, 2 blocks, BCE), 8 shards, blocks of about 512
+ * rows, dense Adam.  Prints milliseconds a step.
  *   bench_tape [threads [steps [dropout [small]]]] */
 #include "engine/base/pool.h"
 #include "engine/base/clock.h"
@@ -144,7 +145,8 @@ static int by_length(const void *a, const void *b)
     return *(const int32_t *)b - *(const int32_t *)a;
 }
 
-/* Lengths as in ML-1M (log-normal, cut at L), items skewed; shards by cost, longest first; blocks of at most MAX_ROWS rows. */
+/* Lengths as in ML-1M (log-normal, cut at L), items skewed; shards by cost, longest first;
+ * blocks of at most MAX_ROWS rows. */
 static void make_data(struct bench *b)
 {
     struct rng_key key = {1, 2};
@@ -187,10 +189,10 @@ static void make_data(struct bench *b)
                     v[r] = (int32_t)(b->V * pow(u, 2.2)) + 1; /* item */
                     v[n + r] = b->L - p->off[k + 1] + r;      /* position */
                     v[2 * n + r] = r;                         /* query */
-                    v[3 * n + r] =
-                        1 + (int32_t)rng_below(key, e++, (uint32_t)b->V); /* target */
-                    v[4 * n + r] =
-                        1 + (int32_t)rng_below(key, e++, (uint32_t)b->V); /* negative */
+                    /* target */
+                    v[3 * n + r] = 1 + (int32_t)rng_below(key, e++, (uint32_t)b->V);
+                    /* negative */
+                    v[4 * n + r] = 1 + (int32_t)rng_below(key, e++, (uint32_t)b->V);
                     v[5 * n + r] = k;
                     w[r] = 1.0f / (float)rows;
                 }

@@ -1,7 +1,9 @@
-/* What a look costs, questions and drawing together, at 200x50: every tab of every model at every kept step, and an edit of a sequence of 50
- * items over 5,000 to new predictions and occlusion.  Milliseconds of wall time on one thread, as the explorer has.  The tab Compare asks the
- * whole test set of both sides: there the explorer's own thread is asked, as on the screen, and two times count: until the picture has the
- * lists of both sides, what they rest on and the questions ranked so far, and until all questions are ranked.
+/* What a look costs, questions and drawing together, at 200x50: every tab of every model at
+ * every kept step, and an edit of a sequence of 50 items over 5,000 to new predictions and
+ * occlusion.  Milliseconds of wall time on one thread, as the explorer has.  The tab Compare
+ * asks the whole test set of both sides: there the explorer's own thread is asked, as on the
+ * screen, and two times count: until the picture has the lists of both sides, what they rest
+ * on and the questions ranked so far, and until all questions are ranked.
  *   bench_views [model ...] */
 #include "app/app.h"
 #include "app/background.h"
@@ -77,7 +79,8 @@ static bool wait_answers(struct app *a, bool lists)
     return true;
 }
 
-/* Compare at a kept step, as on the screen: until its lists are drawn, and until everything is. */
+/* Compare at a kept step, as on the screen: until its lists are drawn, and until everything
+ * is. */
 static double look_in_parts(struct app *a, const char *at, struct grid *g,
                             const struct theme *theme, double *all)
 {

@@ -1,5 +1,6 @@
-/* Mistakes that BERT4Rec programs are known to make, each as a test.  What the reference numbers already tell apart (GELU, order of
- * LayerNorms, bias correction, schedule, counts, windows) is in tests/golden/test_bert4rec_golden.c. */
+/* Mistakes that BERT4Rec programs are known to make, each as a test.  What the reference
+ * numbers already tell apart (GELU, order of LayerNorms, bias correction, schedule, counts,
+ * windows) is in tests/golden/test_bert4rec_golden.c. */
 #include "tests/support/approx.h"
 #include "tests/support/cloze.h"
 #include "engine/train/learner.h"
@@ -19,7 +20,8 @@ enum { V = 12, MASK = V + 1, COLS = V + 1 };
 
 /* ---- Samples ---- */
 
-static void each_block(struct kit *k, int64_t steps, void (*see)(const struct block *b, void *ctx), void *ctx)
+static void each_block(struct kit *k, int64_t steps,
+                       void (*see)(const struct block *b, void *ctx), void *ctx)
 {
     struct batcher *bt;
     struct batch plan;
@@ -54,7 +56,8 @@ static void count_sorts(const struct block *b, void *ctx)
             hidden += b->item[r] == MASK;
         for (int32_t r = to - 1; r >= from && b->item[r] == MASK; r--)
             at_end++;
-        for (int32_t i = 0; i < hidden; i++, q++) { /* the hidden are the queries, all of them, and nothing else */
+        /* the hidden are the queries, all of them, and nothing else */
+        for (int32_t i = 0; i < hidden; i++, q++) {
             assert_int_equal(b->query_session[q], s);
             assert_int_equal(b->item[b->query[q]], MASK);
             assert_true(b->target[q] >= 1 && b->target[q] <= V);
@@ -70,16 +73,20 @@ static void count_sorts(const struct block *b, void *ctx)
     }
 }
 
-static const int32_t ten[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, *const one_session = ten, ten_long = 10;
+static const int32_t ten[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, *const one_session = ten,
+                     ten_long = 10;
 
-/* 1, 3, 5: shares of the sorts of samples; only hidden places are asked; the first place is hidden as often as any. */
+/* 1, 3, 5: shares of the sorts of samples; only hidden places are asked; the first place is
+ * hidden as often as any. */
 static void test_sample_sorts(void **state)
 {
     (void)state;
     struct kit k;
     struct sorts c = {0};
-    kit_new_data(&k, "bert4rec", TINY "mask.prob=0.4 mask.last=0.3 mask.tail=0", V, 1, 1, &one_session, &ten_long);
-    each_block(&k, 1000, count_sorts, &c); /* cloze hides 4 of 10, so one at the end is a last-only sample */
+    kit_new_data(&k, "bert4rec", TINY "mask.prob=0.4 mask.last=0.3 mask.tail=0", V, 1, 1,
+                 &one_session, &ten_long);
+    /* cloze hides 4 of 10, so one at the end is a last-only sample */
+    each_block(&k, 1000, count_sorts, &c);
     assert_int_equal(c.n, 1000);
     assert_true(fabs(c.last / 1000.0 - 0.3) < 3 * sqrt(0.3 * 0.7 / 1000));
     double share = 0.7 * 0.4;
@@ -87,7 +94,8 @@ static void test_sample_sorts(void **state)
     kit_free(&k);
 
     memset(&c, 0, sizeof c);
-    kit_new_data(&k, "bert4rec", TINY "mask.prob=0.4 mask.last=0 mask.tail=0.5 mask.kmax=3", V, 1, 1, &one_session, &ten_long);
+    kit_new_data(&k, "bert4rec", TINY "mask.prob=0.4 mask.last=0 mask.tail=0.5 mask.kmax=3", V,
+                 1, 1, &one_session, &ten_long);
     each_block(&k, 1000, count_sorts, &c);
     assert_true(fabs(c.tail / 1000.0 - 0.5) < 3 * sqrt(0.25 / 1000));
     for (int i = 1; i <= 3; i++) /* 1..3 alike */
@@ -174,7 +182,8 @@ static void test_appended_mask(void **state)
         assert_int_equal(b.item[i], ten[i]);
     assert_int_equal(b.item[3], MASK);
     assert_int_equal(b.n_query, 1);
-    assert_int_equal(b.query[0], 3); /* the only question: what selects a model asks as prediction does */
+    /* the only question: what selects a model asks as prediction does */
+    assert_int_equal(b.query[0], 3);
     block_one(&b, ten, 10, &k.spec, k.mem);
     assert_int_equal(b.off[1], 10);
     assert_int_equal(b.item[0], 2);
@@ -193,7 +202,8 @@ static void test_padding_is_invisible(void **state)
         char settings[160];
         struct kit k;
         struct block b;
-        snprintf(settings, sizeof settings, "d=8 heads=2 layers=2 init=trunc_normal maxlen=%d", wide ? 20 : 10);
+        snprintf(settings, sizeof settings, "d=8 heads=2 layers=2 init=trunc_normal maxlen=%d",
+                 wide ? 20 : 10);
         kit_new(&k, "bert4rec", settings, V, 1);
         cloze_block(&k, &b, seq, 4, &label);
         kit_copy(kit_encode(&k, &b), out[wide], 8);
@@ -231,7 +241,8 @@ static void test_sees_both_sides(void **state)
 static void test_switches_matter(void **state)
 {
     (void)state;
-    static const char *const other[] = {"norm=pre", "head_ln=0", "act=gelu_tanh", "act=relu", "head=plain", "type_emb=1", "pad=left"};
+    static const char *const other[] = {"norm=pre",   "head_ln=0",  "act=gelu_tanh", "act=relu",
+                                        "head=plain", "type_emb=1", "pad=left"};
     static const int32_t seq[] = {3, MASK, 5, 1}, label = 2;
     struct kit k;
     struct block b;
@@ -298,7 +309,13 @@ static void test_decay(void **state)
     assert_int_equal(kept, 2 + 2 * 10 + 3 + 1);
     const struct optim_def *o = optim_find("bertadam");
     real x = 2, g = 0, m = 0, v = 0, *aux[] = {&m, &v};
-    struct optim_step s = {.t = 1, .lr = 0.1f, .decay = 0.01f, .clip = 1, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-6f};
+    struct optim_step s = {.t = 1,
+                           .lr = 0.1f,
+                           .decay = 0.01f,
+                           .clip = 1,
+                           .beta1 = 0.9f,
+                           .beta2 = 0.999f,
+                           .eps = 1e-6f};
     o->span(&x, &g, aux, 1, &s);
     assert_close1("shrinks by lr decay", (double)x, 2 * (1 - 0.1 * 0.01), 1e-6, 0);
     kit_free(&k);
@@ -322,7 +339,9 @@ static void test_clip_is_global(void **state)
     struct step_info info;
     double norm = 0;
     for (int i = 0; i < 2; i++) {
-        kit_new_data(&k[i], "bert4rec", i ? TINY "opt=sgd lr=1 clip=0.01" : TINY "opt=sgd lr=1 clip=0", V, 1, 1, &one_session, &ten_long);
+        kit_new_data(&k[i], "bert4rec",
+                     i ? TINY "opt=sgd lr=1 clip=0.01" : TINY "opt=sgd lr=1 clip=0", V, 1, 1,
+                     &one_session, &ten_long);
         l[i] = learner(&k[i]);
         assert_int_equal(learner_step(l[i], NULL, NULL, &info, NULL), ST_OK);
         norm = info.grad_norm;
@@ -331,7 +350,8 @@ static void test_clip_is_global(void **state)
     for (int i = 0; i < params_n(k[0].ps); i++) {
         const struct param *p = params_at(k[0].ps, i);
         for (size_t e = 0; e < param_rows(p) * (size_t)p->ld; e += 7) {
-            double from = (double)k[0].x[p->at + e], full = (double)l[0]->x[p->at + e] - from, cut = (double)l[1]->x[p->at + e] - from;
+            double from = (double)k[0].x[p->at + e], full = (double)l[0]->x[p->at + e] - from,
+                   cut = (double)l[1]->x[p->at + e] - from;
             assert_close1(p->name, cut, full * 0.01 / norm, 1e-2, 2e-7);
         }
     }
@@ -362,7 +382,8 @@ static void test_held_out_items_stay_out(void **state)
     (void)state;
     enum { USERS = 6, LEN = 7 };
     struct sums sum[3] = {{0}};
-    for (int variant = 0; variant < 3; variant++) { /* 1: the last two exchanged; 2: an earlier one */
+    /* 1: the last two exchanged; 2: an earlier one */
+    for (int variant = 0; variant < 3; variant++) {
         int64_t off[USERS + 1] = {0};
         int32_t item[USERS * LEN];
         int64_t pop[V + 1] = {0};
@@ -380,7 +401,13 @@ static void test_held_out_items_stay_out(void **state)
         struct split *sp;
         struct err err;
         kit_new(&k, "bert4rec", TINY, V, 1);
-        k.ds = (struct dataset){.name = "held out", .n_items = V, .n_sessions = USERS, .n_events = USERS * LEN, .off = off, .item = item, .popularity = pop};
+        k.ds = (struct dataset){.name = "held out",
+                                .n_items = V,
+                                .n_sessions = USERS,
+                                .n_events = USERS * LEN,
+                                .off = off,
+                                .item = item,
+                                .popularity = pop};
         if (split_new(&sp, &k.ds, SPLIT_LEAVE_ONE_OUT, &err))
             fail_msg("%s", err.msg);
         k.split = *sp;
@@ -413,10 +440,12 @@ static void test_tail_of_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sample_sorts),        cmocka_unit_test(test_mask_is_no_candidate), cmocka_unit_test(test_loss_of_one),
-        cmocka_unit_test(test_label_does_not_leak), cmocka_unit_test(test_appended_mask),        cmocka_unit_test(test_padding_is_invisible),
-        cmocka_unit_test(test_sees_both_sides),     cmocka_unit_test(test_switches_matter),      cmocka_unit_test(test_dropout),
-        cmocka_unit_test(test_decay),               cmocka_unit_test(test_clip_is_global),       cmocka_unit_test(test_held_out_items_stay_out),
+        cmocka_unit_test(test_sample_sorts),    cmocka_unit_test(test_mask_is_no_candidate),
+        cmocka_unit_test(test_loss_of_one),     cmocka_unit_test(test_label_does_not_leak),
+        cmocka_unit_test(test_appended_mask),   cmocka_unit_test(test_padding_is_invisible),
+        cmocka_unit_test(test_sees_both_sides), cmocka_unit_test(test_switches_matter),
+        cmocka_unit_test(test_dropout),         cmocka_unit_test(test_decay),
+        cmocka_unit_test(test_clip_is_global),  cmocka_unit_test(test_held_out_items_stay_out),
         cmocka_unit_test(test_tail_of_one),
     };
     const char *note;

@@ -1,5 +1,6 @@
-/* Mistakes that Caser programs are known to make, each as a test.  What the reference numbers already tell apart (filter heights, the axis
- * of the maximum, its gradient, the place of the user's vector, both loss norms) is in tests/golden/test_caser_golden.c. */
+/* Mistakes that Caser programs are known to make, each as a test.  What the reference
+ * numbers already tell apart (filter heights, the axis of the maximum, its gradient, the
+ * place of the user's vector, both loss norms) is in tests/golden/test_caser_golden.c. */
 #include "tests/support/approx.h"
 #include "tests/support/batch_rig.h"
 #include "tests/support/kit.h"
@@ -105,18 +106,16 @@ static int64_t times(const struct seen *w, const int32_t *row)
     return n;
 }
 
-/* 5, 6, 20: targets follow the window at once; a user shorter than L + T gives one window, filled up on the left; every window once an
- * epoch, from the history as it stands. */
+/* 5, 6, 20: targets follow the window at once; a user shorter than L + T gives one window,
+ * filled up on the left; every window once an epoch, from the history as it stands. */
 static void test_windows(void **state)
 {
     (void)state;
-    static const int32_t want[][6] = {
-        {1, 2, 3, 4, 5,  6},
-        {2, 3, 4, 5, 6,  2},
-        {3, 4, 5, 6, 2,  1},
-        {0, 0, 0, 5, 3,  2},
-        {0, 7, 8, 9, 10, 7}
-    };
+    static const int32_t want[][6] = {{1, 2, 3, 4, 5, 6},
+                                      {2, 3, 4, 5, 6, 2},
+                                      {3, 4, 5, 6, 2, 1},
+                                      {0, 0, 0, 5, 3, 2},
+                                      {0, 7, 8, 9, 10, 7}};
     struct kit k;
     struct seen w = {0};
     make(&k, "");
@@ -161,14 +160,8 @@ static void test_equal_times(void **state)
     static const struct {
         const char *user, *item;
         int64_t ts;
-    } row[] = {
-        {"u", "c", 7},
-        {"v", "a", 7},
-        {"u", "a", 7},
-        {"u", "b", 3},
-        {"u", "d", 7},
-        {"v", "b", 7}
-    };
+    } row[] = {{"u", "c", 7}, {"v", "a", 7}, {"u", "a", 7},
+               {"u", "b", 3}, {"u", "d", 7}, {"v", "b", 7}};
     static const char *const want[] = {"b", "c", "a", "d"};
     struct event_sink *s;
     struct dataset *ds;
@@ -221,12 +214,10 @@ static void test_counts(void **state)
         const char *settings;
         int32_t n;
         float pos, neg;
-    } of[] = {
-        {"",                               3, 1 / 2.0f, 1 / 3.0f},
-        {"neg_per=target",                 6, 1 / 2.0f, 1 / 6.0f},
-        {"neg_per=target loss_norm=count", 6, 1 / 8.0f, 1 / 8.0f},
-        {"loss_norm=instance_sum",         3, 1,        1       }
-    };
+    } of[] = {{"", 3, 1 / 2.0f, 1 / 3.0f},
+              {"neg_per=target", 6, 1 / 2.0f, 1 / 6.0f},
+              {"neg_per=target loss_norm=count", 6, 1 / 8.0f, 1 / 8.0f},
+              {"loss_norm=instance_sum", 3, 1, 1}};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         struct kit k;
         make(&k, of[i].settings);
@@ -267,7 +258,8 @@ static void test_overflow(void **state)
 
 /* ---- Training ---- */
 
-/* 7: the row that fills up stays zero through training and is not offered; nor is it with weights of its own. */
+/* 7: the row that fills up stays zero through training and is not offered; nor is it with
+ * weights of its own. */
 static void test_padding(void **state)
 {
     (void)state;
@@ -314,11 +306,7 @@ static void test_start(void **state)
         const char *name;
         double std;
         size_t from;
-    } of[] = {
-        {"item.E", 1.0 / D, D    },
-        {"user.P", 1.0 / D, 0    },
-        {"out.W",  0.5 / D, 2 * D}
-    };
+    } of[] = {{"item.E", 1.0 / D, D}, {"user.P", 1.0 / D, 0}, {"out.W", 0.5 / D, 2 * D}};
     struct kit k;
     for (int u = 0; u < USERS; u++) {
         item[u] = one;
@@ -361,8 +349,8 @@ static void test_dropout(void **state)
     kit_free(&k);
 }
 
-/* What a watched step shows: its windows, targets and draws are the block's; what is left out of the features is 0, the rest is scaled,
- * and z is made of just that. */
+/* What a watched step shows: its windows, targets and draws are the block's; what is left
+ * out of the features is 0, the rest is scaled, and z is made of just that. */
 static void test_shown_step(void **state)
 {
     (void)state;
@@ -414,8 +402,8 @@ static void test_shown_step(void **state)
     kit_free(&k);
 }
 
-/* 15: L2 goes into the gradient of every tensor, biases too, and Adam divides it again: a weight without data gradient falls by about
- * half the learning rate a step. */
+/* 15: L2 goes into the gradient of every tensor, biases too, and Adam divides it again: a
+ * weight without data gradient falls by about half the learning rate a step. */
 static void test_l2(void **state)
 {
     (void)state;
@@ -484,9 +472,8 @@ static void test_unseen(void **state)
 {
     (void)state;
     static const int64_t off[] = {0, 10, 20};
-    static const int32_t item[] = {
-        1, 2, 3, 4, 5, 6, 7, 1, 9, 2,
-        2, 3, 4, 5, 6, 7, 1, 8, 3, 9}; /* 8 and 9 come after the first 7 only */
+    static const int32_t item[] = {/* 8 and 9 come after the first 7 only */
+                                   1, 2, 3, 4, 5, 6, 7, 1, 9, 2, 2, 3, 4, 5, 6, 7, 1, 8, 3, 9};
     struct dataset ds = {.name = "hand",
                          .n_items = 9,
                          .n_sessions = 2,
@@ -503,7 +490,8 @@ static void test_unseen(void **state)
     split_free(sp);
 }
 
-/* 18, 19: precision over N, recall over the distinct test items, AP over their number too, whether they could be listed or not. */
+/* 18, 19: precision over N, recall over the distinct test items, AP over their number too,
+ * whether they could be listed or not. */
 static void test_metrics(void **state)
 {
     (void)state;
@@ -530,19 +518,20 @@ static void test_metrics(void **state)
     }
 }
 
-/* 17, 18: by popularity, counted by hand.  Training: 1 2 3 4 5 6 7, 1 2 3 4 5 6 9, 1 8 3 9 1 1 2: item 1 five times, 3 and 2 three times, 4 5
- * 6 9 twice, 7 8 once.  Test lists leave out what the first eight show. */
+/* 17, 18: by popularity, counted by hand.  Training: 1 2 3 4 5 6 7, 1 2 3 4 5 6 9, 1 8 3 9 1
+ * 1 2: item 1 five times, 3 and 2 three times, 4 5 6 9 twice, 7 8 once.  Test lists leave
+ * out what the first eight show. */
 static void test_lists(void **state)
 {
     (void)state;
     static const int64_t off[] = {0, 10, 20, 30};
     static const int32_t item[] = {
-        1, 2, 3,  4, 5,
-        6, 7, 1,  9, 9, /* 9, twice: the first of 9, 8: rank 1 of one distinct item */
-        1, 2, 3,  4, 5,
-        6, 9, 9,  8, 1, /* 8 after 7: the list is 7 and 8 tied, rank 1.5; 1 is seen */
-        1, 8, 3,  9, 1,
-        1, 2, 10, 7, 10}; /* 4 5 6 before 7: rank 4; 10 is not in training */
+        1, 2, 3, 4, 5, 6, 7, 1, 9,
+        9, /* 9, twice: the first of 9, 8: rank 1 of one distinct item */
+        1, 2, 3, 4, 5, 6, 9, 9, 8,
+        1, /* 8 after 7: the list is 7 and 8 tied, rank 1.5; 1 is seen */
+        /* 4 5 6 before 7: rank 4; 10 is not in training */
+        1, 8, 3, 9, 1, 1, 2, 10, 7, 10};
     static const double map = (1 + 1 / 1.5 / 2 + 0.25 / 2) / 3, prec5 = 0.2,
                         recall1 = (1.0 + 0 + 0) / 3, recall5 = (1 + 0.5 + 0.5) / 3;
     struct dataset ds = {.name = "hand",

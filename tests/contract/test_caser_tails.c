@@ -1,4 +1,5 @@
-/* Caser's tails, its views from inside and its optimisers, each against a second program of plain loops over the same weights. */
+/* Caser's tails, its views from inside and its optimisers, each against a second program of
+ * plain loops over the same weights. */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "engine/tensor/gemm.h"
@@ -72,7 +73,8 @@ static void probe(struct kit *k, const char *name, double *out, size_t n)
         out[i] = (double)x[i];
 }
 
-/* Tokens from the features that the pass itself shows, then one pre-norm block of two heads; the summary's row comes out. */
+/* Tokens from the features that the pass itself shows, then one pre-norm block of two heads;
+ * the summary's row comes out. */
 static void test_transformer(void **state)
 {
     (void)state;
@@ -138,8 +140,9 @@ static void test_transformer(void **state)
     kit_free(&k);
 }
 
-/* e = tanh(W1 f + b1), [mu, s], g = tanh(W_g mu + b_g), scores of g against the item vectors; the loss is the mean of -log p over the
- * targets + beta KL, the weight of the KL rising in a straight line. */
+/* e = tanh(W1 f + b1), [mu, s], g = tanh(W_g mu + b_g), scores of g against the item
+ * vectors; the loss is the mean of -log p over the targets + beta KL, the weight of the KL
+ * rising in a straight line. */
 static void test_vae(void **state)
 {
     (void)state;
@@ -245,7 +248,8 @@ static void test_tied(void **state)
     kit_free(&k);
 }
 
-/* The parts of a score: sequence, taste and bias make the whole; votes of the filters by hand. */
+/* The parts of a score: sequence, taste and bias make the whole; votes of the filters by
+ * hand. */
 static void test_views(void **state)
 {
     (void)state;
@@ -324,8 +328,9 @@ static void test_occlusion(void **state)
     kit_free(&k);
 }
 
-/* user=1, anon=fit: the vector of someone unknown is brought nearer to a typed session that is longer than the window; a shorter one keeps
- * the mean of all, and whoever is known his own. */
+/* user=1, anon=fit: the vector of someone unknown is brought nearer to a typed session that
+ * is longer than the window; a shorter one keeps the mean of all, and whoever is known his
+ * own. */
 static void test_fit(void **state)
 {
     (void)state;
@@ -354,9 +359,10 @@ static void test_fit(void **state)
         kit_copy(kit_probe(&k, "user"), again, D);
         assert_memory_equal(fitted, again, sizeof fitted);
         assert_memory_not_equal(fitted, mean, sizeof mean);
-        for (
-            int side = 0; side < 2;
-            side++) { /* scores of what follows in the session, beside all others: higher with the fitted one */
+        for (int side = 0; side < 2;
+             /* scores of what follows in the session, beside all others: higher with the
+             * fitted one */
+             side++) {
             for (size_t j = 0; j < D; j++)
                 *kit_value(&k, "user.P", D + j) = side ? fitted[j] : mean[j];
             for (int32_t t = L; t < 8; t++) {
@@ -373,7 +379,8 @@ static void test_fit(void **state)
     }
 }
 
-/* Dense Adam moves the row of an item that no window holds, the lazy one leaves it; both move the others. */
+/* Dense Adam moves the row of an item that no window holds, the lazy one leaves it; both
+ * move the others. */
 static void test_lazy(void **state)
 {
     (void)state;
@@ -394,8 +401,8 @@ static void test_lazy(void **state)
         for (int32_t v = 1; v <= V; v++) {
             const real *x = w->x + q->at + (size_t)v * (size_t)q->ld,
                        *born = k.x + q->at + (size_t)v * (size_t)q->ld;
-            assert_int_equal(memcmp(x, born, D * sizeof *x) == 0,
-                             lazy && v >= 5); /* 5 is a target only */
+            /* 5 is a target only */
+            assert_int_equal(memcmp(x, born, D * sizeof *x) == 0, lazy && v >= 5);
         }
         weights_unref(w);
         learner_free(l);

@@ -1,4 +1,5 @@
-/* Checkpoints of strangers: whatever is done to the bytes, loading answers with one line and nothing else happens. */
+/* Checkpoints of strangers: whatever is done to the bytes, loading answers with one line and
+ * nothing else happens. */
 #include "engine/base/rng.h"
 #include "engine/base/clock.h"
 #include "engine/data/world.h"
@@ -29,7 +30,8 @@ static struct learner *fresh(const char *model, const char *settings)
     struct err err;
     assert_non_null(m);
     assert_int_equal(hparams_new(&hp, m->hparams, m->name, &err), ST_OK);
-    if (hparams_set_all(hp, settings, &err) != ST_OK || learner_new(&l, m, hp, split, 3, &err) != ST_OK)
+    if (hparams_set_all(hp, settings, &err) != ST_OK ||
+        learner_new(&l, m, hp, split, 3, &err) != ST_OK)
         fail_msg("%s", err.msg);
     hparams_free(hp);
     return l;
@@ -60,10 +62,12 @@ static int set_up(void **state)
 {
     (void)state;
     struct world_opts o = {.items = 144, .sessions = 120, .noise = -1, .seed = 1};
-    if (world_generate(&ds, "chain", &o, NULL) != ST_OK || split_new(&split, ds, SPLIT_SESSIONS, NULL) != ST_OK)
+    if (world_generate(&ds, "chain", &o, NULL) != ST_OK ||
+        split_new(&split, ds, SPLIT_SESSIONS, NULL) != ST_OK)
         return -1;
     o.items = 240;
-    if (world_generate(&other_ds, "chain", &o, NULL) != ST_OK || split_new(&other_split, other_ds, SPLIT_SESSIONS, NULL) != ST_OK)
+    if (world_generate(&other_ds, "chain", &o, NULL) != ST_OK ||
+        split_new(&other_split, other_ds, SPLIT_SESSIONS, NULL) != ST_OK)
         return -1;
     int fd = mkstemp(path);
     if (fd < 0)
@@ -170,16 +174,51 @@ static void test_mutations_of_the_header(void **state)
 {
     (void)state;
     static const char *const edits[][2] = {
-        {"\"F32\"", "\"F64\""}, {"\"F32\"", "\"I64\""}, {"\"F32\"", "32"}, {"\"shape\"", "\"shapes\""}, {"\"data_offsets\"", "\"offsets\""},
-        {"[145,16]", "[145,17]"}, {"[145,16]", "[-145,16]"}, {"[145,16]", "[16,145]"}, {"[145,16]", "[145,16,1]"}, {"[145,16]", "[]"},
-        {"[145,16]", "[4294967297,16]"}, {"[145,16]", "[9223372036854775807,16]"}, {"[145,16]", "[145.0,16]"}, {"[145,16]", "[\"145\",16]"},
-        {"[145,16]", "[1e9,16]"}, {"[0,", "[4,"}, {"[0,", "[-4,"}, {"[0,", "[18446744073709551615,"}, {"item.E", "item.F"}, {"item.E", "pos.P"},
-        {"item.E", "__metadata__"}, {"\"format\":\"1\"", "\"format\":\"2\""}, {"\"format\":\"1\"", "\"format\":1"}, {"\"format\":\"1\",", ""},
-        {"\"model\":\"sasrec\"", "\"model\":\"pop\""}, {"\"model\":\"sasrec\"", "\"model\":\"../../etc\""}, {"d=16", "d=17"}, {"d=16", "d=1024"},
-        {"d=16", "d=-1"}, {"d=16", "dd=16"}, {"layers=1", "layers=12"}, {"batch=16", "batch=65536"}, {"maxlen=10", "maxlen=512"},
-        {"\"seed\":\"3\"", "\"seed\":\"-3\""}, {"\"seed\":\"3\"", "\"seed\":\"99999999999999999999999\""}, {"\"step\":\"3\"", "\"step\":\"x\""},
-        {"\"step\":\"3\"", "\"step\":\"18446744073709551615\""}, {"\"n_items\":\"144\"", "\"n_items\":\"145\""}, {"{", "["}, {"{", "{{"}, {"{", ""},
-        {"{", "{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":1}}}}},"}, {"\"model\":", "\"model\":\"x\",\"model\":"}, {"sasrec", "s\\u0000srec"}, {"sasrec", "\xff\xfe"},
+        {"\"F32\"", "\"F64\""},
+        {"\"F32\"", "\"I64\""},
+        {"\"F32\"", "32"},
+        {"\"shape\"", "\"shapes\""},
+        {"\"data_offsets\"", "\"offsets\""},
+        {"[145,16]", "[145,17]"},
+        {"[145,16]", "[-145,16]"},
+        {"[145,16]", "[16,145]"},
+        {"[145,16]", "[145,16,1]"},
+        {"[145,16]", "[]"},
+        {"[145,16]", "[4294967297,16]"},
+        {"[145,16]", "[9223372036854775807,16]"},
+        {"[145,16]", "[145.0,16]"},
+        {"[145,16]", "[\"145\",16]"},
+        {"[145,16]", "[1e9,16]"},
+        {"[0,", "[4,"},
+        {"[0,", "[-4,"},
+        {"[0,", "[18446744073709551615,"},
+        {"item.E", "item.F"},
+        {"item.E", "pos.P"},
+        {"item.E", "__metadata__"},
+        {"\"format\":\"1\"", "\"format\":\"2\""},
+        {"\"format\":\"1\"", "\"format\":1"},
+        {"\"format\":\"1\",", ""},
+        {"\"model\":\"sasrec\"", "\"model\":\"pop\""},
+        {"\"model\":\"sasrec\"", "\"model\":\"../../etc\""},
+        {"d=16", "d=17"},
+        {"d=16", "d=1024"},
+        {"d=16", "d=-1"},
+        {"d=16", "dd=16"},
+        {"layers=1", "layers=12"},
+        {"batch=16", "batch=65536"},
+        {"maxlen=10", "maxlen=512"},
+        {"\"seed\":\"3\"", "\"seed\":\"-3\""},
+        {"\"seed\":\"3\"", "\"seed\":\"99999999999999999999999\""},
+        {"\"step\":\"3\"", "\"step\":\"x\""},
+        {"\"step\":\"3\"", "\"step\":\"18446744073709551615\""},
+        {"\"n_items\":\"144\"", "\"n_items\":\"145\""},
+        {"{", "["},
+        {"{", "{{"},
+        {"{", ""},
+        {"{", "{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":1}}}}},"},
+        {"\"model\":", "\"model\":\"x\",\"model\":"},
+        {"sasrec", "s\\u0000srec"},
+        {"sasrec", "\xff\xfe"},
     };
     int done = 0;
     for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++)
@@ -193,7 +232,17 @@ static void test_mutations_of_the_header(void **state)
 static void test_mutations_of_the_length(void **state)
 {
     (void)state;
-    static const uint64_t lengths[] = {0, 1, 2, 8, 1u << 20, (1u << 20) + 1, UINT32_MAX, (uint64_t)1 << 40, INT64_MAX, UINT64_MAX, UINT64_MAX - 7};
+    static const uint64_t lengths[] = {0,
+                                       1,
+                                       2,
+                                       8,
+                                       1u << 20,
+                                       (1u << 20) + 1,
+                                       UINT32_MAX,
+                                       (uint64_t)1 << 40,
+                                       INT64_MAX,
+                                       UINT64_MAX,
+                                       UINT64_MAX - 7};
     unsigned char *out = malloc(good_size);
     assert_non_null(out);
     for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
@@ -216,7 +265,8 @@ static void test_mutations_of_bytes(void **state)
     getrusage(RUSAGE_SELF, &before);
     for (uint32_t i = 0; i < 150; i++) {
         struct rng_key key = rng_key(11, i, rng_site("mutation"));
-        size_t region = i % 3 == 0 ? header_size() : good_size; /* a third of them in the header */
+        /* a third of them in the header */
+        size_t region = i % 3 == 0 ? header_size() : good_size;
         size_t at = rng_below(key, 0, (uint32_t)region), n = 1 + rng_below(key, 1, 64);
         size_t size = good_size;
         char what[64];
@@ -259,17 +309,21 @@ static void test_other_items_are_refused(void **state)
     assert_string_equal(err.kind, "mismatch");
     assert_non_null(strstr(err.msg, "144"));
     assert_non_null(strstr(err.msg, "240"));
-    assert_int_not_equal(learner_load(&l, path, model_defs, other_split, true, &err), ST_OK); /* force does not make them fit */
+    /* force does not make them fit */
+    assert_int_not_equal(learner_load(&l, path, model_defs, other_split, true, &err), ST_OK);
     assert_int_not_equal(learner_load(&l, "/tmp", model_defs, split, false, &err), ST_OK);
-    assert_int_not_equal(learner_load(&l, "/tmp/there-is-no-such-file", model_defs, split, false, &err), ST_OK);
+    assert_int_not_equal(
+        learner_load(&l, "/tmp/there-is-no-such-file", model_defs, split, false, &err), ST_OK);
     assert_int_not_equal(learner_load(&l, "/dev/zero", model_defs, split, false, &err), ST_OK);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_saved_and_loaded_are_equal), cmocka_unit_test(test_mutations_of_the_header),
-        cmocka_unit_test(test_mutations_of_the_length),    cmocka_unit_test(test_mutations_of_bytes),
+        cmocka_unit_test(test_saved_and_loaded_are_equal),
+        cmocka_unit_test(test_mutations_of_the_header),
+        cmocka_unit_test(test_mutations_of_the_length),
+        cmocka_unit_test(test_mutations_of_bytes),
         cmocka_unit_test(test_other_items_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

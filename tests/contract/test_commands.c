@@ -1,5 +1,6 @@
-/* What every row of the table of commands promises: help with an example that parses, completion, and a polite refusal of whatever is
- * wrong: one line, a kind, what to do; nothing changed. */
+/* What every row of the table of commands promises: help with an example that parses,
+ * completion, and a polite refusal of whatever is wrong: one line, a kind, what to do;
+ * nothing changed. */
 #include "tests/support/app_kit.h"
 
 #include "app/cmd/call.h"
@@ -245,7 +246,8 @@ static void wrong_in_json(void **state)
     abuse(true);
 }
 
-/* Each table of completions offers something sensible for every row, and nothing that its own parser refuses as unknown. */
+/* Each table of completions offers something sensible for every row, and nothing that its
+ * own parser refuses as unknown. */
 static void completion_agrees(void **state)
 {
     (void)state;
@@ -272,7 +274,8 @@ static void completion_agrees(void **state)
     arena_free(mem);
 }
 
-/* Keys run commands: every binding of a tab that exists names one, or an act of the screen itself. */
+/* Keys run commands: every binding of a tab that exists names one, or an act of the screen
+ * itself. */
 static void keys_run_commands(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* The tab Compare: sides that choose themselves and those that are named, time that moves them, ranks in parts on the explorer's thread that can
- * be stopped, and J, which finds a question on which the sides disagree. */
+/* The tab Compare: sides that choose themselves and those that are named, time that moves
+ * them, ranks in parts on the explorer's thread that can be stopped, and J, which finds a
+ * question on which the sides disagree. */
 #include "app/app.h"
 #include "app/background.h"
 #include "app/cmd/command.h"
@@ -225,7 +226,8 @@ static bool wait_for(struct app *a, struct view *v, const char *what)
     return false;
 }
 
-/* On the explorer's thread: the screen goes on, what is done is shown, Esc stops, Enter goes on. */
+/* On the explorer's thread: the screen goes on, what is done is shown, Esc stops, Enter goes
+ * on. */
 static void test_stop(void **state)
 {
     (void)state;
@@ -244,8 +246,8 @@ static void test_stop(void **state)
     app_free(a);
 }
 
-/* The run's pane: how long ago validation was best, and of a model that fills in, while it is too early to ask, how far it is; its floor beside
- * that of the questions. */
+/* The run's pane: how long ago validation was best, and of a model that fills in, while it
+ * is too early to ask, how far it is; its floor beside that of the questions. */
 static void test_patience(void **state)
 {
     (void)state;
@@ -265,8 +267,7 @@ static void test_patience(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_patience),cmocka_unit_test(test_sides),
-                                       cmocka_unit_test(test_next_disagreement),
-                                       cmocka_unit_test(test_stop)};
+        cmocka_unit_test(test_patience), cmocka_unit_test(test_sides),
+        cmocka_unit_test(test_next_disagreement), cmocka_unit_test(test_stop)};
     return cmocka_run_group_tests_name("compare", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Evaluation: ranks and ties by hand, protocols, the same figures for any number of threads and read in place or from the prefix. */
+/* Evaluation: ranks and ties by hand, protocols, the same figures for any number of threads
+ * and read in place or from the prefix. */
 #include "engine/data/world.h"
 #include "engine/train/eval.h"
 #include "models/models.h"
@@ -16,13 +17,16 @@ static struct split *split, *user_split;
 /* Scorers by formula: what the rank must be is known. */
 struct formula {
     int32_t n_items;
-    int kind; /* 0: all the same; 1: item number; 2: the last item of the prefix, then the item number */
+    /* 0: all the same; 1: item number; 2: the last item of the prefix, then the item number */
+    int kind;
 };
 
-static enum status formula_init(void *self, struct params *ps, const struct model_env *env, struct err *err)
+static enum status formula_init(void *self, struct params *ps, const struct model_env *env,
+                                struct err *err)
 {
     (void)ps, (void)err;
-    *(struct formula *)self = (struct formula){.n_items = env->ds->n_items, .kind = hp_int(env->hp, "kind")};
+    *(struct formula *)self =
+        (struct formula){.n_items = env->ds->n_items, .kind = hp_int(env->hp, "kind")};
     return ST_OK;
 }
 
@@ -40,13 +44,20 @@ static struct tensor *formula_score(const void *self, struct tape *t, const stru
     return s;
 }
 
-static const struct hparam_def formula_hparams[] = {{"kind", HP_INT, false, 0, 0, 2, NULL, "which", NULL}, {.name = NULL}};
+static const struct hparam_def formula_hparams[] = {
+    {"kind", HP_INT, false, 0, 0, 2, NULL, "which", NULL}, {.name = NULL}};
 static const struct model_def formula = {
-    .name = "formula", .title = "Formula", .flags = MODEL_BASELINE, .hparams = formula_hparams,
-    .self_size = sizeof(struct formula), .init = formula_init, .score = formula_score,
+    .name = "formula",
+    .title = "Formula",
+    .flags = MODEL_BASELINE,
+    .hparams = formula_hparams,
+    .self_size = sizeof(struct formula),
+    .init = formula_init,
+    .score = formula_score,
 };
 
-static struct weights *make(const struct model_def *m, const char *settings, const struct split *sp, int steps)
+static struct weights *make(const struct model_def *m, const char *settings,
+                            const struct split *sp, int steps)
 {
     struct hparams *hp;
     struct learner *l;
@@ -54,7 +65,8 @@ static struct weights *make(const struct model_def *m, const char *settings, con
     struct err err;
     assert_non_null(m);
     assert_int_equal(hparams_new(&hp, m->hparams, m->name, &err), ST_OK);
-    if (hparams_set_all(hp, settings, &err) != ST_OK || learner_new(&l, m, hp, sp, 9, &err) != ST_OK)
+    if (hparams_set_all(hp, settings, &err) != ST_OK ||
+        learner_new(&l, m, hp, sp, 9, &err) != ST_OK)
         fail_msg("%s", err.msg);
     for (int i = 0; i < steps; i++)
         if (learner_step(l, NULL, NULL, NULL, &err) != ST_OK)
@@ -69,7 +81,8 @@ static int set_up(void **state)
 {
     (void)state;
     struct world_opts o = {.items = 144, .sessions = 500, .noise = -1, .seed = 1};
-    if (world_generate(&ds, "chain", &o, NULL) != ST_OK || split_new(&split, ds, SPLIT_SESSIONS, NULL) != ST_OK)
+    if (world_generate(&ds, "chain", &o, NULL) != ST_OK ||
+        split_new(&split, ds, SPLIT_SESSIONS, NULL) != ST_OK)
         return -1;
     if (world_generate(&users, "tastes", &o, NULL) != ST_OK)
         return -1;
@@ -86,7 +99,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct eval_result run(const struct weights *w, const struct eval_spec *s, struct pool *p)
+static struct eval_result run(const struct weights *w, const struct eval_spec *s,
+                              struct pool *p)
 {
     struct eval_result r;
     struct err err;
@@ -136,7 +150,8 @@ static void test_ranks_by_formula(void **state)
     assert_int_equal(eval_ranks(w, &s, NULL, NULL, o, NULL, &err), ST_OK);
     for (int64_t i = 0; i < n; i++)
         near("rank", o[i].rank, ds->n_items - o[i].target + 1, 0);
-    s.exclude_seen = true; /* distinct items seen above the target leave; the target itself stays */
+    /* distinct items seen above the target leave; the target itself stays */
+    s.exclude_seen = true;
     assert_int_equal(eval_ranks(w, &s, NULL, NULL, o, NULL, &err), ST_OK);
     int64_t k = 0, repeats = 0;
     for (int64_t i = 0; i < split->n_valid; i++) {
@@ -190,14 +205,18 @@ static void test_typed_prefix_alone(void **state)
 static void test_threads_and_places(void **state)
 {
     (void)state;
-    struct weights *w = make(model_find("sasrec"), "d=16 layers=2 heads=2 maxlen=20 batch=64 loss=ce pos=none dropout=0.1 lr=0.005", split, 150);
+    struct weights *w =
+        make(model_find("sasrec"),
+             "d=16 layers=2 heads=2 maxlen=20 batch=64 loss=ce pos=none dropout=0.1 lr=0.005",
+             split, 150);
     struct eval_spec s;
     struct pool *p;
     eval_defaults(&s, split);
     assert_int_equal(pool_new(&p, 3, NULL), ST_OK);
     struct eval_result a = run(w, &s, NULL), b = run(w, &s, p), c;
     assert_true(a.n > 300 && a.hr > 0.2 && a.has_logloss);
-    assert_true(a.hr == b.hr && a.ndcg == b.ndcg && a.mrr == b.mrr && a.logloss == b.logloss && a.n == b.n);
+    assert_true(a.hr == b.hr && a.ndcg == b.ndcg && a.mrr == b.mrr && a.logloss == b.logloss &&
+                a.n == b.n);
     s.in_place = true; /* causal, no positions: what later items are there cannot matter */
     c = run(w, &s, p);
     assert_int_equal(c.n, a.n);
@@ -237,7 +256,8 @@ static void test_sampled_protocols(void **state)
     weights_unref(w);
 }
 
-/* BERT4Rec's sampler: 100 distinct items that the user never had; all there are where there are fewer.  */
+/* BERT4Rec's sampler: 100 distinct items that the user never had; all there are where there
+ * are fewer. */
 static void test_popular_draws(void **state)
 {
     (void)state;
@@ -268,11 +288,13 @@ static void test_popular_draws(void **state)
     weights_unref(w);
 }
 
-/* Every event of the held-out sessions: cut off at 20 whatever k is asked, rank 20 counts, ties go to the target. */
+/* Every event of the held-out sessions: cut off at 20 whatever k is asked, rank 20 counts,
+ * ties go to the target. */
 static void test_events_protocol(void **state)
 {
     (void)state;
-    struct weights *w = make(&formula, "kind=1", split, 0), *same = make(&formula, "kind=0", split, 0);
+    struct weights *w = make(&formula, "kind=1", split, 0),
+                   *same = make(&formula, "kind=0", split, 0);
     struct eval_spec s;
     struct err err;
     double hit = 0, inverse = 0, n = 0;
@@ -300,7 +322,8 @@ static void test_events_protocol(void **state)
     weights_unref(same);
 }
 
-/* Rows of the table: metrics exist, labels are told apart, and what is reported is what the old fields say. */
+/* Rows of the table: metrics exist, labels are told apart, and what is reported is what the
+ * old fields say. */
 static void test_protocol_rows(void **state)
 {
     (void)state;
@@ -343,10 +366,12 @@ static void test_parts(void **state)
         eval_defaults(&s, user_split);
         s.protocol = protocols[p];
         int64_t n = eval_count(user_split, &s), part = 37;
-        struct rank_obs *whole = calloc((size_t)n, sizeof *whole), *parts = calloc((size_t)n, sizeof *parts);
+        struct rank_obs *whole = calloc((size_t)n, sizeof *whole),
+                        *parts = calloc((size_t)n, sizeof *parts);
         assert_int_equal(eval_ranks(w, &s, NULL, NULL, whole, NULL, &err), ST_OK);
         for (int64_t i = 0; i < n; i += part)
-            assert_int_equal(eval_ranks_part(w, &s, i, part, NULL, NULL, parts + i, NULL, &err), ST_OK);
+            assert_int_equal(eval_ranks_part(w, &s, i, part, NULL, NULL, parts + i, NULL, &err),
+                             ST_OK);
         assert_memory_equal(whole, parts, (size_t)n * sizeof *whole);
         for (int64_t i = 0; i < n; i += 11) {
             assert_true(eval_case_at(user_split, &s, i, &c));
@@ -364,9 +389,11 @@ static void test_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constant_scorer),    cmocka_unit_test(test_parts), cmocka_unit_test(test_ranks_by_formula),  cmocka_unit_test(test_typed_prefix_alone),
+        cmocka_unit_test(test_constant_scorer),    cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_ranks_by_formula),   cmocka_unit_test(test_typed_prefix_alone),
         cmocka_unit_test(test_threads_and_places), cmocka_unit_test(test_sampled_protocols),
-        cmocka_unit_test(test_popular_draws), cmocka_unit_test(test_events_protocol),    cmocka_unit_test(test_protocol_rows),
+        cmocka_unit_test(test_popular_draws),      cmocka_unit_test(test_events_protocol),
+        cmocka_unit_test(test_protocol_rows),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,4 +1,5 @@
-/* What `eval` is asked beyond the protocol's defaults, and commands that ask about a sequence item by item. */
+/* What `eval` is asked beyond the protocol's defaults, and commands that ask about a
+ * sequence item by item. */
 #include "tests/support/app_kit.h"
 
 #include <math.h>
@@ -14,7 +15,8 @@ static double metric(const char *line, const char *name)
     return v;
 }
 
-/* ties: popularity knows many equals.  In the target's favour, against it, between; and the words say which. */
+/* ties: popularity knows many equals.  In the target's favour, against it, between; and the
+ * words say which. */
 static void test_ties(void **state)
 {
     (void)state;
@@ -34,7 +36,8 @@ static void test_ties(void **state)
     kit_fails(kit, "eval ties=best", "bad-value");
 }
 
-/* ahead: whole sequences; what asks single items is refused, and where nobody has enough held out the way out is named. */
+/* ahead: whole sequences; what asks single items is refused, and where nobody has enough
+ * held out the way out is named. */
 static void test_ahead(void **state)
 {
     (void)state;
@@ -79,19 +82,24 @@ static double train_floor(const char *line)
     return v;
 }
 
-/* The floor of a training loss that fills in: of what is hidden now; none where the odds are not known. */
+/* The floor of a training loss that fills in: of what is hidden now; none where the odds are
+ * not known. */
 static void test_filling_floor(void **state)
 {
     (void)state;
     kit_ok(kit, "data plant chain sessions=300; model new bert4rec d=8 layers=1");
     double usual = train_floor("show run"), half = train_floor("set mask.prob 0.5; show run");
-    assert_true(usual > 0.5 && usual < 1.2); /* from both sides: less than the 1.829 of the next item */
+    /* from both sides: less than the 1.829 of the next item */
+    assert_true(usual > 0.5 && usual < 1.2);
     assert_true(half > usual + 0.3 && half < 3);
     assert_true(train_floor("set mask.prob 0.2; show run") == usual);
     assert_true(train_floor("set mask.other 0.1; show run") == 0);
-    assert_true(train_floor("model new bert4rec d=8 layers=1 maxlen=8; show run") == 0); /* windows of longer sessions */
+    /* windows of longer sessions */
+    assert_true(train_floor("model new bert4rec d=8 layers=1 maxlen=8; show run") == 0);
     assert_true(train_floor("model new sasrec d=8 layers=1; show run") == 0);
-    assert_true(train_floor("data split leave-one-out; model new bert4rec d=8 layers=1; show run") == 0);
+    assert_true(
+        train_floor("data split leave-one-out; model new bert4rec d=8 layers=1; show run") ==
+        0);
 }
 
 static double num(const json_t *j, const char *name)
@@ -114,12 +122,13 @@ static double odds_after(const char *line, json_int_t id)
     return p;
 }
 
-/* fill and surprise: a place hidden in the middle; at the end it is the next item after the rest; without hiding, each item is asked after
- * those before it. */
+/* fill and surprise: a place hidden in the middle; at the end it is the next item after the
+ * rest; without hiding, each item is asked after those before it. */
 static void test_fill_and_surprise(void **state)
 {
     (void)state;
-    kit_ok(kit, "data plant gap sessions=200 items=144; model new bert4rec d=16; train steps=60; seq from s:1 upto=8");
+    kit_ok(kit, "data plant gap sessions=200 items=144; model new bert4rec d=16; train "
+                "steps=60; seq from s:1 upto=8");
     json_t *s = kit_json(kit, "surprise"), *items = json_object_get(s, "items");
     assert_true(json_is_true(json_object_get(s, "hidden")));
     assert_int_equal(json_array_size(items), 8);
@@ -128,7 +137,9 @@ static void test_fill_and_surprise(void **state)
         char line[24];
         json_t *it = json_array_get(items, (size_t)i);
         snprintf(line, sizeof line, "fill %d k=144", i + 1);
-        json_t *f = kit_json(kit, line), *place = json_array_get(json_object_get(f, "places"), 0), *was = json_object_get(place, "was");
+        json_t *f = kit_json(kit, line),
+               *place = json_array_get(json_object_get(f, "places"), 0),
+               *was = json_object_get(place, "was");
         assert_int_equal(json_array_size(json_object_get(f, "places")), 1);
         assert_int_equal((int)num(place, "pos"), i + 1);
         assert_true(num(was, "prob") == num(it, "prob") && num(was, "rank") == num(it, "rank"));
@@ -141,7 +152,8 @@ static void test_fill_and_surprise(void **state)
     }
     assert_true(fabs(nats / 8 - num(s, "nats")) < 1e-3);
     json_t *last = json_array_get(items, 7);
-    assert_true(odds_after("whatif drop -1; predict k=144", (json_int_t)num(last, "id")) == num(last, "prob"));
+    assert_true(odds_after("whatif drop -1; predict k=144", (json_int_t)num(last, "id")) ==
+                num(last, "prob"));
     json_decref(s);
     json_t *f = kit_json(kit, "seq 94 _ 82 _ 85; fill k=3"); /* those that are hidden */
     assert_int_equal(json_array_size(json_object_get(f, "places")), 2);
@@ -163,8 +175,11 @@ static void test_fill_and_surprise(void **state)
 static void test_sides_and_cosine(void **state)
 {
     (void)state;
-    kit_ok(kit, "data plant gap sessions=200 items=144; model new bert4rec d=16; seq from s:1 upto=6");
-    json_t *j = kit_json(kit, "attend row=3 layer=1 head=1"), *s, *map = json_array_get(json_object_get(j, "rows"), 0);
+    kit_ok(
+        kit,
+        "data plant gap sessions=200 items=144; model new bert4rec d=16; seq from s:1 upto=6");
+    json_t *j = kit_json(kit, "attend row=3 layer=1 head=1"), *s,
+           *map = json_array_get(json_object_get(j, "rows"), 0);
     double far = 0;
     for (size_t i = 0; i < json_array_size(map); i++)
         far += fabs((double)i - 2) * json_number_value(json_array_get(map, i));
@@ -182,7 +197,8 @@ static void test_sides_and_cosine(void **state)
     assert_int_equal(json_array_size(v), 16);
     for (size_t r = 0; r < 4; r++)
         for (size_t c = 0; c < 4; c++) {
-            double x = json_number_value(json_array_get(v, 4 * r + c)), y = json_number_value(json_array_get(v, 4 * c + r));
+            double x = json_number_value(json_array_get(v, 4 * r + c)),
+                   y = json_number_value(json_array_get(v, 4 * c + r));
             assert_true(x == y && fabs(x) < 1 + 1e-6 && (r != c || fabs(x - 1) < 1e-6));
         }
     json_decref(j);

@@ -1,5 +1,6 @@
-/* The tab Evolution: turns and memory by hand, vectors of a replay against those of each prefix alone for every model, the planted switch, the
- * turn a trained model finds beside it, panes that come and go with the model. */
+/* The tab Evolution: turns and memory by hand, vectors of a replay against those of each
+ * prefix alone for every model, the planted switch, the turn a trained model finds beside
+ * it, panes that come and go with the model. */
 #include "app/app.h"
 #include "app/cmd/command.h"
 #include "app/ui/screen.h"
@@ -131,7 +132,8 @@ static void test_replayed_vectors(void **state)
     }
 }
 
-/* The best split lies within a click of the planted switch: .96 to .98 of the sessions after eight epochs, .45 untrained, .6 for a constant guess. */
+/* The best split lies within a click of the planted switch: .96 to .98 of the sessions after
+ * eight epochs, .45 untrained, .6 for a constant guess. */
 static void test_planted_switch(void **state)
 {
     (void)state;
@@ -166,9 +168,7 @@ static void test_planted_switch(void **state)
     print_message("turn within a click of the switch: %d of %d\n", hits, n);
     assert_int_equal(n, 150);
     assert_true(hits > 120);
-    struct sequence odd = {
-        .n = 3, .item = {1, 1, 1}
-    };
+    struct sequence odd = {.n = 3, .item = {1, 1, 1}};
     planted_switch(a, &odd, &p);
     assert_true(p.world);
     assert_true(!p.known || p.at < 0);
@@ -178,7 +178,8 @@ static void test_planted_switch(void **state)
     app_free(a);
 }
 
-/* Tracks: shares and weights sum to 1, memory and what is left do, relevance is what the probe says; a wrong answer shows nothing. */
+/* Tracks: shares and weights sum to 1, memory and what is left do, relevance is what the
+ * probe says; a wrong answer shows nothing. */
 static void test_tracks(void **state)
 {
     (void)state;
@@ -205,7 +206,8 @@ static void test_tracks(void **state)
             weight += (double)lane_row(&l, LANE_ALPHA, j)[t];
             relevance += (double)lane_row(&l, LANE_ATT, j)[t];
             memory += (double)lane_row(&l, LANE_SHARE, j)[t];
-            near("relevance", (double)lane_row(&l, LANE_ATT, j)[t], (double)answer_probe(r, "s2.att")->x[j * 6 + t], 0);
+            near("relevance", (double)lane_row(&l, LANE_ATT, j)[t],
+                 (double)answer_probe(r, "s2.att")->x[j * 6 + t], 0);
             /* what is written is relevance times a gate below 1 */
             assert_true(lane_row(&l, LANE_WRITE, j)[t] <= lane_row(&l, LANE_ATT, j)[t]);
         }
@@ -244,11 +246,7 @@ static void test_panes(void **state)
     static const struct {
         const char *slot;
         bool pen;
-    } slots[] = {
-        {"A", true },
-        {"B", false},
-        {"C", false}
-    };
+    } slots[] = {{"A", true}, {"B", false}, {"C", false}};
     for (size_t i = 0; i < 3; i++) {
         char line[32];
         snprintf(line, sizeof line, "model use %s", slots[i].slot);
@@ -261,7 +259,8 @@ static void test_panes(void **state)
         const struct replay *r = evolve_replay(a->ui);
         assert_true(r->ready && r->n == 7);
     }
-    /* t: the item under the cursor is followed, and no more; without a cursor it is the first of the list, which is followed already. */
+    /* t: the item under the cursor is followed, and no more; without a cursor it is the
+     * first of the list, which is followed already. */
     const struct replay *r = evolve_replay(a->ui);
     int32_t first = r->follow[0], other = first == 9 ? 10 : 9;
     a->ui->select.item = other;
@@ -292,7 +291,8 @@ int main(void)
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_replayed_vectors),
         cmocka_unit_test(test_planted_switch),
-        cmocka_unit_test(test_tracks), cmocka_unit_test(test_panes),
+        cmocka_unit_test(test_tracks),
+        cmocka_unit_test(test_panes),
     };
     return cmocka_run_group_tests_name("evolve", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* Questions about parts of a model: patches against the same model with the part's parameters taken away, sets of patches, last states,
- * principal components, runs of items that excite a filter. */
+/* Questions about parts of a model: patches against the same model with the part's
+ * parameters taken away, sets of patches, last states, principal components, runs of items
+ * that excite a filter. */
 #include "engine/data/world.h"
 #include "engine/train/explorer.h"
 #include "models/models.h"
@@ -96,10 +97,8 @@ static void silent_filters(void **state)
     static const struct {
         const char *w, *b, *probe;
         int k, wide;
-    } cases[] = {
-        {"conv.h3.W", "conv.h3.b", "conv.h3.max", 2, 1 },
-        {"conv.v.W",  "conv.v.b",  "conv.v",      1, 16}
-    };
+    } cases[] = {{"conv.h3.W", "conv.h3.b", "conv.h3.max", 2, 1},
+                 {"conv.v.W", "conv.v.b", "conv.v", 1, 16}};
     for (size_t i = 0; i < 2; i++) {
         struct learner *l = learner("caser", "d=16 nh=4 nv=3");
         struct weights *whole = weights(l);
@@ -123,7 +122,8 @@ static void silent_filters(void **state)
     }
 }
 
-/* An update gate held at 0 keeps the zero it starts from, held at 1 the state is the candidate; later steps see it. */
+/* An update gate held at 0 keeps the zero it starts from, held at 1 the state is the
+ * candidate; later steps see it. */
 static void clamped_gates(void **state)
 {
     (void)state;
@@ -161,17 +161,17 @@ static void clamped_gates(void **state)
     learner_free(l);
 }
 
-/* Row i of ASK_PATCHES is the answer under set i alone; patches of every set act in all; a gradient is refused. */
+/* Row i of ASK_PATCHES is the answer under set i alone; patches of every set act in all; a
+ * gradient is refused. */
 static void sets_of_patches(void **state)
 {
     (void)state;
     struct learner *l = learner("svae", "K=4");
     struct weights *w = weights(l);
     struct patch p[3] = {
-        {.probe = "latent.z", .set = 0,  .row = PATCH_LAST, .col = 1, .n = 1, .value = 2   },
-        {.probe = "latent.z", .set = 1,  .row = PATCH_LAST, .col = 2, .n = 1, .value = -1  },
-        {.probe = "latent.z", .set = -1, .row = PATCH_ALL,  .col = 0, .n = 1, .value = 0.5f}
-    };
+        {.probe = "latent.z", .set = 0, .row = PATCH_LAST, .col = 1, .n = 1, .value = 2},
+        {.probe = "latent.z", .set = 1, .row = PATCH_LAST, .col = 2, .n = 1, .value = -1},
+        {.probe = "latent.z", .set = -1, .row = PATCH_ALL, .col = 0, .n = 1, .value = 0.5f}};
     for (int s = 0; s < 2; s++) {
         struct patch one[2] = {p[s], p[2]};
         one[0].set = -1;
@@ -321,7 +321,8 @@ static void runs(void **state)
     learner_free(l);
 }
 
-/* Against the batches themselves: a lane began its session after the last step in which it read the first click of one. */
+/* Against the batches themselves: a lane began its session after the last step in which it
+ * read the first click of one. */
 static void lanes(void **state)
 {
     (void)state;
@@ -353,7 +354,8 @@ static void lanes(void **state)
                         from[block.lane[i]] = block.pos[block.off[i]];
                     }
                 }
-            /* Before step s, s batches are done; what this batch reads first is what the lanes go on with. */
+            /* Before step s, s batches are done; what this batch reads first is what the
+             * lanes go on with. */
             if (s == 0)
                 continue;
             l->step = s;
@@ -434,12 +436,14 @@ static void best_items(void **state)
     static const int32_t ks[] = {0, 1, 2, 10, 333, ALL};
     for (size_t t = 0; t < sizeof ks / sizeof *ks; t++)
         for (int skips = 0; skips <= 2; skips += 2) {
-            int32_t there = ALL - ALL / 50 - skips, n = top_items(of, ALL, ks[t], skip, skips, item, s);
+            int32_t there = ALL - ALL / 50 - skips,
+                    n = top_items(of, ALL, ks[t], skip, skips, item, s);
             assert_int_equal(n, ks[t] < there ? ks[t] : there);
             for (int32_t i = 0; i < n; i++) {
                 int32_t before = 0;
                 for (int32_t j = 1; j <= ALL && i % 37 == 0; j++)
-                    before += (skips == 0 || (j != 5 && j != 77)) && (of[j] > of[item[i]] || (of[j] == of[item[i]] && j < item[i]));
+                    before += (skips == 0 || (j != 5 && j != 77)) &&
+                              (of[j] > of[item[i]] || (of[j] == of[item[i]] && j < item[i]));
                 if (i % 37 == 0)
                     assert_int_equal(before, i);
                 assert_true(s[i] == of[item[i]]);
@@ -450,11 +454,11 @@ static void best_items(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(best_items),
-        cmocka_unit_test(silent_filters),  cmocka_unit_test(clamped_gates),
-        cmocka_unit_test(sets_of_patches), cmocka_unit_test(last_states),
-        cmocka_unit_test(components),      cmocka_unit_test(runs),
-        cmocka_unit_test(lanes),           cmocka_unit_test(by_the_thread),
+        cmocka_unit_test(best_items),    cmocka_unit_test(silent_filters),
+        cmocka_unit_test(clamped_gates), cmocka_unit_test(sets_of_patches),
+        cmocka_unit_test(last_states),   cmocka_unit_test(components),
+        cmocka_unit_test(runs),          cmocka_unit_test(lanes),
+        cmocka_unit_test(by_the_thread),
     };
     return cmocka_run_group_tests_name("explore", tests, set_up, tear_down);
 }

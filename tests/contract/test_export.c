@@ -114,8 +114,8 @@ static void test_data(void **state)
         snprintf(line, sizeof line, "export %s to \"%s\"", all[i], path);
         kit_ok(k, line);
         const char *s = content(path, &n);
-        assert_true(strchr(s, ',') && strchr(s, '\n') &&
-                    strchr(s, '\n')[1]); /* a head line and rows */
+        /* a head line and rows */
+        assert_true(strchr(s, ',') && strchr(s, '\n') && strchr(s, '\n')[1]);
     }
     /* The same effects as the command prints. */
     json_t *why = kit_json(k, "why");
@@ -135,19 +135,19 @@ static void test_data(void **state)
 /* ---- the inner parts of each kind of model, in every form ---- */
 
 static const struct part {
-    const char *model, *what, *title,
-        *rows; /* rows: the list in JSON that is the table of the CSV */
-    int n;     /* how long it is */
+    /* rows: the list in JSON that is the table of the CSV */
+    const char *model, *what, *title, *rows;
+    int n; /* how long it is */
 } parts[] = {
-    {"caser d=8 nh=3 nv=2",   "filters",   "horizontal filters", "filters", 15 },
-    {"caser d=8 nh=3 nv=2",   "vertical",  "vertical filters",   "filters", 2  },
-    {"gru4rec hidden=8",      "gates",     "update gate z",      "units",   8  },
-    {"pen4rec d=8",           "gates",     "share written",      "units",   8  },
-    {"pen4rec d=8",           "evolution", "two stages",         "follow",  3  },
-    {"svae K=6",              "latent",    "latent units",       "units",   6  },
-    {"sasrec d=16 heads=2",   "latent",    "items: norm",        "items",   144},
-    {"svae K=6",              "items",     "principal",          "items",   144},
-    {"bert4rec d=16 heads=2", "attention", "layer 2",            NULL,      0  },
+    {"caser d=8 nh=3 nv=2", "filters", "horizontal filters", "filters", 15},
+    {"caser d=8 nh=3 nv=2", "vertical", "vertical filters", "filters", 2},
+    {"gru4rec hidden=8", "gates", "update gate z", "units", 8},
+    {"pen4rec d=8", "gates", "share written", "units", 8},
+    {"pen4rec d=8", "evolution", "two stages", "follow", 3},
+    {"svae K=6", "latent", "latent units", "units", 6},
+    {"sasrec d=16 heads=2", "latent", "items: norm", "items", 144},
+    {"svae K=6", "items", "principal", "items", 144},
+    {"bert4rec d=16 heads=2", "attention", "layer 2", NULL, 0},
 };
 static const char *const forms[] = {"svg", "html", "txt", "csv", "json", "png", NULL};
 
@@ -232,8 +232,8 @@ static void test_parts(void **state)
     kit_app_free(k);
 }
 
-/* PNG of every picture: it begins and ends as one, is as large as it says, and not all of one colour (cairo without fonts or with an empty view
- * would compress to almost nothing). */
+/* PNG of every picture: it begins and ends as one, is as large as it says, and not all of
+ * one colour (cairo without fonts or with an empty view would compress to almost nothing). */
 static void test_png(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* What a watched step of GRU4Rec shows of its output layer, under every loss: the numbers belong together and to the loss. */
+/* What a watched step of GRU4Rec shows of its output layer, under every loss: the numbers
+ * belong together and to the loss. */
 #include "engine/train/learner_work.h"
 #include "models/models.h"
 #include "tests/support/batch_rig.h"

@@ -1,5 +1,6 @@
-/* Mistakes that GRU4Rec programs are known to make, each as a test.  What the reference numbers already tell apart (the cell, the
- * losses and their gradients, odds of the draws, the schedule of lanes, Adagrad, ties) is in tests/golden/test_gru4rec_golden.c. */
+/* Mistakes that GRU4Rec programs are known to make, each as a test.  What the reference
+ * numbers already tell apart (the cell, the losses and their gradients, odds of the draws,
+ * the schedule of lanes, Adagrad, ties) is in tests/golden/test_gru4rec_golden.c. */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "engine/tensor/gemm.h"
@@ -15,15 +16,20 @@
 #include <cmocka.h>
 
 enum { V = 14, N = 6, H = 5 };
-static const int32_t s0[] = {1, 2, 3}, s1[] = {4, 5}, s2[] = {6, 7, 8, 9, 6, 7, 1}, s3[] = {10, 11}, s4[] = {12, 13, 14}, s5[] = {9, 9};
+static const int32_t s0[] = {1, 2, 3}, s1[] = {4, 5}, s2[] = {6, 7, 8, 9, 6, 7, 1},
+                     s3[] = {10, 11}, s4[] = {12, 13, 14}, s5[] = {9, 9};
 static const int32_t *const sessions[N] = {s0, s1, s2, s3, s4, s5};
 static const int32_t lens[N] = {3, 2, 7, 2, 3, 2};
 
 /* ---- States ---- */
 
-/* Training passes over `steps` batches with the weights left alone; after each the carried states are written, as the learner does.
- * see: after each block, its outputs (R,H) on the tape. */
-static void walk(struct kit *k, int64_t steps, void (*see)(struct kit *k, const struct block *b, const struct tensor *h, int64_t step, void *ctx), void *ctx)
+/* Training passes over `steps` batches with the weights left alone; after each the carried
+ * states are written, as the learner does. see: after each block, its outputs (R,H) on the
+ * tape. */
+static void walk(struct kit *k, int64_t steps,
+                 void (*see)(struct kit *k, const struct block *b, const struct tensor *h,
+                             int64_t step, void *ctx),
+                 void *ctx)
 {
     struct batcher *bt;
     struct batch plan;
@@ -53,7 +59,8 @@ static void walk(struct kit *k, int64_t steps, void (*see)(struct kit *k, const 
                     const struct tensor *x;
                     tape_carry_at(k->tape, c, &st, &row, &x);
                     for (int32_t r = 0; r < tensor_rows(x); r++)
-                        memcpy(k->x + st->at + (size_t)row[r] * (size_t)st->ld, x->x + (size_t)r * (size_t)x->ld, (size_t)st->ld * sizeof(real));
+                        memcpy(k->x + st->at + (size_t)row[r] * (size_t)st->ld,
+                               x->x + (size_t)r * (size_t)x->ld, (size_t)st->ld * sizeof(real));
                 }
             }
     }
@@ -65,7 +72,8 @@ struct alone {
     int rows;
 };
 
-static void as_if_alone(struct kit *k, const struct block *b, const struct tensor *h, int64_t step, void *ctx)
+static void as_if_alone(struct kit *k, const struct block *b, const struct tensor *h,
+                        int64_t step, void *ctx)
 {
     struct alone *a = ctx;
     (void)k;
@@ -84,13 +92,16 @@ static void as_if_alone(struct kit *k, const struct block *b, const struct tenso
         }
 }
 
-/* 1, 2, 10, 22: a session's states are what they are when it is fed alone, in whatever lane, after whatever session, in whatever epoch;
- * and every pair of clicks is trained once an epoch. */
+/* 1, 2, 10, 22: a session's states are what they are when it is fed alone, in whatever lane,
+ * after whatever session, in whatever epoch; and every pair of clicks is trained once an
+ * epoch. */
 static void test_lanes(void **state)
 {
     (void)state;
-    static const char *const settings[] = {"hidden=5 batch=2 bptt=1 negatives=all", "hidden=5 batch=2 bptt=3 negatives=all", "hidden=5 batch=4 bptt=20 negatives=all",
-                                           "hidden=4,5 batch=3 bptt=2 negatives=extra", "hidden=5 batch=2 bptt=4 embed=onehot gru_cell=after"};
+    static const char *const settings[] = {
+        "hidden=5 batch=2 bptt=1 negatives=all", "hidden=5 batch=2 bptt=3 negatives=all",
+        "hidden=5 batch=4 bptt=20 negatives=all", "hidden=4,5 batch=3 bptt=2 negatives=extra",
+        "hidden=5 batch=2 bptt=4 embed=onehot gru_cell=after"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         struct kit k;
         struct alone a = {.rows = 0};
@@ -112,12 +123,14 @@ static void test_lanes(void **state)
     }
 }
 
-/* The unrolled form that dropout needs is the fused one where next to nothing is dropped, gradients too. */
+/* The unrolled form that dropout needs is the fused one where next to nothing is dropped,
+ * gradients too. */
 static void test_unrolled(void **state)
 {
     (void)state;
     static const int32_t target[] = {2, 3, 4, 5, 6, 7, 8, 9, 6, 7, 1, 2}, len[] = {3, 2, 7};
-    static const char *const form[] = {"hidden=5,4 negatives=all", "hidden=5,4 negatives=all dropout=0.000001"};
+    static const char *const form[] = {"hidden=5,4 negatives=all",
+                                       "hidden=5,4 negatives=all dropout=0.000001"};
     struct kit k[2];
     struct block b;
     double loss[2];
@@ -131,7 +144,8 @@ static void test_unrolled(void **state)
     for (int i = 0; i < params_n(k[0].ps); i++) {
         const struct param *p = params_at(k[0].ps, i);
         for (size_t e = 0; e < kit_size(&k[0], p->name); e++)
-            assert_close1(p->name, (double)*kit_grad(&k[1], p->name, e), (double)*kit_grad(&k[0], p->name, e), 1e-4, 1e-6);
+            assert_close1(p->name, (double)*kit_grad(&k[1], p->name, e),
+                          (double)*kit_grad(&k[0], p->name, e), 1e-4, 1e-6);
     }
     kit_free(&k[0]);
     kit_free(&k[1]);
@@ -142,14 +156,16 @@ struct dropped {
     bool unrolled, other; /* several clicks a step; the carried state is not the dropped one */
 };
 
-static void count_dropped(struct kit *k, const struct block *b, const struct tensor *h, int64_t step, void *ctx)
+static void count_dropped(struct kit *k, const struct block *b, const struct tensor *h,
+                          int64_t step, void *ctx)
 {
     struct dropped *d = ctx;
     const struct tensor *state = kit_probe(k, "gru1.state");
     (void)step;
     for (int32_t r = 0; r < b->off[b->n]; r++)
         for (int32_t c = 0; c < tensor_cols(h); c++) {
-            double x = (double)h->x[(size_t)r * (size_t)h->ld + (size_t)c], y = (double)state->x[(size_t)r * (size_t)state->ld + (size_t)c];
+            double x = (double)h->x[(size_t)r * (size_t)h->ld + (size_t)c],
+                   y = (double)state->x[(size_t)r * (size_t)state->ld + (size_t)c];
             d->zero += x == 0;
             d->n++;
             if (x != 0 && !d->unrolled) /* then the probe is what was dropped */
@@ -160,7 +176,9 @@ static void count_dropped(struct kit *k, const struct block *b, const struct ten
     const struct tensor *last;
     tape_carry_at(k->tape, 0, &p, &row, &last);
     for (int32_t s = 0; s < b->n; s++) /* the dropped state is what goes on */
-        d->other |= memcmp(last->x + (size_t)s * (size_t)last->ld, h->x + (size_t)(b->off[s + 1] - 1) * (size_t)h->ld, 32 * sizeof(real)) != 0;
+        d->other |=
+            memcmp(last->x + (size_t)s * (size_t)last->ld,
+                   h->x + (size_t)(b->off[s + 1] - 1) * (size_t)h->ld, 32 * sizeof(real)) != 0;
 }
 
 /* 14: p is the share that is dropped; what is kept is scaled by 1/(1-p). */
@@ -171,7 +189,8 @@ static void test_dropout(void **state)
         char settings[96];
         struct kit k;
         struct dropped d = {.unrolled = bptt > 1};
-        snprintf(settings, sizeof settings, "hidden=32 batch=2 bptt=%d negatives=all dropout=0.9", bptt);
+        snprintf(settings, sizeof settings,
+                 "hidden=32 batch=2 bptt=%d negatives=all dropout=0.9", bptt);
         kit_new_data(&k, "gru4rec", settings, V, 1, N, sessions, lens);
         walk(&k, 40, count_dropped, &d);
         double kept = 1 - (double)d.zero / d.n;
@@ -183,11 +202,13 @@ static void test_dropout(void **state)
 
 /* ---- Losses ---- */
 
-/* 5 to 7: a row's loss is its own; no overflow; equal scores give log N, so the softmax is applied once. */
+/* 5 to 7: a row's loss is its own; no overflow; equal scores give log N, so the softmax is
+ * applied once. */
 static void test_row_losses(void **state)
 {
     (void)state;
-    static const enum head_loss all[] = {HEAD_XENT, HEAD_BPR, HEAD_TOP1, HEAD_BPR_MAX, HEAD_TOP1_MAX};
+    static const enum head_loss all[] = {HEAD_XENT, HEAD_BPR, HEAD_TOP1, HEAD_BPR_MAX,
+                                         HEAD_TOP1_MAX};
     real s[16], c[16];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct head hd = {.loss = all[i], .bpreg = 1};
@@ -205,13 +226,15 @@ static void test_row_losses(void **state)
     assert_close1("equal scores", head_row_loss(&xe, s, 9, 4, c), log(9), 1e-6, 0);
 }
 
-/* 4: the weights of the -max losses leave the positive out: two negatives of one score share alike, however good the positive is. */
+/* 4: the weights of the -max losses leave the positive out: two negatives of one score share
+ * alike, however good the positive is. */
 static void test_max_losses(void **state)
 {
     (void)state;
     for (int p = -20; p <= 20; p += 10) {
         real s[16] = {(real)p, 0.5f, 0.5f}, c[16];
-        double r = 0.5, sp = log1p(exp(r - p)), sigma = 1 / (1 + exp(p - r)), square = 1 / (1 + exp(-r * r));
+        double r = 0.5, sp = log1p(exp(r - p)), sigma = 1 / (1 + exp(p - r)),
+               square = 1 / (1 + exp(-r * r));
         struct head bpr = {.loss = HEAD_BPR_MAX}, top1 = {.loss = HEAD_TOP1_MAX};
         assert_close1("bpr-max", head_row_loss(&bpr, s, 3, 0, c), sp, 1e-4, 1e-6);
         assert_close1("top1-max", head_row_loss(&top1, s, 3, 0, c), sigma + square, 1e-5, 0);
@@ -224,7 +247,8 @@ struct shares {
     double weight;
 };
 
-static void see_columns(struct kit *k, const struct block *b, const struct tensor *h, int64_t step, void *ctx)
+static void see_columns(struct kit *k, const struct block *b, const struct tensor *h,
+                        int64_t step, void *ctx)
 {
     struct shares *s = ctx;
     (void)k;
@@ -255,7 +279,8 @@ static void test_columns(void **state)
         session[i] = sessions[i % N];
         len[i] = lens[i % N];
     }
-    kit_new_data(&k, "gru4rec", "hidden=4 batch=32 bptt=1 negatives=extra neg=7", V, 1, MANY, session, len);
+    kit_new_data(&k, "gru4rec", "hidden=4 batch=32 bptt=1 negatives=extra neg=7", V, 1, MANY,
+                 session, len);
     walk(&k, 1, see_columns, &s);
     assert_true(s.blocks > 1);
     assert_int_equal(s.n_col, MANY + 7);
@@ -267,7 +292,8 @@ static void test_columns(void **state)
 
 static double largest(struct kit *k, const char *name, int32_t from, int32_t cols, double *mean)
 {
-    size_t width = (size_t)param_cols(params_find(k->ps, name)), n = kit_size(k, name), used = 0;
+    size_t width = (size_t)param_cols(params_find(k->ps, name)), n = kit_size(k, name),
+           used = 0;
     double most = 0, sum = 0;
     for (size_t i = 0; i < n; i++) {
         if (i % width < (size_t)from || i % width >= (size_t)(from + cols))
@@ -293,17 +319,23 @@ static void test_start_values(void **state)
         const char *name;
         int32_t blocks, cols;
         double fans;
-    } of[] = {{"E", 1, D, ITEMS + D}, {"gru1.Wx", 3, U, D + U}, {"gru1.Wh", 1, U, 2 * U}, {"gru1.Wrz", 2, U, 2 * U}, {"Wy", 1, U, ITEMS + U}};
+    } of[] = {{"E", 1, D, ITEMS + D},
+              {"gru1.Wx", 3, U, D + U},
+              {"gru1.Wh", 1, U, 2 * U},
+              {"gru1.Wrz", 2, U, 2 * U},
+              {"Wy", 1, U, ITEMS + U}};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++)
         for (int32_t b = 0; b < of[i].blocks; b++) {
-            double a = sqrt(6 / of[i].fans), most = largest(&k, of[i].name, b * of[i].cols, of[i].cols, &mean);
+            double a = sqrt(6 / of[i].fans),
+                   most = largest(&k, of[i].name, b * of[i].cols, of[i].cols, &mean);
             assert_true(most <= a * (1 + 1e-6) && most > 0.9 * a);
             assert_true(fabs(mean) < 0.05 * a);
         }
     kit_free(&k);
 }
 
-/* 19: what each table of embed= is, and that the input's is not the output's where it should not be. */
+/* 19: what each table of embed= is, and that the input's is not the output's where it should
+ * not be. */
 static void test_tables(void **state)
 {
     (void)state;
@@ -344,7 +376,8 @@ static void test_answers_are_raw(void **state)
     struct kit k;
     struct block b;
     real h[H], s[V + 1];
-    kit_new_data(&k, "gru4rec", "hidden=5 negatives=extra neg=9 logq=1 loss=xe", V, 1, N, sessions, lens);
+    kit_new_data(&k, "gru4rec", "hidden=5 negatives=extra neg=9 logq=1 loss=xe", V, 1, N,
+                 sessions, lens);
     for (size_t i = 0; i < V; i++)
         *kit_value(&k, "By", i) = (real)(0.1 * (double)i);
     block_one(&b, s2, 4, &k.spec, k.mem);
@@ -367,7 +400,8 @@ struct order {
     int n;
 };
 
-static void first_clicks(struct kit *k, const struct block *b, const struct tensor *h, int64_t step, void *ctx)
+static void first_clicks(struct kit *k, const struct block *b, const struct tensor *h,
+                         int64_t step, void *ctx)
 {
     struct order *o = ctx;
     (void)k;
@@ -388,7 +422,9 @@ static void test_order_of_sessions(void **state)
         struct kit k;
         struct order o = {.n = 0};
         int64_t ts[32];
-        kit_new_data(&k, "gru4rec", sorted ? "hidden=4 batch=1 bptt=1" : "hidden=4 batch=1 bptt=1 time_sort=0", V, 1, N, sessions, lens);
+        kit_new_data(&k, "gru4rec",
+                     sorted ? "hidden=4 batch=1 bptt=1" : "hidden=4 batch=1 bptt=1 time_sort=0",
+                     V, 1, N, sessions, lens);
         for (int s = 0; s < N; s++)
             for (int64_t e = k.ds.off[s]; e < k.ds.off[s + 1]; e++)
                 ts[e] = start[s] + 10 * (e - k.ds.off[s]);
@@ -408,7 +444,8 @@ static void test_defaults(void **state)
     kit_new(&k, "gru4rec", "", V, 1);
     assert_string_equal(optim_defs[hp_enum(k.hp, "opt")]->name, "adagrad");
     assert_true(optim_defs[hp_enum(k.hp, "opt")]->aux_init == 0);
-    assert_true(hp_num(k.hp, "decay_steps") == 0 && hp_num(k.hp, "warmup") == 0 && hp_num(k.hp, "wd") == 0);
+    assert_true(hp_num(k.hp, "decay_steps") == 0 && hp_num(k.hp, "warmup") == 0 &&
+                hp_num(k.hp, "wd") == 0);
     kit_free(&k);
     const struct metric_def *hr = metric_find("hr"), *mrr = metric_find("mrr");
     for (int rank = 19; rank <= 21; rank++) {
@@ -424,7 +461,8 @@ static void test_defaults(void **state)
 static void test_refusals(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"loss=bpr negatives=all", "loss=bpr-max logq=1", "logq=1", "loss=top1 smoothing=0.1", "hidden=4,4,4,4,4"};
+    static const char *const bad[] = {"loss=bpr negatives=all", "loss=bpr-max logq=1", "logq=1",
+                                      "loss=top1 smoothing=0.1", "hidden=4,4,4,4,4"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct kit k;
         struct learner *l;
@@ -440,10 +478,12 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lanes),        cmocka_unit_test(test_unrolled),      cmocka_unit_test(test_dropout),
-        cmocka_unit_test(test_row_losses),   cmocka_unit_test(test_max_losses),    cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_start_values), cmocka_unit_test(test_tables),        cmocka_unit_test(test_answers_are_raw),
-        cmocka_unit_test(test_order_of_sessions), cmocka_unit_test(test_defaults), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_lanes),           cmocka_unit_test(test_unrolled),
+        cmocka_unit_test(test_dropout),         cmocka_unit_test(test_row_losses),
+        cmocka_unit_test(test_max_losses),      cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_start_values),    cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_answers_are_raw), cmocka_unit_test(test_order_of_sessions),
+        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_refusals),
     };
     const char *note;
     gemm_start(&note);

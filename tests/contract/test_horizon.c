@@ -1,5 +1,6 @@
-/* Several steps ahead: one step is the normal prediction bit for bit, greedy roll-out is prediction repeated, a wide beam finds the best
- * path there is, hidden places are shared out surest first, and a catalogue that runs out ends the list. */
+/* Several steps ahead: one step is the normal prediction bit for bit, greedy roll-out is
+ * prediction repeated, a wide beam finds the best path there is, hidden places are shared
+ * out surest first, and a catalogue that runs out ends the list. */
 #include "engine/data/world.h"
 #include "engine/train/horizon.h"
 #include "models/models.h"
@@ -156,8 +157,8 @@ static void test_beam(void **state)
     const struct model_def *m = model_find("gru4rec");
     assert_int_equal(split_new(&p.sp, &ds, SPLIT_LEAVE_ONE_OUT, &err), ST_OK);
     assert_int_equal(hparams_new(&p.hp, m->hparams, m->name, &err), ST_OK);
-    assert_int_equal(hparams_set_all(p.hp, "hidden=8 sigma=1", &err),
-                     ST_OK); /* random, far from even */
+    /* random, far from even */
+    assert_int_equal(hparams_set_all(p.hp, "hidden=8 sigma=1", &err), ST_OK);
     assert_int_equal(learner_new(&p.l, m, p.hp, p.sp, 5, &err), ST_OK);
     assert_int_equal(explore_new(&p.ask, &err), ST_OK);
     assert_int_equal(weights_of(&p.w, p.l, &err), ST_OK);
@@ -194,7 +195,8 @@ static void test_beam(void **state)
     split_free(p.sp);
 }
 
-/* Drawn picks: by the odds among what is left, the same for a seed; cold draws are the greedy path, and top_p leaves out the tail. */
+/* Drawn picks: by the odds among what is left, the same for a seed; cold draws are the
+ * greedy path, and top_p leaves out the tail. */
 static void test_draws(void **state)
 {
     (void)state;
@@ -298,7 +300,8 @@ static void test_figures_of_one_step(void **state)
     planted_free(&p);
 }
 
-/* Ranks among all but what was given (an item that came stays), by the odds of a path or of hidden places. */
+/* Ranks among all but what was given (an item that came stays), by the odds of a path or of
+ * hidden places. */
 static double place(const float *odds, int32_t n_items, const int32_t *item, int32_t n,
                     const int32_t *came, int32_t k, int32_t target)
 {
@@ -372,8 +375,8 @@ static void test_figures(void **state)
         assert_true(fabs(got.tail.ndcg[t].mean - gain[0][t] / n) < 1e-6);
         assert_true(fabs(got.roll.ndcg[t].mean - gain[1][t] / n) < 1e-6);
     }
-    assert_true(fabs(got.tail.recall.mean - found[0] / n) <
-                0.5 / n); /* equal odds in float may change places */
+    /* equal odds in float may change places */
+    assert_true(fabs(got.tail.recall.mean - found[0] / n) < 0.5 / n);
     assert_true(fabs(got.roll.recall.mean - found[1] / n) < 0.5 / n);
     s.max_cases = 7;
     assert_int_equal(horizon_count(p.sp, &s), 7);

@@ -1,5 +1,6 @@
-/* A catalogue so large that the learner works the output layer over the whole batch and the item table by rows: the update is the one
- * that a single tape's gradients say.  BERT4Rec and GRU4Rec, whose heads and blocks differ from SASRec's. */
+/* A catalogue so large that the learner works the output layer over the whole batch and the
+ * item table by rows: the update is the one that a single tape's gradients say.  BERT4Rec
+ * and GRU4Rec, whose heads and blocks differ from SASRec's. */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "engine/tensor/gemm.h"
@@ -57,7 +58,8 @@ static void test_update(void **state)
         double loss = 0, worst = 0;
         int compared = 0;
         new_kit(&k, of[i].model, of[i].settings);
-        if (learner_new(&l, k.def, k.hp, &k.split, 7, &err) || batcher_new(&bt, &k.split, &k.spec, 7, &err))
+        if (learner_new(&l, k.def, k.hp, &k.split, 7, &err) ||
+            batcher_new(&bt, &k.split, &k.spec, 7, &err))
             fail_msg("%s", err.msg);
         assert_int_equal(batcher_plan(bt, 0, &plan, &err), ST_OK);
         real *sum = params_block_new(k.ps);
@@ -81,11 +83,14 @@ static void test_update(void **state)
             for (size_t r = p->flags & PARAM_ZERO_ROW0 ? 1 : 0; r < param_rows(p); r++)
                 for (size_t c = 0; c < (size_t)param_cols(p); c++) {
                     size_t at = p->at + r * (size_t)p->ld + c;
-                    double got = (double)k.x[at] - (double)l->x[at], off = fabs(got - (double)sum[at]);
+                    double got = (double)k.x[at] - (double)l->x[at],
+                           off = fabs(got - (double)sum[at]);
                     compared += sum[at] != 0;
                     worst = fmax(worst, off);
                     if (off > 1e-6 + 1e-4 * fabs((double)sum[at]))
-                        fail_msg("%s %s: %s[%zu][%zu] moved by %.8g, gradient %.8g", of[i].model, of[i].settings, p->name, r, c, got, (double)sum[at]);
+                        fail_msg("%s %s: %s[%zu][%zu] moved by %.8g, gradient %.8g",
+                                 of[i].model, of[i].settings, p->name, r, c, got,
+                                 (double)sum[at]);
                 }
         }
         assert_true(compared > 1000);
@@ -96,7 +101,8 @@ static void test_update(void **state)
     }
 }
 
-/* Adagrad with momentum moves the rows of a step and no others (authors' code): a row read and scored once stays where it is. */
+/* Adagrad with momentum moves the rows of a step and no others (authors' code): a row read
+ * and scored once stays where it is. */
 static void test_untouched_rows_rest(void **state)
 {
     (void)state;
@@ -131,8 +137,9 @@ static void test_untouched_rows_rest(void **state)
     kit_free(&k);
 }
 
-/* Rows by lists and rows in gradient blocks go the same way, through steps in which most rows rest: to the bit where the output layer is
- * worked by shards either way, else but for rounding. */
+/* Rows by lists and rows in gradient blocks go the same way, through steps in which most
+ * rows rest: to the bit where the output layer is worked by shards either way, else but for
+ * rounding. */
 static void test_lists_equal_blocks(void **state)
 {
     (void)state;
@@ -169,7 +176,8 @@ static void test_lists_equal_blocks(void **state)
             moved = fmax(moved, fabs((double)l[0]->x[e] - (double)k.x[e]));
         }
         if (worst > way[i].off || (way[i].off == 0 && strcmp(hex[0], hex[1]) != 0))
-            fail_msg("%s %s: lists and blocks are %.3g apart", way[i].model, way[i].settings, worst);
+            fail_msg("%s %s: lists and blocks are %.3g apart", way[i].model, way[i].settings,
+                     worst);
         assert_true(moved > 0.01);
         learner_free(l[0]);
         learner_free(l[1]);
@@ -198,7 +206,8 @@ enum { LATE_STEPS = ROW_LAG + 10, LATE_WAYS = 2 };
 enum { LATE_STEPS = 2 * ROW_LAG + 20, LATE_WAYS = 100 };
 #endif
 
-/* looks: now and then somebody reads all numbers, a batch is broken off in the middle of its update, a copy takes over. */
+/* looks: now and then somebody reads all numbers, a batch is broken off in the middle of its
+ * update, a copy takes over. */
 static void run_late(const struct kit *k, bool plain, struct pool *p, bool looks, char hex[65])
 {
     struct learner *l, *copy;
@@ -219,7 +228,8 @@ static void run_late(const struct kit *k, bool plain, struct pool *p, bool looks
             learner_sha256(l, hex);
         if (looks && step % 41 == 7) { /* broken off behind two parameters */
             int left = 3;
-            struct step_watch w = {.shard = -1, .session = -1, .on_op = break_at_update, .ctx = &left};
+            struct step_watch w = {
+                .shard = -1, .session = -1, .on_op = break_at_update, .ctx = &left};
             assert_int_equal(learner_step(l, p, &w, NULL, &err), ST_CANCELLED);
         }
         if (looks && step == 90) {
@@ -239,7 +249,8 @@ static void run_late(const struct kit *k, bool plain, struct pool *p, bool looks
     learner_free(l);
 }
 
-/* Whoever looks when, however many threads: the bits are those of updating every row in every step. */
+/* Whoever looks when, however many threads: the bits are those of updating every row in
+ * every step. */
 static void test_late_rows(void **state)
 {
     (void)state;
@@ -247,11 +258,14 @@ static void test_late_rows(void **state)
         const char *model, *settings;
         bool same_head; /* tables in blocks have the output layer worked alike, to the bit */
     } way[] = {
-        {"sasrec", "batch=4 maxlen=12 d=64 loss=bce opt=adam wd=0.01 warmup=20 decay_steps=400", true},
-        {"sasrec", "batch=4 maxlen=12 d=64 loss=bce_k neg=5 tie_output=0 opt=adamw wd=0.01", true},
+        {"sasrec", "batch=4 maxlen=12 d=64 loss=bce opt=adam wd=0.01 warmup=20 decay_steps=400",
+         true},
+        {"sasrec", "batch=4 maxlen=12 d=64 loss=bce_k neg=5 tie_output=0 opt=adamw wd=0.01",
+         true},
         {"sasrec", "batch=4 maxlen=12 d=64 loss=bce opt=sgd lr=0.05", true},
         {"bert4rec", "batch=4 maxlen=12 opt=bertadam loss=gbce neg=20", true},
-        {"bert4rec", "batch=4 maxlen=12 opt=bertadam loss=gbce neg=20 clip=0.01", false}, /* the norm's tiles differ */
+        {"bert4rec", "batch=4 maxlen=12 opt=bertadam loss=gbce neg=20 clip=0.01",
+         false}, /* the norm's tiles differ */
         {"caser", "batch=4 d=64 L=3 loss=bce user=1 opt=adam wd=1e-6", true},
         {"gru4rec", "batch=4 bptt=2 opt=adam negatives=extra neg=20 lr=0.001", false},
         {"gru4rec", "batch=4 bptt=1 opt=adam embed=onehot loss=bpr-max neg=20 lr=0.001", false},
@@ -269,7 +283,8 @@ static void test_late_rows(void **state)
         if (way[i].same_head) {
             run_late(&k, true, pool, false, dense);
             if (strcmp(late, dense) != 0)
-                fail_msg("%s %s: late rows and dense updates differ", way[i].model, way[i].settings);
+                fail_msg("%s %s: late rows and dense updates differ", way[i].model,
+                         way[i].settings);
         }
         kit_free(&k);
     }
@@ -278,8 +293,9 @@ static void test_late_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_update), cmocka_unit_test(test_untouched_rows_rest),
-                                       cmocka_unit_test(test_lists_equal_blocks), cmocka_unit_test(test_late_rows)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_update), cmocka_unit_test(test_untouched_rows_rest),
+        cmocka_unit_test(test_lists_equal_blocks), cmocka_unit_test(test_late_rows)};
     const char *note;
     gemm_start(&note);
     pool_compute_mode();

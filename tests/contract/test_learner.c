@@ -1,5 +1,5 @@
-/* The training step: same bits for any number of threads, however it is walked; resumed = uninterrupted; nothing left by a batch that was
- * broken off. */
+/* The training step: same bits for any number of threads, however it is walked; resumed =
+ * uninterrupted; nothing left by a batch that was broken off. */
 #include "engine/data/world.h"
 #include "engine/train/learner.h"
 #include "models/models.h"

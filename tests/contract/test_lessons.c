@@ -1,5 +1,6 @@
-/* Every bundled lesson: each step's conditions are false before its `do` and true after it, with and without the screen's queue.  Then the
- * reader of lesson files by its errors, named measures, progress, what a lesson hides. */
+/* Every bundled lesson: each step's conditions are false before its `do` and true after it,
+ * with and without the screen's queue.  Then the reader of lesson files by its errors, named
+ * measures, progress, what a lesson hides. */
 #include "tests/support/app_kit.h"
 #include "app/lesson/course.h"
 #include "app/ui_state.h"
@@ -62,8 +63,8 @@ static void test_on_screen(void **state)
     k->app->interactive = true;
     kit_ok(k, "data plant chain items=144 sessions=300");
     kit_ok(k, "model new sasrec d=16 maxlen=12");
-    assert_int_equal(kit_run_as(k, OUT_MESSAGE, false, "train steps=1000000"),
-                     ST_OK); /* the lesson's data ends it */
+    /* the lesson's data ends it */
+    assert_int_equal(kit_run_as(k, OUT_MESSAGE, false, "train steps=1000000"), ST_OK);
     assert_int_equal(kit_run_as(k, OUT_MESSAGE, false, "lesson start 4"), ST_OK);
     int ran = 0;
     while (course_due(k->app, line, sizeof line)) {
@@ -174,31 +175,32 @@ static void test_reader(void **state)
     static const struct {
         const char *text, *wants; /* part of the message; line number and what */
     } bad[] = {
-        {"",                                                                              "no lesson in this file"                    },
-        {"step \"x\"\n",                                                                  ":1: a lesson file begins with"             },
-        {"lesson 3 A title\n",                                                            ":1: a title stands in quotes"              },
-        {"lesson 3 \"A\"\nlesson 4 \"B\"\n",                                              ":2: a file holds one lesson"               },
-        {"lesson 3 \"A\"\n\n# x\nwrong thing\n",                                          ":4: no keyword of lessons: \"wrong\""      },
-        {"lesson 3 \"A\"\npass loss<3\n",                                                 ":2: pass belongs to a step"                },
-        {"lesson 3 \"A\"\nsetup preditc 1\n",                                             ":2: unknown command"                       },
-        {"lesson 3 \"A\"\nsetup lesson start 3\n",                                        ":2: a lesson cannot run lessons"           },
-        {"lesson 3 \"A\"\nsetup source x.rec\n",                                          ":2: a lesson cannot run lessons or scripts"},
-        {"lesson 3 \"A\"\nhide tabs gatez\n",                                             ":2: no tab \"gatez\""                      },
-        {"lesson 3 \"A\"\nhide tabs lessons\n",                                           ":2: the tab of the lessons"                },
-        {"lesson 3 \"A\"\nhide settings nonsense\n",                                      ":2: no setting \"nonsense\""               },
+        {"", "no lesson in this file"},
+        {"step \"x\"\n", ":1: a lesson file begins with"},
+        {"lesson 3 A title\n", ":1: a title stands in quotes"},
+        {"lesson 3 \"A\"\nlesson 4 \"B\"\n", ":2: a file holds one lesson"},
+        {"lesson 3 \"A\"\n\n# x\nwrong thing\n", ":4: no keyword of lessons: \"wrong\""},
+        {"lesson 3 \"A\"\npass loss<3\n", ":2: pass belongs to a step"},
+        {"lesson 3 \"A\"\nsetup preditc 1\n", ":2: unknown command"},
+        {"lesson 3 \"A\"\nsetup lesson start 3\n", ":2: a lesson cannot run lessons"},
+        {"lesson 3 \"A\"\nsetup source x.rec\n", ":2: a lesson cannot run lessons or scripts"},
+        {"lesson 3 \"A\"\nhide tabs gatez\n", ":2: no tab \"gatez\""},
+        {"lesson 3 \"A\"\nhide tabs lessons\n", ":2: the tab of the lessons"},
+        {"lesson 3 \"A\"\nhide settings nonsense\n", ":2: no setting \"nonsense\""},
         {"lesson 3 \"A\"\nstep \"One\"\n text x\n pass bogus>=1\n do step\n",
-         ":4: \"bogus\" is not a quantity"                                                                                            },
+         ":4: \"bogus\" is not a quantity"},
         {"lesson 3 \"A\"\nstep \"One\"\n text x\n pass attn.prev_mass(1)>=1\n do step\n",
-         ":4: attn.prev_mass takes other arguments"                                                                                   },
+         ":4: attn.prev_mass takes other arguments"},
         {"lesson 3 \"A\"\nstep \"One\"\n text x\n pass seq.len(2)>=1\n do step\n",
-         ":4: seq.len takes no arguments"                                                                                             },
+         ":4: seq.len takes no arguments"},
         {"lesson 3 \"A\"\nstep \"One\"\n text x\n pass loss<3\nstep \"Two\"\n",
-         ":2: step \"One\" has no do"                                                                                                 },
-        {"lesson 3 \"A\"\nstep \"One\"\n text x\n do step\n",                             ":2: step \"One\" has no pass"              },
+         ":2: step \"One\" has no do"},
+        {"lesson 3 \"A\"\nstep \"One\"\n text x\n do step\n", ":2: step \"One\" has no pass"},
         {"lesson 3 \"A\"\nstep \"One\"\n pass loss<3\n do step\n",
-         ":2: step \"One\" has no text"                                                                                               },
+         ":2: step \"One\" has no text"},
         {"lesson 3 \"A\"\nstep \"One\"\n text 0123456789 0123456789 0123456789 0123456789 "
-         "0123456789 0123456789 0123456789\n",                                   ":3: 76 columns; prose has at most 72"      },
+         "0123456789 0123456789 0123456789\n",
+         ":3: 76 columns; prose has at most 72"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *path = a_file(bad[i].text);
@@ -315,7 +317,8 @@ static void test_measures(void **state)
     assert_int_equal(measure_value(a, "attn.self_mass(1,1)", &self, &k->err), ST_OK);
     assert_true(prev > 0 && prev < 1 && first > 0 && self > 0);
     assert_int_equal(measure_value(a, "attn.distance(1,1)", &v, &k->err), ST_OK);
-    assert_true(v >= 1 - self - 1e-6 && v < 4); /* one place at least for what is not on itself */
+    /* one place at least for what is not on itself */
+    assert_true(v >= 1 - self - 1e-6 && v < 4);
     v = 0;
     for (int p = 1; p <= 5; p++) {
         char text[40];

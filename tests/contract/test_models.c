@@ -19,7 +19,8 @@ static struct split *split, *eight_split;
 static struct pool *pools[4];
 
 /* Small enough for a second a model; a name the model does not have is passed over. */
-static const char *const modest[] = {"d=16", "hidden=16", "maxlen=12", "batch=32", "dropout=0.1", NULL};
+static const char *const modest[] = {"d=16",     "hidden=16",   "maxlen=12",
+                                     "batch=32", "dropout=0.1", NULL};
 
 static bool baseline(const struct model_def *m)
 {
@@ -42,7 +43,8 @@ static struct hparams *settings(const struct model_def *m, const char *more)
     return hp;
 }
 
-static struct learner *fresh(const struct model_def *m, const char *more, const struct split *sp)
+static struct learner *fresh(const struct model_def *m, const char *more,
+                             const struct split *sp)
 {
     struct hparams *hp = settings(m, more);
     struct learner *l;
@@ -70,14 +72,16 @@ static double run(struct learner *l, int threads, int steps)
 static void check_row(void **state)
 {
     const struct model_def *m = *state;
-    assert_true(m->name && *m->name && m->title && *m->title && m->paper && *m->paper && m->doc && strlen(m->doc) > 20);
+    assert_true(m->name && *m->name && m->title && *m->title && m->paper && *m->paper &&
+                m->doc && strlen(m->doc) > 20);
     assert_ptr_equal(model_find(m->name), m);
     assert_non_null(m->hparams);
     assert_non_null(m->init);
     if (baseline(m))
         assert_non_null(m->score);
     else
-        assert_true(m->spec && (m->loss || (m->encode && m->head)) && (m->score || (m->encode && m->head)));
+        assert_true(m->spec && (m->loss || (m->encode && m->head)) &&
+                    (m->score || (m->encode && m->head)));
     for (const struct hparam_def *h = m->hparams; h->name; h++) {
         assert_true(h->doc && *h->doc);
         for (const struct hparam_def *g = m->hparams; g != h; g++)
@@ -119,11 +123,15 @@ static void check_choices(void **state)
 {
     const struct model_def *m = *state;
     for (const struct hparam_def *h = m->hparams; h->name; h++)
-        for (int i = 0; h->type == HP_ENUM ? h->choices[i] != NULL : h->type == HP_BOOL && i < 2; i++) {
+        for (int i = 0;
+             h->type == HP_ENUM ? h->choices[i] != NULL : h->type == HP_BOOL && i < 2; i++) {
             char set[64];
             struct learner *l;
             struct err err;
-            snprintf(set, sizeof set, "%s=%s", h->name, h->type == HP_ENUM ? h->choices[i] : i ? "1" : "0");
+            snprintf(set, sizeof set, "%s=%s", h->name,
+                     h->type == HP_ENUM ? h->choices[i]
+                     : i                ? "1"
+                                        : "0");
             struct hparams *hp = settings(m, set);
             enum status st = learner_new(&l, m, hp, split, 7, &err);
             hparams_free(hp);
@@ -165,7 +173,8 @@ static void check_overfits(void **state)
     for (int i = 0; i < 1500 && last > 0.4 * first; i++)
         last = run(l, 1, 1);
     if (last > 0.4 * first)
-        fail_msg("%s: loss on eight sessions %.4f, after 1500 steps %.4f", m->name, first, last);
+        fail_msg("%s: loss on eight sessions %.4f, after 1500 steps %.4f", m->name, first,
+                 last);
     learner_free(l);
 }
 
@@ -254,7 +263,8 @@ static struct batch_spec spec_of(const struct learner *l)
     return s;
 }
 
-/* Scores are numbers but for id 0, a distribution where the model says so, and do not depend on who else is asked. */
+/* Scores are numbers but for id 0, a distribution where the model says so, and do not depend
+ * on who else is asked. */
 static void check_answers(void **state)
 {
     const struct model_def *m = *state;
@@ -374,7 +384,11 @@ static void check_probes(void **state)
 {
     static const struct {
         const char *model, *settings;
-    } more[] = {{"caser", "tail=both user=1"}, {"caser", "loss=bce T=2 neg=3"}, {"svae", "rnn=lstm"}, {"svae", "rnn=transformer"}, {"svae", "rnn_place=prior"}};
+    } more[] = {{"caser", "tail=both user=1"},
+                {"caser", "loss=bce T=2 neg=3"},
+                {"svae", "rnn=lstm"},
+                {"svae", "rnn=transformer"},
+                {"svae", "rnn_place=prior"}};
     const struct model_def *m = *state;
     bool came[64] = {0};
     see_probes(m, "", came);
@@ -391,7 +405,8 @@ static void check_tiny_data(void **state)
 {
     const struct model_def *m = *state;
     static const int64_t off[] = {0, 2, 5, 6, 8};
-    static const int32_t one[] = {1, 1, 1, 1, 1, 1, 1, 1}, two[] = {1, 2, 2, 1, 2, 1, 2, 2}, len[] = {2, 3, 1, 2};
+    static const int32_t one[] = {1, 1, 1, 1, 1, 1, 1, 1}, two[] = {1, 2, 2, 1, 2, 1, 2, 2},
+                         len[] = {2, 3, 1, 2};
     for (int v = 1; v <= 2; v++) {
         int64_t pop[3] = {0};
         int32_t train[4];
@@ -399,8 +414,19 @@ static void check_tiny_data(void **state)
         for (int e = 0; e < 8; e++)
             pop[item[e]]++;
         memcpy(train, len, sizeof train);
-        struct dataset d = {.name = "tiny", .n_items = v, .n_sessions = 4, .n_events = 8, .off = off, .item = item, .popularity = pop};
-        struct split sp = {.kind = SPLIT_SESSIONS, .ds = &d, .train_len = train, .n_train = 3, .n_train_events = 8, .train_pop = pop};
+        struct dataset d = {.name = "tiny",
+                            .n_items = v,
+                            .n_sessions = 4,
+                            .n_events = 8,
+                            .off = off,
+                            .item = item,
+                            .popularity = pop};
+        struct split sp = {.kind = SPLIT_SESSIONS,
+                           .ds = &d,
+                           .train_len = train,
+                           .n_train = 3,
+                           .n_train_events = 8,
+                           .train_pop = pop};
         struct hparams *hp = settings(m, "");
         struct learner *l;
         struct err err;
@@ -421,14 +447,16 @@ static int set_up(void **state)
 {
     (void)state;
     const char *note;
-    struct world_opts o = {.items = 144, .sessions = 300, .noise = -1, .seed = 1}, few = {.items = 144, .sessions = 10, .noise = 0, .seed = 1};
+    struct world_opts o = {.items = 144, .sessions = 300, .noise = -1, .seed = 1},
+                      few = {.items = 144, .sessions = 10, .noise = 0, .seed = 1};
     gemm_start(&note);
     for (int i = 2; i < 4; i++)
         if (pool_new(&pools[i], i, NULL))
             return -1;
     if (world_generate(&ds, "bazaar", &o, NULL) || split_new(&split, ds, SPLIT_SESSIONS, NULL))
         return -1;
-    if (world_generate(&eight, "twins", &few, NULL) || split_new(&eight_split, eight, SPLIT_SESSIONS, NULL))
+    if (world_generate(&eight, "twins", &few, NULL) ||
+        split_new(&eight_split, eight, SPLIT_SESSIONS, NULL))
         return -1;
     pick_sessions();
     return 0;
@@ -451,9 +479,15 @@ static const struct {
     void (*check)(void **state);
     bool trained_only;
 } checks[] = {
-    {"row", check_row, false},         {"presets", check_presets, true}, {"choices", check_choices, false},
-    {"answers", check_answers, false}, {"probes", check_probes, false},  {"tiny data", check_tiny_data, false},
-    {"loss falls", check_loss_falls, true}, {"overfits", check_overfits, true}, {"bits", check_bits, true},
+    {"row", check_row, false},
+    {"presets", check_presets, true},
+    {"choices", check_choices, false},
+    {"answers", check_answers, false},
+    {"probes", check_probes, false},
+    {"tiny data", check_tiny_data, false},
+    {"loss falls", check_loss_falls, true},
+    {"overfits", check_overfits, true},
+    {"bits", check_bits, true},
 };
 
 int main(void)
@@ -470,7 +504,8 @@ int main(void)
             snprintf(name[n], sizeof name[n], "%s: %s", m->name, checks[c].name);
             void *row;
             memcpy(&row, &m, sizeof row);
-            tests[n] = (struct CMUnitTest){.name = name[n], .test_func = checks[c].check, .initial_state = row};
+            tests[n] = (struct CMUnitTest){
+                .name = name[n], .test_func = checks[c].check, .initial_state = row};
             n++;
         }
     return _cmocka_run_group_tests("models", tests, n, set_up, tear_down);

@@ -1,6 +1,7 @@
-/* Odd data, for every model: catalogues of one and two items, one item over and over, sessions of one click, a user who owns
- * everything.  Training steps, the three ways to rank and an answer: numbers stay finite, nothing hangs, and where nothing can be
- * learned one line says so. */
+/* Odd data, for every model: catalogues of one and two items, one item over and over,
+ * sessions of one click, a user who owns everything.  Training steps, the three ways to rank
+ * and an answer: numbers stay finite, nothing hangs, and where nothing can be learned one
+ * line says so. */
 #include "engine/train/eval.h"
 #include "engine/train/explore.h"
 #include "models/models.h"
@@ -35,16 +36,16 @@ static const struct shape {
     int32_t n_items;
     bool by_user, empty; /* empty: nothing to learn from */
 } shapes[] = {
-    {"one item, sessions",  one_item,  1, false, false},
-    {"one item, users",     one_item,  1, true,  false},
+    {"one item, sessions", one_item, 1, false, false},
+    {"one item, users", one_item, 1, true, false},
     {"two items, sessions", two_items, 2, false, false},
-    {"two items, users",    two_items, 2, true,  false},
+    {"two items, users", two_items, 2, true, false},
     {"the same item again", same_item, 5, false, false},
-    {"the same, users",     same_item, 5, true,  false},
-    {"one click, sessions", one_click, 4, false, true },
-    {"one click, users",    one_click, 4, true,  true },
-    {"owns everything",     owns_all,  6, true,  false},
-    {"owns, sessions",      owns_all,  6, false, false},
+    {"the same, users", same_item, 5, true, false},
+    {"one click, sessions", one_click, 4, false, true},
+    {"one click, users", one_click, 4, true, true},
+    {"owns everything", owns_all, 6, true, false},
+    {"owns, sessions", owns_all, 6, false, false},
 };
 
 static struct dataset *make_data(const struct shape *s)
@@ -128,16 +129,9 @@ static void check_answers(const char *what, const struct weights *w)
 }
 
 /* Widths cost time and change nothing here. */
-static const char *const narrow[][2] = {
-    {"d",      "8" },
-    {"hidden", "8" },
-    {"inner",  "16"},
-    {"batch",  "8" },
-    {"E",      "8" },
-    {"H",      "8" },
-    {"HID",    "8" },
-    {"K",      "4" }
-};
+static const char *const narrow[][2] = {{"d", "8"},     {"hidden", "8"}, {"inner", "16"},
+                                        {"batch", "8"}, {"E", "8"},      {"H", "8"},
+                                        {"HID", "8"},   {"K", "4"}};
 
 static void check_preset(const struct model_def *m, const char *preset, const char *settings,
                          const struct shape *s, const struct split *sp)

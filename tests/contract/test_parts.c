@@ -1,5 +1,6 @@
-/* filters, gates, latent, ablate as commands: JSON against the model's own numbers, wrong models and numbers refused, what is set by hand is
- * seen by predict and gone again, draws repeat by their number; mutual information against cases with a known answer. */
+/* filters, gates, latent, ablate as commands: JSON against the model's own numbers, wrong
+ * models and numbers refused, what is set by hand is seen by predict and gone again, draws
+ * repeat by their number; mutual information against cases with a known answer. */
 #include "app/views/latent_space.h"
 #include "tests/support/app_kit.h"
 
@@ -110,7 +111,8 @@ static void ablation(void **state)
     kit_ok(kit, "model use A; ablate off");
 }
 
-/* A silent head is a model whose output projection has zeros in that head's rows: the same list, the same figures of eval. */
+/* A silent head is a model whose output projection has zeros in that head's rows: the same
+ * list, the same figures of eval. */
 static void one_head(char slot, const char *make)
 {
     char line[160];
@@ -263,8 +265,8 @@ static void information(void **state)
     }
     double mi = mutual_information(x, 1, cls, N, &h);
     assert_true(fabs(h - log(4)) < 1e-9);
-    assert_true(fabs(mi - (log(4) - 7.0 * 3 / (2 * N))) <
-                1e-6);          /* all of it, less the correction */
+    /* all of it, less the correction */
+    assert_true(fabs(mi - (log(4) - 7.0 * 3 / (2 * N))) < 1e-6);
     for (int i = 0; i < N; i++) /* the class says nothing of the value */
         x[i] = (float)(i / 4 % 100);
     assert_true(mutual_information(x, 1, cls, N, &h) < 0.01);

@@ -1,6 +1,8 @@
-/* Mistakes that programs of this kind (SR-GNN, DIEN and what is built on them) are known to make, each as a test.  What the reference
- * numbers already tell apart (directions and counts of edges, self-loops, the gated step, shares of memory, equal items in one track,
- * sessions side by side) is in tests/golden/test_pen4rec_golden.c; drift of a zero state and the turn in tests/contract/test_evolve.c. */
+/* Mistakes that programs of this kind (SR-GNN, DIEN and what is built on them) are known to
+ * make, each as a test.  What the reference numbers already tell apart (directions and
+ * counts of edges, self-loops, the gated step, shares of memory, equal items in one track,
+ * sessions side by side) is in tests/golden/test_pen4rec_golden.c; drift of a zero state and
+ * the turn in tests/contract/test_evolve.c. */
 #include "tests/support/approx.h"
 #include "tests/support/batch_rig.h"
 #include "tests/support/kit.h"
@@ -89,8 +91,8 @@ static void as_if_alone(const struct block *b, void *ctx)
     }
 }
 
-/* 1, 2, 3: every prefix once an epoch, with the click after it as target; its graph and its vector are those of the prefix alone,
- * whatever comes later and whatever lies beside it. */
+/* 1, 2, 3: every prefix once an epoch, with the click after it as target; its graph and its
+ * vector are those of the prefix alone, whatever comes later and whatever lies beside it. */
 static void test_samples(void **state)
 {
     (void)state;
@@ -109,7 +111,8 @@ static void test_samples(void **state)
     kit_free(&w.k);
 }
 
-/* 4: an edge that occurs twice counts once, or twice where occurrences count; the golden sessions have no node where it tells. */
+/* 4: an edge that occurs twice counts once, or twice where occurrences count; the golden
+ * sessions have no node where it tells. */
 static void test_edges(void **state)
 {
     (void)state;
@@ -127,8 +130,9 @@ static void test_edges(void **state)
     }
 }
 
-/* 7 to 9: weights of both stages sum to 1 in each track, whatever the lengths beside it; a track for each distinct recent item, and no more
- * than k; beta sums to 1 over those there are. */
+/* 7 to 9: weights of both stages sum to 1 in each track, whatever the lengths beside it; a
+ * track for each distinct recent item, and no more than k; beta sums to 1 over those there
+ * are. */
 static void test_tracks(void **state)
 {
     (void)state;
@@ -171,8 +175,9 @@ static double weighed(struct kit *k, const char *x, const char *name, const doub
     return sum;
 }
 
-/* 6: a click without relevance leaves the state as it is, bit by bit; one with all of it makes an ordinary GRU step; the reset gate works on
- * the state before the product, unlike the cell of the graph. */
+/* 6: a click without relevance leaves the state as it is, bit by bit; one with all of it
+ * makes an ordinary GRU step; the reset gate works on the state before the product, unlike
+ * the cell of the graph. */
 static void test_cell(void **state)
 {
     (void)state;
@@ -214,7 +219,8 @@ static void test_cell(void **state)
     kit_free(&k);
 }
 
-/* 12: two sessions with the same edges, [3,5,3,2,3] and [3,2,3,5,3]: the nodes are the same, the preference is not. */
+/* 12: two sessions with the same edges, [3,5,3,2,3] and [3,2,3,5,3]: the nodes are the same,
+ * the preference is not. */
 static void test_order(void **state)
 {
     (void)state;
@@ -300,7 +306,8 @@ static void test_schedule(void **state)
     kit_free(&k);
 }
 
-/* 15: weight decay is added to the gradient, so Adam's first step is as long as without; the row of no item stays zero. */
+/* 15: weight decay is added to the gradient, so Adam's first step is as long as without; the
+ * row of no item stays zero. */
 static void test_decay(void **state)
 {
     (void)state;

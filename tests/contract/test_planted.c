@@ -1,5 +1,5 @@
-/* What is planted is found: SASRec's preset for small worlds on one seed of chain and of opener; the other worlds and seeds are
- * tests/long/planted_sasrec.c's. */
+/* What is planted is found: SASRec's preset for small worlds on one seed of chain and of
+ * opener; the other worlds and seeds are tests/long/planted_sasrec.c's. */
 #include "tests/support/planted.h"
 
 #include <setjmp.h>
@@ -21,7 +21,8 @@ static void test_chain(void **state)
     planted_train(&p, "chain", 4, 0, "sasrec", "", 600);
     double gap = planted_gap(&p, planted_baseline(&p, "pop", -1).hr);
     double over = planted_eval(&p, -1, false).logloss - planted_ceiling(&p, -1).oracle_logloss;
-    printf("chain: gap closed %.3f, log loss %.3f above the floor, %.1f s\n", gap, over, p.seconds);
+    printf("chain: gap closed %.3f, log loss %.3f above the floor, %.1f s\n", gap, over,
+           p.seconds);
     assert_true(gap >= 0.95);
     assert_true(over <= 0.25);
     assert_true(over >= 0); /* below it would be a leak */
@@ -48,6 +49,7 @@ static void test_opener(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_chain), cmocka_unit_test(test_opener)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_chain),
+                                       cmocka_unit_test(test_opener)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Caser finds what is planted: the preset for small worlds on one seed of twins, whose last item says nothing.  Other worlds and seeds are
- * tests/long/planted_caser.c's. */
+/* Caser finds what is planted: the preset for small worlds on one seed of twins, whose last
+ * item says nothing.  Other worlds and seeds are tests/long/planted_caser.c's. */
 #include "tests/support/planted.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
-/* GRU4Rec holds on to the first click of a session until it is asked for: the world opener on one seed, the preset for small worlds.
- * Other worlds and seeds are tests/long/planted_gru4rec.c's. */
+/* GRU4Rec holds on to the first click of a session until it is asked for: the world opener
+ * on one seed, the preset for small worlds. Other worlds and seeds are
+ * tests/long/planted_gru4rec.c's. */
 #include "tests/support/planted.h"
 
 #include <setjmp.h>
@@ -21,7 +22,8 @@ static void test_opener(void **state)
     struct ceiling c = planted_ceiling(&p, WF_PRESENT);
     printf("opener: presents %.3f, oracle %.3f, %.1f s\n", r.hr1, c.oracle_hr1, p.seconds);
     assert_true(r.hr1 >= c.oracle_hr1 - 0.03);
-    assert_true(planted_excess(&p, 1u << WF_BROWSE | 1u << WF_WRAP, false, &se) > -3 * se); /* below the odds would be a leak */
+    /* below the odds would be a leak */
+    assert_true(planted_excess(&p, 1u << WF_BROWSE | 1u << WF_WRAP, false, &se) > -3 * se);
     planted_free(&p);
 }
 

@@ -1,5 +1,6 @@
-/* PEN4Rec tells the new interest from the old one and turns odd clicks down: the world drift on one seed, the preset for small worlds.
- * Other worlds, forms and seeds are tests/long/planted_pen4rec.c's. */
+/* PEN4Rec tells the new interest from the old one and turns odd clicks down: the world drift
+ * on one seed, the preset for small worlds. Other worlds, forms and seeds are
+ * tests/long/planted_pen4rec.c's. */
 #include "tests/support/evolution.h"
 
 #include <setjmp.h>
@@ -26,8 +27,8 @@ static void test_drift(void **state)
     assert_true(e.attention_b >= 0.65 && e.memory_b >= 0.7);
     assert_true(e.odd_memory <= 0.6);
     assert_true(e.turning >= 0.9);
-    assert_true(planted_excess(&p, ~0u, false, &se) >
-                -3 * se); /* below the odds would be a leak */
+    /* below the odds would be a leak */
+    assert_true(planted_excess(&p, ~0u, false, &se) > -3 * se);
     planted_free(&p);
 }
 

@@ -1,5 +1,6 @@
-/* SVAE finds the hidden taste of the world tastes on one seed, by the preset for small worlds; where a nat costs too much it collapses.
- * Other worlds and seeds are tests/long/planted_svae.c's. */
+/* SVAE finds the hidden taste of the world tastes on one seed, by the preset for small
+ * worlds; where a nat costs too much it collapses. Other worlds and seeds are
+ * tests/long/planted_svae.c's. */
 #include "tests/support/latent.h"
 
 #include <math.h>

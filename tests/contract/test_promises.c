@@ -1,5 +1,6 @@
-/* What the commands promise together, for each of the six models: occlusion is deletion by hand, rows of attention sum to 1, a kept step looks
- * as it did when it was the present; no model beats the ceiling. */
+/* What the commands promise together, for each of the six models: occlusion is deletion by
+ * hand, rows of attention sum to 1, a kept step looks as it did when it was the present; no
+ * model beats the ceiling. */
 #include "tests/support/app_kit.h"
 #include "tests/support/tmpfile.h"
 
@@ -118,7 +119,8 @@ static void rows_sum_to_one(void **state)
     assert_int_equal(maps, 8);
 }
 
-/* Commands and exported panes that speak of a model at a step; those that do not apply to a model say so both times. */
+/* Commands and exported panes that speak of a model at a step; those that do not apply to a
+ * model say so both times. */
 static const char *const looks[] = {"predict k=20", "why",
                                     "attend",       "attend rollout",
                                     "filters",      "gates",
@@ -192,7 +194,8 @@ static void the_past_looks_as_it_did(void **state)
     tmp_dir_remove(&d);
 }
 
-/* A model that has found the rule comes near the ceiling, and stays under it within its interval; so do all the others. */
+/* A model that has found the rule comes near the ceiling, and stays under it within its
+ * interval; so do all the others. */
 static void nobody_beats_the_ceiling(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Folders of runs: what a run leaves behind, going on from it to the bits of a run that was never closed, two programs on one folder, refusals. */
+/* Folders of runs: what a run leaves behind, going on from it to the bits of a run that was
+ * never closed, two programs on one folder, refusals. */
 #include "app/cmd/run_folder.h"
 #include "engine/base/sha256.h"
 #include "tests/support/app_kit.h"

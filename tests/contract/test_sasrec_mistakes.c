@@ -1,5 +1,5 @@
-/* Mistakes that implementations of SASRec are known to have made: one test each, which fails when the mistake is made here
- * (tests/tools/mutants.sh makes them). */
+/* Mistakes that implementations of SASRec are known to have made: one test each, which fails
+ * when the mistake is made here (tests/tools/mutants.sh makes them). */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "tests/support/sasrec_ref.h"
@@ -18,13 +18,15 @@
 enum { V = 30, D = 8 };
 static const int32_t walk[] = {3, 17, 9, 22, 3, 30, 1, 12, 8, 25};
 
-/* Start values have zero biases and unit gains, which hide mistakes: all parameters get some noise, row 0 of tables none. */
+/* Start values have zero biases and unit gains, which hide mistakes: all parameters get some
+ * noise, row 0 of tables none. */
 static void shake(struct kit *k)
 {
     for (int i = 0; i < params_n(k->ps); i++) {
         const struct param *p = params_at(k->ps, i);
         struct rng_key key = rng_key(11, 0, rng_site(p->name));
-        size_t n = kit_size(k, p->name), first = p->flags & PARAM_ZERO_ROW0 ? (size_t)param_cols(p) : 0;
+        size_t n = kit_size(k, p->name),
+               first = p->flags & PARAM_ZERO_ROW0 ? (size_t)param_cols(p) : 0;
         for (size_t e = first; e < n; e++)
             *kit_value(k, p->name, e) += (real)0.3 * (real)rng_normal(key, (uint32_t)e);
     }
@@ -50,7 +52,12 @@ static void test_no_leak_from_the_future(void **state)
 {
     (void)state;
     static const char *const settings[] = {
-        "style=official", "style=pre_ln", "style=post_ln", "ffn=causal_conv ffn.k=3", "ffn=dense_wide pos=sinusoid", "ffn=none pos=none",
+        "style=official",
+        "style=pre_ln",
+        "style=post_ln",
+        "ffn=causal_conv ffn.k=3",
+        "ffn=dense_wide pos=sinusoid",
+        "ffn=none pos=none",
     };
     for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
         struct kit k;
@@ -72,8 +79,9 @@ static void test_no_leak_from_the_future(void **state)
     }
 }
 
-/* 2 and 3: neither the window's length nor the neighbours in a block reach a session, with LayerNorms that would turn empty rows into
- * something (beta .3); there are no rows but the session's. */
+/* 2 and 3: neither the window's length nor the neighbours in a block reach a session, with
+ * LayerNorms that would turn empty rows into something (beta .3); there are no rows but the
+ * session's. */
 static void same_everywhere(const char *more)
 {
     struct kit small, large;
@@ -81,7 +89,8 @@ static void same_everywhere(const char *more)
     static real a[64 * 64], b[64 * 64];
     snprintf(settings, sizeof settings, "d=8 heads=2 layers=2 pad_side=left maxlen=5 %s", more);
     kit_new(&small, "sasrec", settings, V, 1);
-    snprintf(settings, sizeof settings, "d=8 heads=2 layers=2 pad_side=left maxlen=50 %s", more);
+    snprintf(settings, sizeof settings, "d=8 heads=2 layers=2 pad_side=left maxlen=50 %s",
+             more);
     kit_new(&large, "sasrec", settings, V, 1);
     shake(&small);
     shake(&large);
@@ -92,7 +101,8 @@ static void same_everywhere(const char *more)
             for (size_t e = 0; strstr(name, ".beta") && e < kit_size(both[i], name); e++)
                 *kit_value(both[i], name, e) = (real)0.3;
         }
-    for (int p = 0; p < params_n(small.ps); p++) { /* the same weights; the last rows of P are the aligned ones */
+    /* the same weights; the last rows of P are the aligned ones */
+    for (int p = 0; p < params_n(small.ps); p++) {
         const char *name = params_at(small.ps, p)->name;
         bool place = strcmp(name, "pos.P") == 0;
         for (size_t e = 0; e < kit_size(&small, name); e++)
@@ -104,9 +114,11 @@ static void same_everywhere(const char *more)
     states(&large, walk, 5, b);
     assert_bits("n = 5 and n = 50", a, b, n);
 
-    static const int32_t one[] = {7}, many[] = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 1, 3};
+    static const int32_t one[] = {7}, many[] = {2,  4,  6,  8,  10, 12, 14, 16, 18,
+                                                20, 22, 24, 26, 28, 30, 1,  3};
     const int32_t *const s[] = {many, walk, one, walk}, len[] = {17, 5, 1, 5};
-    static const int32_t any[28] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const int32_t any[28] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     struct block packed;
     kit_block(&large, &packed, 4, s, len, any, 0, NULL);
     const struct tensor *h = kit_encode(&large, &packed);
@@ -132,7 +144,8 @@ static void test_no_leak_through_layernorm_and_convolution(void **state)
     same_everywhere("style=post_ln ffn=causal_conv ffn.k=2");
 }
 
-/* 5 and 6: against plain loops: what each residual carries, what feeds K and V, the scale 1/sqrt(d/h), contiguous heads. */
+/* 5 and 6: against plain loops: what each residual carries, what feeds K and V, the scale
+ * 1/sqrt(d/h), contiguous heads. */
 static void test_equations(void **state)
 {
     (void)state;
@@ -176,7 +189,8 @@ static double softplus(double x)
 }
 
 /* The five losses from the states, by their formulas. */
-static double loss_by_formula(const char *loss, const double *s, double t, const int32_t *target, const int32_t *neg, int32_t k)
+static double loss_by_formula(const char *loss, const double *s, double t,
+                              const int32_t *target, const int32_t *neg, int32_t k)
 {
     double sum = 0;
     for (int q = 0; q < 9; q++) {
@@ -211,10 +225,14 @@ static void test_losses(void **state)
         const char *name, *settings;
         int32_t neg;
         double t;
-    } of[] = {{"bce", "loss=bce", 1, 0},         {"bce_k", "loss=bce_k neg=3", 3, 0},
-              {"gbce", "loss=gbce neg=3", 3, 0.75}, {"gbce", "loss=gbce neg=3 gbce.t=0.25", 3, 0.25},
-              {"ce", "loss=ce", 0, 0},           {"ssm", "loss=ssm neg=3", 3, 0}};
-    static const int32_t neg[27] = {5, 6, 4, 9, 2, 14, 23, 18, 4, 11, 13, 15, 16, 19, 20, 21, 24, 26, 27, 28, 29, 2, 4, 5, 6, 7, 10};
+    } of[] = {{"bce", "loss=bce", 1, 0},
+              {"bce_k", "loss=bce_k neg=3", 3, 0},
+              {"gbce", "loss=gbce neg=3", 3, 0.75},
+              {"gbce", "loss=gbce neg=3 gbce.t=0.25", 3, 0.25},
+              {"ce", "loss=ce", 0, 0},
+              {"ssm", "loss=ssm neg=3", 3, 0}};
+    static const int32_t neg[27] = {5,  6,  4,  9,  2,  14, 23, 18, 4, 11, 13, 15, 16, 19,
+                                    20, 21, 24, 26, 27, 28, 29, 2,  4, 5,  6,  7,  10};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++)
         for (int own = 0; own < 2; own++) { /* the input's table, one of its own */
             struct kit k;
@@ -223,7 +241,8 @@ static void test_losses(void **state)
             const int32_t *item = walk, len = 9;
             static double want[10 * (V + 1)];
             static real h[16 * D];
-            snprintf(settings, sizeof settings, "d=8 heads=2 maxlen=12 dropout=0 tie_output=%d %s", !own, of[i].settings);
+            snprintf(settings, sizeof settings,
+                     "d=8 heads=2 maxlen=12 dropout=0 tie_output=%d %s", !own, of[i].settings);
             kit_new(&k, "sasrec", settings, V, 3);
             shake(&k);
             assert_int_equal(k.spec.n_neg, of[i].neg);
@@ -233,10 +252,13 @@ static void test_losses(void **state)
                     double *s = &want[q * (V + 1) + v];
                     *s = 0;
                     for (size_t j = 0; j < D; j++)
-                        *s += (double)h[q * D + j] * (double)*kit_value(&k, own ? "out.E2" : "item.E", v * D + j);
+                        *s += (double)h[q * D + j] *
+                              (double)*kit_value(&k, own ? "out.E2" : "item.E", v * D + j);
                 }
             kit_block(&k, &b, 1, &item, &len, walk + 1, of[i].neg, neg);
-            assert_close1(of[i].settings, kit_loss(&k, &b), loss_by_formula(of[i].name, want, of[i].t, walk + 1, neg, of[i].neg), 1e-5, 0);
+            assert_close1(of[i].settings, kit_loss(&k, &b),
+                          loss_by_formula(of[i].name, want, of[i].t, walk + 1, neg, of[i].neg),
+                          1e-5, 0);
             kit_free(&k);
         }
 }
@@ -269,13 +291,19 @@ static void run_new(struct run *r, const char *settings, enum split_kind kind)
     memset(event_pop, 0, sizeof event_pop);
     for (int64_t e = 0; e < event_off[USERS]; e++)
         event_pop[events[e]]++;
-    r->ds = (struct dataset){.name = "small", .n_items = V, .n_sessions = USERS, .n_events = event_off[USERS], .off = event_off,
-                             .item = events, .popularity = event_pop, .by_user = kind == SPLIT_LEAVE_ONE_OUT};
+    r->ds = (struct dataset){.name = "small",
+                             .n_items = V,
+                             .n_sessions = USERS,
+                             .n_events = event_off[USERS],
+                             .off = event_off,
+                             .item = events,
+                             .popularity = event_pop,
+                             .by_user = kind == SPLIT_LEAVE_ONE_OUT};
     if (split_new(&r->sp, &r->ds, kind, &err))
         fail_msg("%s", err.msg);
     const struct model_def *m = model_find("sasrec");
-    if (hparams_new(&r->hp, m->hparams, m->name, &err) || hparams_set_all(r->hp, settings, &err) ||
-        learner_new(&r->l, m, r->hp, r->sp, 3, &err))
+    if (hparams_new(&r->hp, m->hparams, m->name, &err) ||
+        hparams_set_all(r->hp, settings, &err) || learner_new(&r->l, m, r->hp, r->sp, 3, &err))
         fail_msg("%s", err.msg);
 }
 
@@ -304,7 +332,9 @@ static void test_row_0_stays_zero(void **state)
         for (int loss = 0; loss < 2; loss++) {
             struct run r;
             char settings[160];
-            snprintf(settings, sizeof settings, "d=8 heads=2 maxlen=10 batch=8 tie_output=0 wd=0.1 loss=%s %s", loss ? "bce" : "ce", opt[o]);
+            snprintf(settings, sizeof settings,
+                     "d=8 heads=2 maxlen=10 batch=8 tie_output=0 wd=0.1 loss=%s %s",
+                     loss ? "bce" : "ce", opt[o]);
             run_new(&r, settings, SPLIT_SESSIONS);
             for (int i = 0; i < 100; i++)
                 run_step(&r);
@@ -323,7 +353,10 @@ static void test_row_0_stays_zero(void **state)
 }
 
 /* Every block of the first batches. */
-static void each_block(struct run *r, int batches, void (*see)(struct run *r, const struct batch *plan, const struct block *b, void *ctx), void *ctx)
+static void each_block(struct run *r, int batches,
+                       void (*see)(struct run *r, const struct batch *plan,
+                                   const struct block *b, void *ctx),
+                       void *ctx)
 {
     struct arena *mem;
     struct err err;
@@ -344,7 +377,8 @@ static void each_block(struct run *r, int batches, void (*see)(struct run *r, co
 }
 
 /* 7: the loss is a mean over what is predicted, whatever the window's length. */
-static void add_weights(struct run *r, const struct batch *plan, const struct block *b, void *ctx)
+static void add_weights(struct run *r, const struct batch *plan, const struct block *b,
+                        void *ctx)
 {
     (void)r;
     double *sum = ctx;
@@ -360,7 +394,10 @@ static void test_loss_is_a_mean_over_targets(void **state)
     double loss[2];
     for (int i = 0; i < 2; i++) {
         struct run r;
-        run_new(&r, i ? "d=8 heads=2 maxlen=400 batch=24 dropout=0 pos=none" : "d=8 heads=2 maxlen=12 batch=24 dropout=0 pos=none", SPLIT_SESSIONS);
+        run_new(&r,
+                i ? "d=8 heads=2 maxlen=400 batch=24 dropout=0 pos=none"
+                  : "d=8 heads=2 maxlen=12 batch=24 dropout=0 pos=none",
+                SPLIT_SESSIONS);
         double sum = 0;
         each_block(&r, 1, add_weights, &sum);
         assert_close1("sum of weights", sum, 1, 1e-5, 0);
@@ -377,7 +414,8 @@ struct draws {
     bool reject, seen[V + 2];
     int64_t own;
 };
-static void look_at_draws(struct run *r, const struct batch *plan, const struct block *b, void *ctx)
+static void look_at_draws(struct run *r, const struct batch *plan, const struct block *b,
+                          void *ctx)
 {
     struct draws *d = ctx;
     (void)plan;
@@ -399,7 +437,9 @@ static void test_negatives(void **state)
             struct run r;
             struct draws d = {.reject = reject};
             char settings[160];
-            snprintf(settings, sizeof settings, "d=8 heads=2 maxlen=12 batch=8 loss=bce neg.reject=%d neg.dist=%s", reject, pop ? "pop" : "uniform");
+            snprintf(settings, sizeof settings,
+                     "d=8 heads=2 maxlen=12 batch=8 loss=bce neg.reject=%d neg.dist=%s", reject,
+                     pop ? "pop" : "uniform");
             run_new(&r, settings, SPLIT_SESSIONS);
             each_block(&r, 60, look_at_draws, &d);
             assert_false(d.seen[0]);
@@ -413,7 +453,8 @@ static void test_negatives(void **state)
         }
 }
 
-/* 9: pad_side=left: the newest item reads the last position, however long the history; pad_side=right: the first reads position 0. */
+/* 9: pad_side=left: the newest item reads the last position, however long the history;
+ * pad_side=right: the first reads position 0. */
 static void test_positions(void **state)
 {
     (void)state;
@@ -423,7 +464,10 @@ static void test_positions(void **state)
         item[i] = 1 + i % V;
     for (int right = 0; right < 2; right++) {
         struct kit k;
-        kit_new(&k, "sasrec", right ? "d=8 heads=2 maxlen=50 pad_side=right" : "d=8 heads=2 maxlen=50 pad_side=left", V, 1);
+        kit_new(&k, "sasrec",
+                right ? "d=8 heads=2 maxlen=50 pad_side=right"
+                      : "d=8 heads=2 maxlen=50 pad_side=left",
+                V, 1);
         for (int i = 0; i < 4; i++) {
             struct block b;
             block_one(&b, item, len[i], &k.spec, k.mem);
@@ -461,8 +505,10 @@ static void test_no_dropout_in_answers(void **state)
     kit_free(&k);
 }
 
-/* 11: nothing of the held-out items reaches a training batch: not as input, target or through the odds of negatives. */
-static void hash_block(struct run *r, const struct batch *plan, const struct block *b, void *ctx)
+/* 11: nothing of the held-out items reaches a training batch: not as input, target or
+ * through the odds of negatives. */
+static void hash_block(struct run *r, const struct batch *plan, const struct block *b,
+                       void *ctx)
 {
     uint64_t *h = ctx;
     (void)r;
@@ -489,7 +535,8 @@ static void test_held_out_items_stay_out(void **state)
     each_block(&r, 20, hash_block, &after);
     run_free(&r);
     assert_true(before == after);
-    events[event_off[1] - 3] = events[event_off[1] - 3] % V + 1; /* the last training item: seen at once */
+    /* the last training item: seen at once */
+    events[event_off[1] - 3] = events[event_off[1] - 3] % V + 1;
     run_new(&r, settings, SPLIT_LEAVE_ONE_OUT);
     each_block(&r, 20, hash_block, &moved);
     run_free(&r);
@@ -508,7 +555,12 @@ static void test_ties(void **state)
     run_new(&r, "d=8 heads=2 maxlen=12", SPLIT_LEAVE_ONE_OUT);
     memset(r.l->x, 0, params_size(r.l->ps) * sizeof *r.l->x);
     assert_int_equal(weights_of(&w, r.l, &err), ST_OK);
-    struct eval_spec s = {.on = PART_TEST, .protocol = PROTO_UNI100, .ties = TIES_HALF, .k = 10, .flag = -1, .seed = 1};
+    struct eval_spec s = {.on = PART_TEST,
+                          .protocol = PROTO_UNI100,
+                          .ties = TIES_HALF,
+                          .k = 10,
+                          .flag = -1,
+                          .seed = 1};
     if (eval_run(w, &s, NULL, NULL, &res, &err))
         fail_msg("%s", err.msg);
     assert_int_equal(res.n, USERS);
@@ -521,7 +573,8 @@ static void test_ties(void **state)
     run_free(&r);
 }
 
-/* 13: id 0 and excluded items are never offered; a target that repeats an item of the history is still asked. */
+/* 13: id 0 and excluded items are never offered; a target that repeats an item of the
+ * history is still asked. */
 static void test_candidates(void **state)
 {
     (void)state;
@@ -557,7 +610,8 @@ static void test_candidates(void **state)
         repeats += seen;
     }
     assert_true(repeats > 0);
-    struct eval_spec s = {.on = PART_TEST, .protocol = PROTO_FULL, .exclude_seen = true, .k = V, .flag = -1};
+    struct eval_spec s = {
+        .on = PART_TEST, .protocol = PROTO_FULL, .exclude_seen = true, .k = V, .flag = -1};
     if (eval_run(w, &s, NULL, NULL, &res, &err))
         fail_msg("%s", err.msg);
     assert_int_equal(res.n, USERS);
@@ -579,7 +633,8 @@ static void test_beta2(void **state)
     assert_int_equal(hparams_new(&hp, m->hparams, m->name, &err), ST_OK);
     for (const struct preset_def *p = m->presets; p->name; p++)
         if (strncmp(p->name, "official", 8) == 0) {
-            if (hparams_set_all(hp, "beta2=0.5", &err) || hparams_set_all(hp, p->settings, &err))
+            if (hparams_set_all(hp, "beta2=0.5", &err) ||
+                hparams_set_all(hp, p->settings, &err))
                 fail_msg("%s", err.msg);
             assert_close1("beta2", hp_num(hp, "beta2"), 0.98, 1e-6, 0);
             assert_close1("lr", hp_num(hp, "lr"), 1e-3, 1e-6, 0);
@@ -587,7 +642,8 @@ static void test_beta2(void **state)
     hparams_free(hp);
     for (int i = 0; i < 2; i++) {
         struct run r;
-        run_new(&r, i ? "d=8 heads=2 batch=8 beta2=0.999" : "d=8 heads=2 batch=8 beta2=0.98", SPLIT_SESSIONS);
+        run_new(&r, i ? "d=8 heads=2 batch=8 beta2=0.999" : "d=8 heads=2 batch=8 beta2=0.98",
+                SPLIT_SESSIONS);
         run_step(&r);
         run_step(&r);
         learner_sha256(r.l, sha[i]);
@@ -596,7 +652,8 @@ static void test_beta2(void **state)
     assert_string_not_equal(sha[0], sha[1]);
 }
 
-/* 15: an item that is read and predicted gets both gradients: tied = input's + output's of the untied model with equal tables. */
+/* 15: an item that is read and predicted gets both gradients: tied = input's + output's of
+ * the untied model with equal tables. */
 static void test_tied_table_gets_both_gradients(void **state)
 {
     (void)state;
@@ -608,7 +665,8 @@ static void test_tied_table_gets_both_gradients(void **state)
         const int32_t *item = walk, len = 9, neg[] = {5, 6, 3, 9, 2, 1, 22, 8, 4};
         snprintf(settings, sizeof settings, "d=8 heads=2 maxlen=12 dropout=0.2 %s", loss[i]);
         kit_new(&tied, "sasrec", settings, V, 2);
-        snprintf(settings, sizeof settings, "d=8 heads=2 maxlen=12 dropout=0.2 tie_output=0 %s", loss[i]);
+        snprintf(settings, sizeof settings, "d=8 heads=2 maxlen=12 dropout=0.2 tie_output=0 %s",
+                 loss[i]);
         kit_new(&two, "sasrec", settings, V, 2);
         for (size_t e = 0; e < kit_size(&two, "item.E"); e++)
             *kit_value(&two, "out.E2", e) = *kit_value(&two, "item.E", e);
@@ -616,7 +674,9 @@ static void test_tied_table_gets_both_gradients(void **state)
         assert_close1("loss", kit_loss(&tied, &b), kit_loss(&two, &b), 1e-6, 0);
         for (size_t e = 0; e < kit_size(&two, "item.E"); e++)
             assert_close1("gradient", (double)*kit_grad(&tied, "item.E", e),
-                          (double)*kit_grad(&two, "item.E", e) + (double)*kit_grad(&two, "out.E2", e), 1e-4, 1e-6);
+                          (double)*kit_grad(&two, "item.E", e) +
+                              (double)*kit_grad(&two, "out.E2", e),
+                          1e-4, 1e-6);
         double in = 0, out = 0; /* item 3 stands in both places */
         for (size_t j = 0; j < D; j++) {
             in += fabs((double)*kit_grad(&two, "item.E", 3 * D + j));
@@ -636,7 +696,8 @@ static void test_huge_scores(void **state)
     struct block b;
     const int32_t item[] = {4}, *session = item, len = 1, target[] = {1}, neg[] = {2};
     kit_new(&k, "sasrec", "d=8 heads=2 maxlen=12 layers=0 loss=bce dropout=0", V, 1);
-    for (size_t e = 0; e < D; e++) { /* F = (10, 0, ..), so a score is ten times the first column */
+    /* F = (10, 0, ..), so a score is ten times the first column */
+    for (size_t e = 0; e < D; e++) {
         *kit_value(&k, "lnf.gamma", e) = 0;
         *kit_value(&k, "lnf.beta", e) = e ? 0 : 10;
         *kit_value(&k, "item.E", D + e) = 0;
@@ -647,19 +708,25 @@ static void test_huge_scores(void **state)
         *kit_value(&k, "item.E", D) = s;
         *kit_value(&k, "item.E", 2 * D) = u;
         kit_block(&k, &b, 1, &session, &len, target, 1, neg);
-        assert_close1("loss", kit_loss(&k, &b), (s < 0 ? 1000 : 0) + (u > 0 ? 1000 : 0), 1e-6, 1e-12);
-        assert_close1("gradient of the target", (double)*kit_grad(&k, "item.E", D), s < 0 ? -10 : 0, 1e-6, 1e-9);
-        assert_close1("gradient of the negative", (double)*kit_grad(&k, "item.E", 2 * D), u > 0 ? 10 : 0, 1e-6, 1e-9);
+        assert_close1("loss", kit_loss(&k, &b), (s < 0 ? 1000 : 0) + (u > 0 ? 1000 : 0), 1e-6,
+                      1e-12);
+        assert_close1("gradient of the target", (double)*kit_grad(&k, "item.E", D),
+                      s < 0 ? -10 : 0, 1e-6, 1e-9);
+        assert_close1("gradient of the negative", (double)*kit_grad(&k, "item.E", 2 * D),
+                      u > 0 ? 10 : 0, 1e-6, 1e-9);
     }
     kit_free(&k);
 }
 
-/* A width-1 convolution is the dense layer: the same start, the same bits, also after ten updates. */
+/* A width-1 convolution is the dense layer: the same start, the same bits, also after ten
+ * updates. */
 static void test_convolution_of_width_1_is_dense(void **state)
 {
     (void)state;
-    static const char *const ffn[] = {"d=8 heads=2 batch=8 ffn=pointwise", "d=8 heads=2 batch=8 ffn=causal_conv ffn.k=1",
-                                      "d=8 heads=2 batch=8 ffn=causal_conv ffn.k=2", "d=8 heads=2 batch=8 ffn=dense_wide ffn.w=1"};
+    static const char *const ffn[] = {"d=8 heads=2 batch=8 ffn=pointwise",
+                                      "d=8 heads=2 batch=8 ffn=causal_conv ffn.k=1",
+                                      "d=8 heads=2 batch=8 ffn=causal_conv ffn.k=2",
+                                      "d=8 heads=2 batch=8 ffn=dense_wide ffn.w=1"};
     char sha[4][65];
     double loss[4];
     for (int i = 0; i < 4; i++) {

@@ -1,4 +1,5 @@
-/* save session, load session: what comes back, bit for bit; refusals; an older session survives a failed save. */
+/* save session, load session: what comes back, bit for bit; refusals; an older session
+ * survives a failed save. */
 #include "tests/support/app_kit.h"
 #include "app/settings.h"
 #include "app/background.h"
@@ -206,10 +207,7 @@ static void test_tab(void **state)
 
 /* ---- the loaded session is the saved one ---- */
 
-static const int sizes[2][2] = {
-    {80,  24},
-    {200, 50}
-};
+static const int sizes[2][2] = {{80, 24}, {200, 50}};
 enum { TABS = 12 };
 
 /* The text of every tab, heap. */
@@ -273,8 +271,8 @@ static void same_picture(const char *tab, const char *want, const char *got)
     }
 }
 
-/* Looks as it did, tab by tab; curves and kept steps to the bit; breakpoints hold; back, forward and on give the bits of the run that was
- * never closed. */
+/* Looks as it did, tab by tab; curves and kept steps to the bit; breakpoints hold; back,
+ * forward and on give the bits of the run that was never closed. */
 static void test_as_it_was(void **state)
 {
     (void)state;
@@ -321,7 +319,8 @@ static void test_as_it_was(void **state)
             free(want[t][i]);
             free(got[t][i]);
         }
-    /* Steps before the save can be replayed, and the run goes on, up to its breakpoint, to the same bits. */
+    /* Steps before the save can be replayed, and the run goes on, up to its breakpoint, to
+     * the same bits. */
     for (int i = 0; i < 2; i++) {
         struct app_kit *o = i ? n : k;
         kit_ok(o, "at live; ablate off; fork slot=E at=51; model use A");
@@ -392,9 +391,10 @@ static void test_past(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round),     cmocka_unit_test(test_own_data),
-        cmocka_unit_test(test_share),    cmocka_unit_test(test_refusals),  cmocka_unit_test(test_tab),
-        cmocka_unit_test(test_as_it_was), cmocka_unit_test(test_past),
+        cmocka_unit_test(test_round), cmocka_unit_test(test_own_data),
+        cmocka_unit_test(test_share), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_tab),   cmocka_unit_test(test_as_it_was),
+        cmocka_unit_test(test_past),
     };
     return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }

@@ -1,5 +1,6 @@
-/* A training step of any model asks the system for nothing once the run is warm: no allocation, be it given back at once, and no page.
- * The Makefile links this test with wrapped allocators, which count. */
+/* A training step of any model asks the system for nothing once the run is warm: no
+ * allocation, be it given back at once, and no page. The Makefile links this test with
+ * wrapped allocators, which count. */
 #include "tests/support/kit.h"
 #include "engine/tensor/gemm.h"
 #include "engine/train/learner.h"
@@ -57,22 +58,22 @@ static const struct {
     const char *model, *settings;
     int32_t items; /* LARGE: tables by rows, output layers on the batch */
 } of[] = {
-    {"sasrec",   "d=32 layers=2 heads=2 maxlen=12 batch=48 dropout=0.2 loss=ce", 144  },
-    {"sasrec",   "d=64 layers=1 maxlen=12 batch=32 loss=bce",                    LARGE},
-    {"bert4rec", "d=32 batch=48 dropout=0.1",                                    144  },
-    {"bert4rec", "d=64 batch=32 loss=gbce neg=20",                               LARGE},
-    {"bert4rec", "d=64 batch=32 loss=ssm neg=40",                                LARGE},
-    {"gru4rec",  "hidden=32 batch=16",                                           144  },
-    {"gru4rec",  "hidden=64 batch=16 bptt=4 dropout=0.1 loss=bpr-max neg=200",   LARGE},
-    {"gru4rec",  "hidden=100 batch=16 bptt=1 embed=onehot loss=bpr-max neg=200", LARGE},
-    {"caser",    "d=32 batch=64",                                                144  },
-    {"caser",    "d=50 batch=64 loss=bce T=2 user=1 prefixes=0",                 LARGE},
-    {"svae",     "E=32 H=32 HID=32 batch=16",                                    144  },
-    {"svae",     "E=64 H=32 HID=64 K=8 batch=4",                                 LARGE},
-    {"svae",     "E=32 H=32 HID=32 batch=16 rnn=lstm rnn_place=prior",           144  },
-    {"svae",     "E=32 H=32 HID=32 batch=16 rnn=transformer rnn_place=latent",   144  },
-    {"pen4rec",  "d=32 batch=64",                                                144  },
-    {"pen4rec",  "d=64 batch=32",                                                LARGE},
+    {"sasrec", "d=32 layers=2 heads=2 maxlen=12 batch=48 dropout=0.2 loss=ce", 144},
+    {"sasrec", "d=64 layers=1 maxlen=12 batch=32 loss=bce", LARGE},
+    {"bert4rec", "d=32 batch=48 dropout=0.1", 144},
+    {"bert4rec", "d=64 batch=32 loss=gbce neg=20", LARGE},
+    {"bert4rec", "d=64 batch=32 loss=ssm neg=40", LARGE},
+    {"gru4rec", "hidden=32 batch=16", 144},
+    {"gru4rec", "hidden=64 batch=16 bptt=4 dropout=0.1 loss=bpr-max neg=200", LARGE},
+    {"gru4rec", "hidden=100 batch=16 bptt=1 embed=onehot loss=bpr-max neg=200", LARGE},
+    {"caser", "d=32 batch=64", 144},
+    {"caser", "d=50 batch=64 loss=bce T=2 user=1 prefixes=0", LARGE},
+    {"svae", "E=32 H=32 HID=32 batch=16", 144},
+    {"svae", "E=64 H=32 HID=64 K=8 batch=4", LARGE},
+    {"svae", "E=32 H=32 HID=32 batch=16 rnn=lstm rnn_place=prior", 144},
+    {"svae", "E=32 H=32 HID=32 batch=16 rnn=transformer rnn_place=latent", 144},
+    {"pen4rec", "d=32 batch=64", 144},
+    {"pen4rec", "d=64 batch=32", LARGE},
 };
 
 static void new_kit(struct kit *k, const char *model, const char *settings, int32_t items)

@@ -1,5 +1,6 @@
-/* Mistakes that SVAE programs are known to make, each as a test.  What the reference numbers already tell apart (the cell, where s is
- * read, the KL, the ramp, padding in the loss, draws) is in tests/golden/test_svae_golden.c. */
+/* Mistakes that SVAE programs are known to make, each as a test.  What the reference numbers
+ * already tell apart (the cell, where s is read, the KL, the ramp, padding in the loss,
+ * draws) is in tests/golden/test_svae_golden.c. */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "engine/base/rng.h"
@@ -129,8 +130,8 @@ static void test_divisor(void **state)
     assert_close1("the mean", sum[0], (4 * 4 + 3 + 2 + 1) / 4.0 / 7, 1e-6, 0);
     kit_free(&k);
     memset(sum, 0, sizeof sum);
-    make(&k,
-         "target=next_k k=4 batch=5"); /* 13: each by its own, then the mean over sessions */
+    /* 13: each by its own, then the mean over sessions */
+    make(&k, "target=next_k k=4 batch=5");
     walk(&k, 1, sum_weights, sum);
     for (int s = 1; s < 4; s++)
         assert_close1("of five", sum[s], by_sum[s] / N, 1e-6, 0);
@@ -169,14 +170,12 @@ static const char *const fronts[] = {
     "rnn_place=encoder", "rnn_place=decoder", "rnn_place=latent", "rnn_place=prior",
     "rnn_place=none",    "rnn=lstm",          "rnn=transformer"};
 
-/* 2, 12: what is answered after a prefix depends neither on what comes later nor on who stands beside it in the block. */
+/* 2, 12: what is answered after a prefix depends neither on what comes later nor on who
+ * stands beside it in the block. */
 static void test_alone(void **state)
 {
     (void)state;
-    static const int32_t order[2][N] = {
-        {0, 1, 2, 3, 4},
-        {4, 2, 0, 3, 1}
-    };
+    static const int32_t order[2][N] = {{0, 1, 2, 3, 4}, {4, 2, 0, 3, 1}};
     for (size_t f = 0; f < sizeof fronts / sizeof *fronts; f++) {
         struct kit k;
         struct block b;
@@ -205,7 +204,8 @@ static void test_alone(void **state)
     }
 }
 
-/* 1: a network that only knows the item it reads must not do well: scores that copy the input lose to even ones. */
+/* 1: a network that only knows the item it reads must not do well: scores that copy the
+ * input lose to even ones. */
 static void test_copying(void **state)
 {
     (void)state;
@@ -309,7 +309,8 @@ static void test_lstm(void **state)
     kit_free(&k);
 }
 
-/* predict=avg: the mean of the odds at the points whose lists are shown; the same twice, and near the middle's where the cloud is small. */
+/* predict=avg: the mean of the odds at the points whose lists are shown; the same twice, and
+ * near the middle's where the cloud is small. */
 static void test_average(void **state)
 {
     (void)state;
@@ -363,8 +364,8 @@ static void test_average(void **state)
 
 /* ---- The optimiser ---- */
 
-/* 19: Adam's first step is lr in every coordinate that has a gradient or, the decay being coupled, a value: rows of items that were
- * not in the batch too; no clipping. */
+/* 19: Adam's first step is lr in every coordinate that has a gradient or, the decay being
+ * coupled, a value: rows of items that were not in the batch too; no clipping. */
 static void test_first_update(void **state)
 {
     (void)state;
@@ -417,7 +418,8 @@ static void test_official(void **state)
 
 /* ---- Who is asked ---- */
 
-/* 15, 16: held-out users do not train; the first floor(.8 n) of their items are given, in their order. */
+/* 15, 16: held-out users do not train; the first floor(.8 n) of their items are given, in
+ * their order. */
 static void test_fold_in(void **state)
 {
     (void)state;
@@ -468,14 +470,8 @@ static void test_list_metrics(void **state)
         const char *name;
         int32_t k;
         double want;
-    } of[] = {
-        {"ndcg_list", 2, 0.386853},
-        {"ndcg_list", 5, 0.477624},
-        {"recall",    2, 0.333333},
-        {"recall",    5, 0.666667},
-        {"prec",      2, 0.5     },
-        {"prec",      5, 0.4     }
-    };
+    } of[] = {{"ndcg_list", 2, 0.386853}, {"ndcg_list", 5, 0.477624}, {"recall", 2, 0.333333},
+              {"recall", 5, 0.666667},    {"prec", 2, 0.5},           {"prec", 5, 0.4}};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         struct metric_acc acc = {0};
         metric_find(of[i].name)->add_list(&acc, &(struct rank_list){place, 2, 3}, of[i].k);
@@ -483,14 +479,15 @@ static void test_list_metrics(void **state)
     }
 }
 
-/* 14, 15, 18: what was given is not recommended, not even at a score of exactly 0; items that only the held-out know are no candidates;
- * by the code's form the last item given is neither read nor hidden, and only where that form is asked for. */
+/* 14, 15, 18: what was given is not recommended, not even at a score of exactly 0; items
+ * that only the held-out know are no candidates; by the code's form the last item given is
+ * neither read nor hidden, and only where that form is asked for. */
 static void test_held_out_users(void **state)
 {
     (void)state;
     enum { USERS = 20, LEN = 10 };
-    static const double score[V] = {0,  0,  0, 0, 0, 0, 0, 0,
-                                    -1, -2, 9, 9, 9, 9}; /* 1..8 are given, 9 and 10 held out */
+    /* 1..8 are given, 9 and 10 held out */
+    static const double score[V] = {0, 0, 0, 0, 0, 0, 0, 0, -1, -2, 9, 9, 9, 9};
     int64_t off[USERS + 1] = {0};
     int32_t item[USERS * LEN];
     struct split *sp;
@@ -542,7 +539,8 @@ static void test_held_out_users(void **state)
     split_free(sp);
 }
 
-/* 20, 21: what a run is judged by is the validation part; a collapse is said, once, at the end of an epoch; a run that keeps its latents alive says nothing. */
+/* 20, 21: what a run is judged by is the validation part; a collapse is said, once, at the
+ * end of an epoch; a run that keeps its latents alive says nothing. */
 static void test_collapse_is_said(void **state)
 {
     (void)state;
@@ -587,7 +585,8 @@ static void test_refusals(void **state)
 {
     (void)state;
     static const char *const bad[] = {"output=tied E=4", "kl_exact=1",
-                                      "rnn_place=prior sigma=exp_s", "rnn=transformer tf.heads=3"};
+                                      "rnn_place=prior sigma=exp_s",
+                                      "rnn=transformer tf.heads=3"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct kit k;
         struct learner *l;

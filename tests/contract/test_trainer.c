@@ -1,5 +1,6 @@
-/* The trainer's thread and the explorer's: commands take effect in order, a run by thread gives the bits of plain steps, breakpoints stop before the
- * update, stepping by op changes nothing, nobody waits for the other. */
+/* The trainer's thread and the explorer's: commands take effect in order, a run by thread
+ * gives the bits of plain steps, breakpoints stop before the update, stepping by op changes
+ * nothing, nobody waits for the other. */
 #include "engine/data/world.h"
 #include "engine/train/explorer.h"
 #include "engine/train/history.h"
@@ -44,7 +45,8 @@ static struct learner *fresh(void)
     struct learner *l;
     struct err err;
     assert_int_equal(hparams_new(&hp, m->hparams, m->name, &err), ST_OK);
-    if (hparams_set_all(hp, "d=32 layers=2 heads=2 maxlen=12 batch=48", &err) != ST_OK || learner_new(&l, m, hp, split, 7, &err) != ST_OK)
+    if (hparams_set_all(hp, "d=32 layers=2 heads=2 maxlen=12 batch=48", &err) != ST_OK ||
+        learner_new(&l, m, hp, split, 7, &err) != ST_OK)
         fail_msg("%s", err.msg);
     hparams_free(hp);
     return l;
@@ -108,7 +110,8 @@ static void test_run_and_step(void **state)
     assert_int_equal(s->state, TS_PAUSED);
     assert_int_equal(s->step, 40);
     assert_true(s->has_eval && s->eval.n > 0);
-    const struct series *loss = trainer_series(t, "loss"), *valid = trainer_series(t, "valid.hr");
+    const struct series *loss = trainer_series(t, "loss"),
+                        *valid = trainer_series(t, "valid.hr");
     assert_int_equal(series_len(loss), 40);
     assert_true(series_len(valid) >= 3);
     assert_null(trainer_series(t, "nothing"));
@@ -161,7 +164,7 @@ static void test_ops_change_nothing(void **state)
         } while (trainer_snapshot(t)->step == i);
     assert_true(ops > 30);
     assert_int_equal(last_op, n_op); /* the count was right */
-    post(t, TC_STEP_OP, 3, ""); /* begin the third batch by ops, finish it at once */
+    post(t, TC_STEP_OP, 3, "");      /* begin the third batch by ops, finish it at once */
     assert_true(trainer_wait(t, wait_ms()));
     post(t, TC_STEP, 1, "");
     assert_true(trainer_wait(t, wait_ms()));
@@ -175,7 +178,8 @@ static void ops(struct trainer *t, int64_t n)
     assert_true(trainer_wait(t, wait_ms()));
 }
 
-/* Back inside a batch shows the same op with the same numbers again, and the run ends at the same bits. */
+/* Back inside a batch shows the same op with the same numbers again, and the run ends at the
+ * same bits. */
 static void test_ops_back(void **state)
 {
     (void)state;
@@ -209,7 +213,8 @@ static void test_ops_back(void **state)
     ops(t, -100); /* no further than the first */
     assert_int_equal(trainer_snapshot(t)->op, 1);
     ops(t, trainer_snapshot(t)->n_op - 1); /* into the update, and back before it */
-    s = trainer_snapshot(t); /* what the update changed, and its norm over the whole parameter */
+    /* what the update changed, and its norm over the whole parameter */
+    s = trainer_snapshot(t);
     assert_int_equal(s->phase, PH_UPDATE);
     assert_int_equal(s->n_probe, 1);
     double sum = 0;
@@ -283,7 +288,8 @@ static void test_breakpoints(void **state)
     while (trainer_event(t, &e))
         refused |= e.is_error && strstr(e.text, "nonsense");
     assert_true(refused);
-    post(t, TC_BREAK, 0, "loss<100"); /* holds always: it breaks at every batch but the one just broken at */
+    /* holds always: it breaks at every batch but the one just broken at */
+    post(t, TC_BREAK, 0, "loss<100");
     for (int64_t step = 10; step < 12; step++) {
         post(t, TC_RUN, 30, "");
         assert_true(trainer_wait(t, wait_ms()));
@@ -328,7 +334,8 @@ static void test_history_and_questions(void **state)
     struct explore *x;
     assert_int_equal(explore_new(&x, NULL), ST_OK);
     const struct answer *b = explore_ask(x, w, &q, NULL);
-    assert_memory_equal(a->score, b->score, ((size_t)ds->n_items + 1) * sizeof(float)); /* the same bits here and there */
+    /* the same bits here and there */
+    assert_memory_equal(a->score, b->score, ((size_t)ds->n_items + 1) * sizeof(float));
     int64_t steps[64];
     int n = history_steps(h, steps, 64);
     assert_true(n >= 8);
@@ -357,7 +364,8 @@ static void test_long_gives_way(void **state)
     assert_int_equal(explorer_start(&e, NULL), ST_OK);
     assert_int_equal(weights_of(&w, l, NULL), ST_OK);
     const int32_t item[] = {12, 87, 3};
-    struct question shorter = {.kind = ASK_SCORE, .n = 3, .item = item}, longer = {.kind = ASK_RANKS, .tag = 5};
+    struct question shorter = {.kind = ASK_SCORE, .n = 3, .item = item},
+                    longer = {.kind = ASK_RANKS, .tag = 5};
     eval_defaults(&longer.eval, split);
     longer.n_case = eval_count(split, &longer.eval);
     explorer_ask(e, 1, w, &longer);
@@ -425,7 +433,8 @@ static void test_asking(void **state)
     assert_non_null(p);
     assert_non_null(answer_probe(a, "block2.attn.prob"));
     assert_int_equal(p->nd, 3);
-    for (int r = 0; r < p->d[0] * p->d[1]; r++) { /* attention rows sum to one, nothing of the future is read */
+    /* attention rows sum to one, nothing of the future is read */
+    for (int r = 0; r < p->d[0] * p->d[1]; r++) {
         double sum = 0;
         for (int c = 0; c < p->d[2]; c++) {
             double v = (double)p->x[r * p->d[2] + c];

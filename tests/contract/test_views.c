@@ -1,5 +1,6 @@
-/* Every view draws at every size from 1x1 on, without data, without a model, with a model, with answers full of NaN; tabs and layouts name
- * views that exist; no text is cut without its mark; questions of visible views are answered. */
+/* Every view draws at every size from 1x1 on, without data, without a model, with a model,
+ * with answers full of NaN; tabs and layouts name views that exist; no text is cut without
+ * its mark; questions of visible views are answered. */
 #include "app/app.h"
 #include "app/cmd/command.h"
 #include "app/ui/canvas.h"
@@ -16,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int sizes[][2] = {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {3, 7}, {1, 80}, {40, 1}, {5, 12}, {8, 20}, {18, 26}, {14, 44}, {24, 50}, {44, 110}, {80, 250}};
+static const int sizes[][2] = {{1, 1},   {1, 2},   {2, 1},    {2, 2},   {3, 7},
+                               {1, 80},  {40, 1},  {5, 12},   {8, 20},  {18, 26},
+                               {14, 44}, {24, 50}, {44, 110}, {80, 250}};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static struct theme themes[4];
@@ -80,7 +83,8 @@ static void draw_checked(const struct view *v, const struct theme *theme, int ro
             const struct cell *x = grid_at(&g, r, c);
             bool inside = r >= 2 && r < rows + 2 && c >= 2 && c < cols + 2;
             if (!inside && x->ch[0] != '@')
-                fail_msg("%s at %dx%d writes outside, row %d column %d", v->def->name, cols, rows, r - 2, c - 2);
+                fail_msg("%s at %dx%d writes outside, row %d column %d", v->def->name, cols,
+                         rows, r - 2, c - 2);
             if (inside && x->ch[0] < 0x20 && x->width)
                 fail_msg("%s at %dx%d: control character", v->def->name, cols, rows);
         }
@@ -100,12 +104,14 @@ static void draw_all(struct app *a)
         u->view[i].h = 20;
     }
     u->help = true;
-    for (int i = 0; i < 3; i++) /* as the screen does: whether or not there is anything to ask */
+    /* as the screen does: whether or not there is anything to ask */
+    for (int i = 0; i < 3; i++)
         ui_ask(a, true);
     ui_update(a);
     for (int i = 0; i < u->n_view; i++) {
         struct view *v = &u->view[i];
-        if (((v->def->flags & VIEW_NEEDS_DATA) && !data) || ((v->def->flags & VIEW_NEEDS_MODEL) && !model))
+        if (((v->def->flags & VIEW_NEEDS_DATA) && !data) ||
+            ((v->def->flags & VIEW_NEEDS_MODEL) && !model))
             continue; /* the screen says so instead */
         for (int style = 0; style < 6; style++) {
             for (int k = 0; k < SIZES; k++)
@@ -141,7 +147,14 @@ static void test_no_model(void **state)
 static void test_trained(void **state)
 {
     (void)state;
-    static const char *const models[] = {"sasrec d=16 layers=2 heads=2 maxlen=12", "caser d=8 nh=2", "caser d=8 nh=2 branch=h user=1", "caser d=8 branch=v L=3", "gru4rec hidden=8,6 gru_cell=after", "pen4rec d=8", "svae K=4 H=8 HID=8 E=8", "pop"};
+    static const char *const models[] = {"sasrec d=16 layers=2 heads=2 maxlen=12",
+                                         "caser d=8 nh=2",
+                                         "caser d=8 nh=2 branch=h user=1",
+                                         "caser d=8 branch=v L=3",
+                                         "gru4rec hidden=8,6 gru_cell=after",
+                                         "pen4rec d=8",
+                                         "svae K=4 H=8 HID=8 E=8",
+                                         "pop"};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         struct app *a = trained(models[i]);
         draw_all(a);
@@ -175,13 +188,23 @@ static void test_nan(void **state)
         prob[i] = NAN;
     for (int i = 0; i < N; i++)
         value[i] = NAN;
-    struct probe_copy probe[2] = {{.name = "block1.attn.prob", .nd = 3, .d = {2, N, N}, .x = prob},
-                                  {.name = "block1.attn.score", .nd = 3, .d = {2, N, N}, .x = prob}};
-    struct answer bad = {.n = N, .n_items = n_items, .item = items, .n_row = N, .score = score, .value = value, .softmax = true,
-                         .n_probe = 2, .probe = probe};
+    struct probe_copy probe[2] = {
+        {.name = "block1.attn.prob", .nd = 3, .d = {2, N, N}, .x = prob},
+        {.name = "block1.attn.score", .nd = 3, .d = {2, N, N}, .x = prob}};
+    struct answer bad = {.n = N,
+                         .n_items = n_items,
+                         .item = items,
+                         .n_row = N,
+                         .score = score,
+                         .value = value,
+                         .softmax = true,
+                         .n_probe = 2,
+                         .probe = probe};
     struct answer none = {.n = 0, .n_items = n_items};
     struct answer failed = {.n = 0};
-    err_set(&failed.err, ST_NUMERIC, "%s", "the answer is not a number, and this sentence about it is far longer than any pane of the screen is wide");
+    err_set(&failed.err, ST_NUMERIC, "%s",
+            "the answer is not a number, and this sentence about it is far longer than any "
+            "pane of the screen is wide");
     for (int i = 0; i < a->ui->n_view; i++) {
         struct view *v = &a->ui->view[i];
         for (int w = 0; w < VIEW_ASKS && v->def->answer; w++) {
@@ -198,17 +221,20 @@ static void test_nan(void **state)
     app_free(a);
 }
 
-/* Every key a list or map may get, at every place: nothing breaks and the screen stays whole. */
+/* Every key a list or map may get, at every place: nothing breaks and the screen stays
+ * whole. */
 static void keys_of(const char *model, bool dropped)
 {
-    static const char *const keys[] = {"up", "down", "left", "right", "top", "bottom", "home", "end", "pgup", "pgdn", "halfup", "halfdown",
-                                       "enter", "escape", "back"};
+    static const char *const keys[] = {"up",     "down",     "left",  "right",  "top",
+                                       "bottom", "home",     "end",   "pgup",   "pgdn",
+                                       "halfup", "halfdown", "enter", "escape", "back"};
     struct app *a = trained(model);
     struct err err = {0};
     struct grid g = {0};
     if (ui_new(a, 100, 30, &err) != ST_OK)
         fail_msg("%s", err.msg);
-    for (int t = 0; tab_defs[t].name && dropped; t++) { /* panes that have answers of a model that is gone */
+    /* panes that have answers of a model that is gone */
+    for (int t = 0; tab_defs[t].name && dropped; t++) {
         assert_int_equal(ui_tab(a, tab_defs[t].name, &err), ST_OK);
         assert_int_equal(screen_snap(a, 100, 30, &themes[t % 4], &g, &err), ST_OK);
     }
@@ -237,7 +263,9 @@ static void keys_of(const char *model, bool dropped)
 static void test_keys(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"sasrec d=16 layers=2 heads=2 maxlen=12", "caser d=8 nh=2", "gru4rec hidden=8,6", "svae K=4 H=8 HID=8 E=8", "pen4rec d=8"};
+    static const char *const kinds[] = {"sasrec d=16 layers=2 heads=2 maxlen=12",
+                                        "caser d=8 nh=2", "gru4rec hidden=8,6",
+                                        "svae K=4 H=8 HID=8 E=8", "pen4rec d=8"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         keys_of(kinds[i], false);
         keys_of(kinds[i], true);
@@ -286,11 +314,13 @@ static void test_tables(void **state)
             int area = 0;
             for (int i = 0; i < a->ui->n_pane; i++) {
                 const struct ui_pane *p = &a->ui->pane[i];
-                assert_true(p->row >= 3 && p->row + p->rows <= shapes[s][1] - 3 && p->col >= 0 && p->col + p->cols <= shapes[s][0]);
+                assert_true(p->row >= 3 && p->row + p->rows <= shapes[s][1] - 3 &&
+                            p->col >= 0 && p->col + p->cols <= shapes[s][0]);
                 area += p->rows * p->cols;
                 for (int k = 0; k < i; k++) {
                     const struct ui_pane *q = &a->ui->pane[k];
-                    assert_true(p->row >= q->row + q->rows || q->row >= p->row + p->rows || p->col >= q->col + q->cols || q->col >= p->col + p->cols);
+                    assert_true(p->row >= q->row + q->rows || q->row >= p->row + p->rows ||
+                                p->col >= q->col + q->cols || q->col >= p->col + p->cols);
                 }
             }
             assert_int_equal(area, (shapes[s][1] - 6) * shapes[s][0]);
@@ -341,8 +371,10 @@ static void test_plots(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables), cmocka_unit_test(test_no_data), cmocka_unit_test(test_no_model), cmocka_unit_test(test_trained),
-        cmocka_unit_test(test_nan),    cmocka_unit_test(test_keys),    cmocka_unit_test(test_plots),
+        cmocka_unit_test(test_tables),   cmocka_unit_test(test_no_data),
+        cmocka_unit_test(test_no_model), cmocka_unit_test(test_trained),
+        cmocka_unit_test(test_nan),      cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_plots),
     };
     return cmocka_run_group_tests_name("views", tests, setup, NULL);
 }

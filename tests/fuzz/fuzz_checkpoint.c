@@ -1,4 +1,5 @@
-/* libFuzzer target: any bytes as a checkpoint.  Loading must answer, with a model or one line of error, and never more. */
+/* libFuzzer target: any bytes as a checkpoint.  Loading must answer, with a model or one
+ * line of error, and never more. */
 #include "engine/data/world.h"
 #include "engine/train/learner.h"
 #include "models/models.h"
@@ -26,7 +27,8 @@ static void start(void)
 {
     struct world_opts o = {.items = 144, .sessions = 20, .noise = -1, .seed = 1};
     int fd = mkstemp(path);
-    if (fd < 0 || world_generate(&ds, "chain", &o, NULL) != ST_OK || split_new(&split, ds, SPLIT_SESSIONS, NULL) != ST_OK)
+    if (fd < 0 || world_generate(&ds, "chain", &o, NULL) != ST_OK ||
+        split_new(&split, ds, SPLIT_SESSIONS, NULL) != ST_OK)
         abort();
     close(fd);
     atexit(finish);

@@ -1,5 +1,6 @@
-/* libFuzzer target: any bytes as a data file.  The first byte chooses the importer (0: guess).  Reading must give a sound data set,
- * or one line of error and nothing.  The unit test test_fuzz_import replays its corpus. */
+/* libFuzzer target: any bytes as a data file.  The first byte chooses the importer (0:
+ * guess).  Reading must give a sound data set, or one line of error and nothing.  The unit
+ * test test_fuzz_import replays its corpus. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memfd_create: thousands of files a second need no disk */
 #endif

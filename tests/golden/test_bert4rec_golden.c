@@ -1,4 +1,5 @@
-/* BERT4Rec against numbers of an independent float64 program (tests/golden/bert4rec.json tells how they were made). */
+/* BERT4Rec against numbers of an independent float64 program (tests/golden/bert4rec.json
+ * tells how they were made). */
 #include "tests/support/approx.h"
 #include "tests/support/cloze.h"
 #include "tests/support/vectors.h"
@@ -18,11 +19,19 @@ static json_t *file;
 static const struct {
     const char *theirs, *ours;
 } names[] = {
-    {"E", "item.E"}, {"P", "pos.P"}, {"T0", "type.T"}, {"lne.g", "emb.ln.gamma"}, {"lne.b", "emb.ln.beta"},
-    {"Wq", "l1.Wq"}, {"bq", "l1.bq"}, {"Wk", "l1.Wk"}, {"bk", "l1.bk"}, {"Wv", "l1.Wv"}, {"bv", "l1.bv"},
-    {"Wo", "l1.Wo"}, {"bo", "l1.bo"}, {"ln1.g", "l1.ln1.gamma"}, {"ln1.b", "l1.ln1.beta"}, {"W1", "l1.W1"},
-    {"b1", "l1.b1"}, {"W2", "l1.W2"}, {"b2", "l1.b2"}, {"ln2.g", "l1.ln2.gamma"}, {"ln2.b", "l1.ln2.beta"},
-    {"Wp", "head.Wp"}, {"bp", "head.bp"}, {"lnp.g", "head.ln.gamma"}, {"lnp.b", "head.ln.beta"}, {"bout", "head.bout"},
+    {"E", "item.E"},           {"P", "pos.P"},
+    {"T0", "type.T"},          {"lne.g", "emb.ln.gamma"},
+    {"lne.b", "emb.ln.beta"},  {"Wq", "l1.Wq"},
+    {"bq", "l1.bq"},           {"Wk", "l1.Wk"},
+    {"bk", "l1.bk"},           {"Wv", "l1.Wv"},
+    {"bv", "l1.bv"},           {"Wo", "l1.Wo"},
+    {"bo", "l1.bo"},           {"ln1.g", "l1.ln1.gamma"},
+    {"ln1.b", "l1.ln1.beta"},  {"W1", "l1.W1"},
+    {"b1", "l1.b1"},           {"W2", "l1.W2"},
+    {"b2", "l1.b2"},           {"ln2.g", "l1.ln2.gamma"},
+    {"ln2.b", "l1.ln2.beta"},  {"Wp", "head.Wp"},
+    {"bp", "head.bp"},         {"lnp.g", "head.ln.gamma"},
+    {"lnp.b", "head.ln.beta"}, {"bout", "head.bout"},
 };
 enum { MASK = 6, D = 4 };
 
@@ -44,7 +53,9 @@ static void fill(struct kit *k)
 static void new_kit(struct kit *k, const char *more)
 {
     char settings[256];
-    snprintf(settings, sizeof settings, "d=4 layers=1 heads=2 inner=8 maxlen=5 dropout=0 dropout.attn=0 type_emb=1 %s", more);
+    snprintf(settings, sizeof settings,
+             "d=4 layers=1 heads=2 inner=8 maxlen=5 dropout=0 dropout.attn=0 type_emb=1 %s",
+             more);
     kit_new(k, "bert4rec", settings, 5, 1);
     fill(k);
 }
@@ -69,7 +80,9 @@ static void check_gradients(struct kit *k, const json_t *c)
         for (size_t a = 0; a < sizeof names / sizeof *names; a++)
             if (strcmp(names[a].theirs, name) == 0)
                 snprintf(full, sizeof full, "%s", names[a].ours);
-        size_t at = j < 0 ? (size_t)i : (size_t)i * (size_t)param_cols(params_find(k->ps, full)) + (size_t)j;
+        size_t at = j < 0
+                        ? (size_t)i
+                        : (size_t)i * (size_t)param_cols(params_find(k->ps, full)) + (size_t)j;
         assert_close1(key, (double)*kit_grad(k, full, at), json_number_value(v), 1e-4, 2e-6);
         n++;
     }
@@ -87,7 +100,8 @@ static void test_encoder(void **state)
     double want[64];
     new_kit(&k, "");
     cloze_block(&k, &b, ids, 4, label);
-    assert_close1("loss", kit_loss(&k, &b), vectors_num(c, "expected/loss_items_only"), 1e-5, 1e-5);
+    assert_close1("loss", kit_loss(&k, &b), vectors_num(c, "expected/loss_items_only"), 1e-5,
+                  1e-5);
     check_gradients(&k, c);
 
     k.watch = 0;
@@ -103,7 +117,8 @@ static void test_encoder(void **state)
     for (int a = 0; a < 2; a++)
         for (int q = 0; q < 4; q++) {
             for (int j = 0; j < 4; j++)
-                assert_close1("attention", (double)got[a * 16 + q * 4 + j], want[a * 25 + q * 5 + j], 1e-5, 1e-5);
+                assert_close1("attention", (double)got[a * 16 + q * 4 + j],
+                              want[a * 25 + q * 5 + j], 1e-5, 1e-5);
             assert_true(want[a * 25 + q * 5 + 4] == 0); /* the slot of padding */
         }
 
@@ -129,7 +144,8 @@ static void test_all_rows(void **state)
     struct block b;
     new_kit(&k, "softmax_rows=all");
     cloze_block(&k, &b, ids, 4, label);
-    double want = vectors_num(vectors_case(file, "encoder_and_mlm_loss"), "expected/loss_all_rows_official");
+    double want = vectors_num(vectors_case(file, "encoder_and_mlm_loss"),
+                              "expected/loss_all_rows_official");
     assert_close1("loss", kit_loss(&k, &b), want * (1 + 1e-5 / 2), 3e-6, 0);
     kit_free(&k);
 }
@@ -147,7 +163,9 @@ static void test_gelu(void **state)
         struct tape *t;
         assert_int_equal(tape_new(&t, 1 << 12, NULL), ST_OK);
         tape_begin(t, &(struct tape_env){0});
-        kit_copy(op_act(t, tape_input(t, in, 2, (int32_t[]){1, 7}), exact ? ACT_GELU : ACT_GELU_TANH), got, 7);
+        kit_copy(op_act(t, tape_input(t, in, 2, (int32_t[]){1, 7}),
+                        exact ? ACT_GELU : ACT_GELU_TANH),
+                 got, 7);
         vectors_flat(c, exact ? "expected_erf" : "for_contrast_tanh_form", want, 7);
         assert_close("gelu", got, want, 7, 1e-5, 1e-6);
         tape_free(t);
@@ -207,8 +225,10 @@ static void test_two_steps(void **state)
     kit_free(&k);
 }
 
-/* One session 1, 2, .. len: where its windows start, and how many places are hidden, over some epochs. */
-static void session_epochs(int32_t len, const char *settings, int epochs, void (*see)(const struct block *b, void *ctx), void *ctx)
+/* One session 1, 2, .. len: where its windows start, and how many places are hidden, over
+ * some epochs. */
+static void session_epochs(int32_t len, const char *settings, int epochs,
+                           void (*see)(const struct block *b, void *ctx), void *ctx)
 {
     int32_t item[512];
     const int32_t *one = item;
@@ -258,9 +278,12 @@ static void test_windows(void **state)
         const json_t *c = json_array_get(cases, i);
         double want[32];
         char settings[128];
-        struct starts s = {.len = (int32_t)vectors_num(c, "len"), .n = (int32_t)vectors_num(c, "n")};
+        struct starts s = {.len = (int32_t)vectors_num(c, "len"),
+                           .n = (int32_t)vectors_num(c, "n")};
         size_t n = vectors_flat(c, "starts", want, 32), found = 0;
-        snprintf(settings, sizeof settings, "d=4 layers=0 heads=1 maxlen=%d window.prop=%g mask.prob=0.1", s.n, vectors_num(c, "prop"));
+        snprintf(settings, sizeof settings,
+                 "d=4 layers=0 heads=1 maxlen=%d window.prop=%g mask.prob=0.1", s.n,
+                 vectors_num(c, "prop"));
         session_epochs(s.len, settings, 400, see_start, &s);
         for (int at = 0; at < 512; at++)
             found += s.at[at];
@@ -288,11 +311,13 @@ static void test_counts(void **state)
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *c = json_array_get(cases, i);
         char settings[128];
-        int32_t len = (int32_t)vectors_num(c, "len"), want[] = {(int32_t)vectors_num(c, "k"), len + 1};
+        int32_t len = (int32_t)vectors_num(c, "len"),
+                want[] = {(int32_t)vectors_num(c, "k"), len + 1};
         if (len < 2)
             continue; /* sessions of one item do not train */
-        snprintf(settings, sizeof settings, "d=4 layers=0 heads=1 maxlen=200 mask.prob=%g mask.cap=%d mask.last=0", vectors_num(c, "rho"),
-                 (int)vectors_num(c, "cap"));
+        snprintf(settings, sizeof settings,
+                 "d=4 layers=0 heads=1 maxlen=200 mask.prob=%g mask.cap=%d mask.last=0",
+                 vectors_num(c, "rho"), (int)vectors_num(c, "cap"));
         session_epochs(len, settings, 5, see_count, want);
     }
 }
@@ -325,8 +350,13 @@ static void test_optimiser(void **state)
         vectors_flat(c, decay ? "expected" : "expected_no_decay", want, 3);
         for (int i = 0; i < 3; i++) {
             real g = (real)grad[i];
-            struct optim_step s = {.t = i + 1, .lr = (float)vectors_num(c, "lr"), .decay = decay ? (float)vectors_num(c, "wd") : 0,
-                                   .clip = 1, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-6f};
+            struct optim_step s = {.t = i + 1,
+                                   .lr = (float)vectors_num(c, "lr"),
+                                   .decay = decay ? (float)vectors_num(c, "wd") : 0,
+                                   .clip = 1,
+                                   .beta1 = 0.9f,
+                                   .beta2 = 0.999f,
+                                   .eps = 1e-6f};
             o->span(&x, &g, aux, 1, &s);
             assert_close1("bertadam", (double)x, want[i], 1e-5, 0);
         }
@@ -336,8 +366,9 @@ static void test_optimiser(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_encoder), cmocka_unit_test(test_all_rows), cmocka_unit_test(test_gelu),
-        cmocka_unit_test(test_two_steps), cmocka_unit_test(test_windows), cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_encoder),  cmocka_unit_test(test_all_rows),
+        cmocka_unit_test(test_gelu),     cmocka_unit_test(test_two_steps),
+        cmocka_unit_test(test_windows),  cmocka_unit_test(test_counts),
         cmocka_unit_test(test_schedule), cmocka_unit_test(test_optimiser),
     };
     file = vectors_open("tests/golden/bert4rec.json");

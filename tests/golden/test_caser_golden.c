@@ -1,4 +1,5 @@
-/* Caser against numbers of an independent float64 program (tests/golden/caser.json), and the mistakes that are easy to make. */
+/* Caser against numbers of an independent float64 program (tests/golden/caser.json), and the
+ * mistakes that are easy to make. */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "tests/support/vectors.h"
@@ -24,9 +25,11 @@ static void fill(struct kit *k, const char *param, double start, double scale, i
 
 static void make(struct kit *k, const char *more)
 {
-    static const int32_t one[] = {3, 1, 6, 2}, two[] = {5, 4, 1}, *const item[] = {one, two}, len[] = {4, 3};
+    static const int32_t one[] = {3, 1, 6, 2}, two[] = {5, 4, 1}, *const item[] = {one, two},
+                         len[] = {4, 3};
     char settings[256];
-    snprintf(settings, sizeof settings, "L=4 T=2 d=3 nv=2 nh=2 user=1 dropout=0 loss=bce neg=3 %s", more);
+    snprintf(settings, sizeof settings,
+             "L=4 T=2 d=3 nv=2 nh=2 user=1 dropout=0 loss=bce neg=3 %s", more);
     kit_new_data(k, "caser", settings, ITEMS, 1, USERS, item, len);
     k->watch = 0;
     fill(k, "item.E", 1, 0.8, 0);
@@ -48,7 +51,8 @@ static void make(struct kit *k, const char *more)
     fill(k, "out.b", 560, 0.1, 0);
 }
 
-static const int32_t window[] = {3, 1, 6, 2}, *const windows[] = {window}, window_len = L, second[] = {2};
+static const int32_t window[] = {3, 1, 6, 2}, *const windows[] = {window}, window_len = L,
+                     second[] = {2};
 
 /* The window with its targets 4, 5 and the negatives 1, 6, 3. */
 static void learning(struct kit *k, struct block *b)
@@ -131,13 +135,15 @@ static void test_loss(void **state)
     double want[21];
     make(&k, "loss_norm=group_mean");
     learning(&k, &b);
-    assert_close1("group mean", kit_loss(&k, &b), vectors_num(file, "loss/mean_of_each_group (loss_norm=group_mean)"), 1e-5, 0);
+    assert_close1("group mean", kit_loss(&k, &b),
+                  vectors_num(file, "loss/mean_of_each_group (loss_norm=group_mean)"), 1e-5, 0);
     vectors_flat(file, "loss/grad_Q_group_mean", want, 21);
     for (size_t i = 0; i < 21; i++)
         assert_close1("gradient of Q", (double)*kit_grad(&k, "item.E", i), want[i], 1e-4, 2e-6);
     vectors_flat(file, "loss/grad_P_user1_group_mean", want, 3);
     for (size_t i = 0; i < 3; i++) {
-        assert_close1("gradient of P", (double)*kit_grad(&k, "user.P", 3 + i), want[i], 1e-4, 2e-6);
+        assert_close1("gradient of P", (double)*kit_grad(&k, "user.P", 3 + i), want[i], 1e-4,
+                      2e-6);
         assert_true(*kit_grad(&k, "user.P", i) == 0);
     }
     vectors_flat(file, "loss/grad_scores_group_mean", want, 7);
@@ -146,11 +152,13 @@ static void test_loss(void **state)
     kit_free(&k);
     make(&k, "loss_norm=count");
     learning(&k, &b);
-    assert_close1("count", kit_loss_only(&k, &b), vectors_num(file, "loss/sum_over_count (loss_norm=count)"), 1e-5, 0);
+    assert_close1("count", kit_loss_only(&k, &b),
+                  vectors_num(file, "loss/sum_over_count (loss_norm=count)"), 1e-5, 0);
     kit_free(&k);
     make(&k, "loss_norm=instance_sum");
     learning(&k, &b);
-    assert_close1("sum", kit_loss_only(&k, &b), 5 * vectors_num(file, "loss/sum_over_count (loss_norm=count)"), 1e-5, 0);
+    assert_close1("sum", kit_loss_only(&k, &b),
+                  5 * vectors_num(file, "loss/sum_over_count (loss_norm=count)"), 1e-5, 0);
     kit_free(&k);
 }
 
@@ -174,7 +182,8 @@ static void test_filters(void **state)
     kit_free(&k);
 }
 
-/* A target of 0 adds nothing; the padding row takes no gradient unless asked to; a large negative score is no infinity. */
+/* A target of 0 adds nothing; the padding row takes no gradient unless asked to; a large
+ * negative score is no infinity. */
 static void test_padding(void **state)
 {
     (void)state;
@@ -200,7 +209,8 @@ static void test_padding(void **state)
     }
 }
 
-/* P_u stands beside z: another user moves the scores and leaves z alone.  Dropout is on the features, in training only. */
+/* P_u stands beside z: another user moves the scores and leaves z alone.  Dropout is on the
+ * features, in training only. */
 static void test_user(void **state)
 {
     (void)state;
@@ -215,12 +225,14 @@ static void test_user(void **state)
     kit_copy(kit_probe(&k, "z"), z, 6);
     assert_memory_equal(z, z + 3, 3 * sizeof *z);
     assert_memory_not_equal(s + 1, s + 8, 6 * sizeof *s);
-    static const int32_t one_known[] = {0, 2}; /* beside a known user the unknown one gets the mean of all, here of two */
+    /* beside a known user the unknown one gets the mean of all, here of two */
+    static const int32_t one_known[] = {0, 2};
     real mean[12];
     b.user = one_known;
     kit_copy(kit_encode(&k, &b), mean, 12);
     for (size_t j = 0; j < D; j++) {
-        double p1 = (double)*kit_value(&k, "user.P", j), p2 = (double)*kit_value(&k, "user.P", D + j);
+        double p1 = (double)*kit_value(&k, "user.P", j),
+               p2 = (double)*kit_value(&k, "user.P", D + j);
         assert_close1("mean of users", (double)mean[D + j], (p1 + p2) / 2, 1e-6, 1e-7);
         assert_close1("known user", (double)mean[3 * D + j], p2, 0, 0);
     }
@@ -251,7 +263,8 @@ static void test_start(void **state)
         double sum = 0;
         for (size_t j = cols; j < n; j++)
             sum += (double)*kit_value(&k, name[i], j) * (double)*kit_value(&k, name[i], j);
-        assert_close1(name[i], sqrt(sum / (double)(n - cols)), i ? 1 / 40.0 : 1 / 20.0, 0.03, 0);
+        assert_close1(name[i], sqrt(sum / (double)(n - cols)), i ? 1 / 40.0 : 1 / 20.0, 0.03,
+                      0);
     }
     for (size_t j = 0; j < 20; j++)
         assert_true(*kit_value(&k, "item.E", j) == 0);
@@ -261,7 +274,8 @@ static void test_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward), cmocka_unit_test(test_loss), cmocka_unit_test(test_filters), cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_forward), cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_filters), cmocka_unit_test(test_padding),
         cmocka_unit_test(test_user),    cmocka_unit_test(test_start),
     };
     file = vectors_open("tests/golden/caser.json");

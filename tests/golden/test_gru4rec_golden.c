@@ -1,4 +1,5 @@
-/* GRU4Rec against numbers of an independent float64 program (tests/golden/gru4rec.json tells how they were made). */
+/* GRU4Rec against numbers of an independent float64 program (tests/golden/gru4rec.json tells
+ * how they were made). */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "tests/support/vectors.h"
@@ -48,13 +49,15 @@ static const struct loss_case {
     {"top1_paper", {.loss = HEAD_TOP1, .neg_only = true}},
     {"top1_max", {.loss = HEAD_TOP1_MAX}},
     {"bpr_max_reg1_linear", {.loss = HEAD_BPR_MAX, .bpreg = 1}},
-    {"bpr_max_reg1.95_elu0.5", {.loss = HEAD_BPR_MAX, .bpreg = 1.95f, .act = ACT_ELU, .act_a = 0.5f}},
+    {"bpr_max_reg1.95_elu0.5",
+     {.loss = HEAD_BPR_MAX, .bpreg = 1.95f, .act = ACT_ELU, .act_a = 0.5f}},
 };
 
 static void check_loss(const struct loss_case *c)
 {
     enum { M = 3, N = 5 };
-    static const int32_t off[] = {0, 1, 2, 3}, query[] = {0, 1, 2}, target[] = {1, 2, 3}, col[] = {1, 2, 3, 4, 5}, own[] = {0, 1, 2};
+    static const int32_t off[] = {0, 1, 2, 3}, query[] = {0, 1, 2}, target[] = {1, 2, 3},
+                         col[] = {1, 2, 3, 4, 5}, own[] = {0, 1, 2};
     static const float third[] = {1 / 3.0f, 1 / 3.0f, 1 / 3.0f};
     static const real unit[M * M] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
     double score[M * N], support[N], want[M * N];
@@ -82,8 +85,21 @@ static void check_loss(const struct loss_case *c)
             x[e->at + (size_t)(k * e->ld + i)] = (real)score[i * N + k];
     assert_int_equal(tape_new(&t, 1 << 16, &err), ST_OK);
     tape_begin(t, &(struct tape_env){.x = x, .g = g, .training = true});
-    struct block b = {.n = M, .n_query = M, .n_target = 1, .n_neg = N - M, .off = off, .query = query, .query_session = query, .target = target,
-                      .weight = third, .neg = col + M, .col = col, .n_col = N, .query_col = own, .logq = logq, .logpop = logpop};
+    struct block b = {.n = M,
+                      .n_query = M,
+                      .n_target = 1,
+                      .n_neg = N - M,
+                      .off = off,
+                      .query = query,
+                      .query_session = query,
+                      .target = target,
+                      .weight = third,
+                      .neg = col + M,
+                      .col = col,
+                      .n_col = N,
+                      .query_col = own,
+                      .logq = logq,
+                      .logpop = logpop};
     struct head hd = c->head;
     hd.cols = COLS_BATCH;
     hd.table = e;
@@ -98,7 +114,8 @@ static void check_loss(const struct loss_case *c)
     vectors_flat(file, path, want, M * N);
     for (int k = 0; k < N; k++)
         for (int i = 0; i < M; i++)
-            assert_close1(path, (double)g[e->at + (size_t)(k * e->ld + i)], want[i * N + k], 1e-4, 2e-7);
+            assert_close1(path, (double)g[e->at + (size_t)(k * e->ld + i)], want[i * N + k],
+                          1e-4, 2e-7);
     tape_free(t);
     params_block_free(ps, x);
     params_block_free(ps, g);
@@ -112,7 +129,8 @@ static void test_losses(void **state)
         check_loss(&losses[i]);
 }
 
-/* Weights of the -max losses: with linear scores and bpreg 0, -log sum w sigma(p - r) = the row's loss. */
+/* Weights of the -max losses: with linear scores and bpreg 0, -log sum w sigma(p - r) = the
+ * row's loss. */
 static void test_negative_weights(void **state)
 {
     (void)state;
@@ -128,7 +146,8 @@ static void test_negative_weights(void **state)
         }
         struct head hd = {.loss = HEAD_BPR_MAX};
         assert_true(w[5 * i + i] == 0);
-        assert_close1("bpr-max from its weights", head_row_loss(&hd, s, 5, i, c), -log(sum), 2e-5, 0);
+        assert_close1("bpr-max from its weights", head_row_loss(&hd, s, 5, i, c), -log(sum),
+                      2e-5, 0);
     }
 }
 
@@ -141,13 +160,15 @@ static void new_cell(struct kit *k, const char *more)
     kit_new(k, "gru4rec", settings, 4, 1);
     fill_cell(k);
     fill(k, "gru1.Wx", "gru_step/fill/Wx[D,3H] cand|reset|update");
-    fill(k, "E", "gru_step/fill/X[T,B,D]"); /* item 1: time 0 of session 0, 2: of session 1, 3, 4: time 1 */
+    /* item 1: time 0 of session 0, 2: of session 1, 3, 4: time 1 */
+    fill(k, "E", "gru_step/fill/X[T,B,D]");
 }
 
 static void test_gru_step(void **state)
 {
     (void)state;
-    static const int32_t s0[] = {1, 3}, s1[] = {2, 4}, *const session[] = {s0, s1}, len[] = {2, 2};
+    static const int32_t s0[] = {1, 3}, s1[] = {2, 4}, *const session[] = {s0, s1},
+                         len[] = {2, 2};
     static const struct {
         const char *theirs, *ours;
     } gate[] = {{"r", "gru1.reset"}, {"z", "gru1.update"}, {"cand", "gru1.cand"}};
@@ -208,9 +229,24 @@ static void test_tied_step(void **state)
         target[i] = col[i] = (int32_t)tgt[i] + 1;
         col[2 + i] = (int32_t)smp[i] + 1;
     }
-    struct block b = {.n = 2, .n_query = 2, .n_target = 1, .n_neg = 2, .off = off, .session = session, .item = item, .query = row,
-                      .query_session = row, .target = target, .weight = half, .neg = col + 2, .col = col, .n_col = 4, .query_col = row,
-                      .lane = lane, .fresh = fresh, .n_batch = 2};
+    struct block b = {.n = 2,
+                      .n_query = 2,
+                      .n_target = 1,
+                      .n_neg = 2,
+                      .off = off,
+                      .session = session,
+                      .item = item,
+                      .query = row,
+                      .query_session = row,
+                      .target = target,
+                      .weight = half,
+                      .neg = col + 2,
+                      .col = col,
+                      .n_col = 4,
+                      .query_col = row,
+                      .lane = lane,
+                      .fresh = fresh,
+                      .n_batch = 2};
     assert_close1("loss", kit_loss(&k, &b), vectors_num(file, "tied_step/loss"), 1e-5, 0);
     vectors_flat(file, "tied_step/grad_Wy", want, 24);
     for (size_t i = 0; i < 24; i++)
@@ -242,7 +278,8 @@ static void test_tied_step(void **state)
 
 static void check_schedule(const char *path, const char *settings)
 {
-    const json_t *sessions = vectors_at(file, "session_parallel/sessions_in_training_order"), *steps = vectors_at(file, path);
+    const json_t *sessions = vectors_at(file, "session_parallel/sessions_in_training_order"),
+                 *steps = vectors_at(file, path);
     enum { N = 5 };
     int32_t item[N][8], len[N];
     const int32_t *session[N];
@@ -263,7 +300,8 @@ static void check_schedule(const char *path, const char *settings)
     if (batcher_new(&bt, &k.split, &k.spec, 1, &err))
         fail_msg("%s", err.msg);
     assert_int_equal(batcher_per_epoch(bt), json_array_size(steps));
-    for (size_t i = 0; i < 2 * json_array_size(steps); i++) { /* two epochs: the second begins like the first */
+    /* two epochs: the second begins like the first */
+    for (size_t i = 0; i < 2 * json_array_size(steps); i++) {
         const json_t *want = json_array_get(steps, i % json_array_size(steps));
         double in[B], target[B], of[B];
         size_t m = vectors_flat(want, "in", in, B), at = 0;
@@ -282,8 +320,10 @@ static void check_schedule(const char *path, const char *settings)
                     assert_int_equal(b.target[r], (int32_t)target[at]);
                     assert_int_equal(b.session[r], (int32_t)of[at]);
                     assert_int_equal(b.fresh[r], ended[b.lane[r]]);
-                    ended[b.lane[r]] = (uint8_t)json_is_true(json_array_get(vectors_at(want, "reset_after"), at));
-                    assert_close1("weight", (double)b.weight[r], 0.5, 1e-6, 0); /* 1/B, whoever is alive */
+                    ended[b.lane[r]] = (uint8_t)json_is_true(
+                        json_array_get(vectors_at(want, "reset_after"), at));
+                    /* 1/B, whoever is alive */
+                    assert_close1("weight", (double)b.weight[r], 0.5, 1e-6, 0);
                 }
             }
         assert_int_equal(at, m);
@@ -295,8 +335,10 @@ static void check_schedule(const char *path, const char *settings)
 static void test_session_parallel(void **state)
 {
     (void)state;
-    check_schedule("session_parallel/steps_with_extra_samples", "hidden=4 batch=2 bptt=1 negatives=extra neg=3");
-    check_schedule("session_parallel/steps_without_extra_samples", "hidden=4 batch=2 bptt=1 negatives=batch");
+    check_schedule("session_parallel/steps_with_extra_samples",
+                   "hidden=4 batch=2 bptt=1 negatives=extra neg=3");
+    check_schedule("session_parallel/steps_without_extra_samples",
+                   "hidden=4 batch=2 bptt=1 negatives=batch");
 }
 
 /* The share of even numbers that give each item is the reference's odds. */
@@ -315,14 +357,16 @@ static void test_sampling(void **state)
     for (int a = 0; a < 4; a++) {
         char path[64];
         int n[N + 1] = {0};
-        json_t *by = json_object_get(json_object_get(json_object_get(file, "sampling"), "by_alpha"), alpha[a]);
+        json_t *by = json_object_get(
+            json_object_get(json_object_get(file, "sampling"), "by_alpha"), alpha[a]);
         assert_int_equal(vectors_flat(json_object_get(by, "cdf"), "", cdf, N), N);
         snprintf(path, sizeof path, "alpha %s", alpha[a]);
         negatives_alpha(t, strtof(alpha[a], NULL));
         for (uint32_t u = 0; u < GRID; u++)
             n[negatives_draw(t, u * 4096 + 2048)]++;
         for (int i = 0; i < N; i++)
-            assert_close1(path, (double)n[i + 1] / GRID, cdf[i] - (i ? cdf[i - 1] : 0), 0, 2e-5);
+            assert_close1(path, (double)n[i + 1] / GRID, cdf[i] - (i ? cdf[i - 1] : 0), 0,
+                          2e-5);
     }
     negatives_free(t);
 }
@@ -347,7 +391,9 @@ static void test_adagrad(void **state)
         touched[(int)rows[i / W]] = true;
     }
     const struct optim_def *o = optim_find("adagrad");
-    struct optim_step s = {.lr = (float)vectors_num(c, "lr"), .eps = (float)vectors_num(c, "eps"), .clip = 1,
+    struct optim_step s = {.lr = (float)vectors_num(c, "lr"),
+                           .eps = (float)vectors_num(c, "eps"),
+                           .clip = 1,
                            .momentum = (float)vectors_num(c, "momentum")};
     for (s.t = 1; s.t <= 2; s.t++) {
         for (int r = 0; r < ROWS; r++) {
@@ -359,7 +405,8 @@ static void test_adagrad(void **state)
     }
 }
 
-/* Popularity gives the reference's scores times ten; the session's last item is the question. */
+/* Popularity gives the reference's scores times ten; the session's last item is the
+ * question. */
 static void test_ties(void **state)
 {
     (void)state;
@@ -369,23 +416,42 @@ static void test_ties(void **state)
     static const struct {
         enum ties ties;
         const char *path;
-    } modes[] = {{TIES_STANDARD, "rank/standard"}, {TIES_CONSERVATIVE, "rank/conservative"}, {TIES_MEDIAN, "rank/median"}};
+    } modes[] = {{TIES_STANDARD, "rank/standard"},
+                 {TIES_CONSERVATIVE, "rank/conservative"},
+                 {TIES_MEDIAN, "rank/median"}};
     vectors_flat(file, "rank/scores", score, 6);
     for (int i = 0; i < 6; i++)
         pop[i + 1] = (int64_t)lround(score[i] * 10);
     int32_t target = (int32_t)vectors_num(file, "rank/target") + 1, item[] = {1, target};
     struct eval_case ask = {.session = 0, .n_prefix = 1, .target = target};
-    struct dataset ds = {.name = "ties", .n_items = 6, .n_sessions = 1, .n_events = 2, .off = off, .item = item, .popularity = pop};
-    struct split sp = {.kind = SPLIT_SESSIONS, .ds = &ds, .train_len = train, .train_pop = pop, .n_train_events = 32, .n_test = 1, .test = &ask};
+    struct dataset ds = {.name = "ties",
+                         .n_items = 6,
+                         .n_sessions = 1,
+                         .n_events = 2,
+                         .off = off,
+                         .item = item,
+                         .popularity = pop};
+    struct split sp = {.kind = SPLIT_SESSIONS,
+                       .ds = &ds,
+                       .train_len = train,
+                       .train_pop = pop,
+                       .n_train_events = 32,
+                       .n_test = 1,
+                       .test = &ask};
     const struct model_def *m = model_find("pop");
     struct hparams *hp;
     struct learner *l;
     struct weights *w;
     struct err err;
-    if (hparams_new(&hp, m->hparams, m->name, &err) || learner_new(&l, m, hp, &sp, 1, &err) || weights_of(&w, l, &err))
+    if (hparams_new(&hp, m->hparams, m->name, &err) || learner_new(&l, m, hp, &sp, 1, &err) ||
+        weights_of(&w, l, &err))
         fail_msg("%s", err.msg);
     for (int i = 0; i < 3; i++) {
-        struct eval_spec s = {.on = PART_TEST, .protocol = PROTO_EVENTS, .ties = modes[i].ties, .k = 3, .flag = ask.flag};
+        struct eval_spec s = {.on = PART_TEST,
+                              .protocol = PROTO_EVENTS,
+                              .ties = modes[i].ties,
+                              .k = 3,
+                              .flag = ask.flag};
         struct rank_obs obs;
         if (eval_ranks(w, &s, NULL, NULL, &obs, NULL, &err))
             fail_msg("%s", err.msg);
@@ -399,9 +465,10 @@ static void test_ties(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_losses), cmocka_unit_test(test_negative_weights), cmocka_unit_test(test_gru_step),
-        cmocka_unit_test(test_tied_step), cmocka_unit_test(test_session_parallel), cmocka_unit_test(test_sampling),
-        cmocka_unit_test(test_adagrad), cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_losses),           cmocka_unit_test(test_negative_weights),
+        cmocka_unit_test(test_gru_step),         cmocka_unit_test(test_tied_step),
+        cmocka_unit_test(test_session_parallel), cmocka_unit_test(test_sampling),
+        cmocka_unit_test(test_adagrad),          cmocka_unit_test(test_ties),
     };
     file = vectors_open("tests/golden/gru4rec.json");
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

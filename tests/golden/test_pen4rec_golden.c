@@ -1,4 +1,5 @@
-/* PEN4Rec against numbers of an independent float64 program (tests/golden/pen4rec.json), and mistakes that are easy to make. */
+/* PEN4Rec against numbers of an independent float64 program (tests/golden/pen4rec.json), and
+ * mistakes that are easy to make. */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "tests/support/vectors.h"
@@ -30,7 +31,8 @@ static void make(struct kit *k, const char *more)
             continue;
         n++;
         for (size_t i = 0; i < kit_size(k, ours); i++)
-            *kit_value(k, ours, i) = (real)sin(json_number_value(v) + 0.7 * (double)i * (double)i);
+            *kit_value(k, ours, i) =
+                (real)sin(json_number_value(v) + 0.7 * (double)i * (double)i);
     }
     assert_int_equal(n, params_n(k->ps)); /* none of ours is left at its start value */
     for (size_t i = 0; i < D; i++)
@@ -85,9 +87,12 @@ static void test_graphs(void **state)
         const int32_t *item;
         int32_t n;
     } g[] = {
-        {"graph_binary_3-5-3-2-5-3", "edge=binary", three, 6}, {"graph_count_3-5-3-2-5-3", "edge=count", three, 6},
-        {"graph_binary_4", "edge=binary", one, 1},             {"graph_count_4", "edge=count", one, 1},
-        {"graph_binary_1-1-2", "edge=binary", loop, 3},        {"graph_count_1-1-2", "edge=count", loop, 3},
+        {"graph_binary_3-5-3-2-5-3", "edge=binary", three, 6},
+        {"graph_count_3-5-3-2-5-3", "edge=count", three, 6},
+        {"graph_binary_4", "edge=binary", one, 1},
+        {"graph_count_4", "edge=count", one, 1},
+        {"graph_binary_1-1-2", "edge=binary", loop, 3},
+        {"graph_count_1-1-2", "edge=count", loop, 3},
     };
     for (size_t i = 0; i < sizeof g / sizeof *g; i++) {
         struct kit k;
@@ -128,10 +133,12 @@ static void test_hops(void **state)
 
 /* ---- The whole ---- */
 
-/* Exact algebra: h_n = sum of share_t c_t with share_t = w_t prod over later tau of (1 - w_tau); what is left of h_0 fills up to 1. */
+/* Exact algebra: h_n = sum of share_t c_t with share_t = w_t prod over later tau of (1 -
+ * w_tau); what is left of h_0 fills up to 1. */
 static void check_shares(struct kit *k, const json_t *c, bool gru)
 {
-    const struct tensor *w = kit_probe(k, gru ? "s2.update" : "s2.write"), *cand = kit_probe(k, "s2.cand"), *st = kit_probe(k, "s2.state");
+    const struct tensor *w = kit_probe(k, gru ? "s2.update" : "s2.write"),
+                        *cand = kit_probe(k, "s2.cand"), *st = kit_probe(k, "s2.state");
     double want[K * T], eff[K * T];
     assert_int_equal(vectors_flat(c, "expected/s2.share", want, K * T), K * T);
     assert_int_equal(vectors_flat(c, "expected/s2.eff_update_mean", eff, K * T), K * T);
@@ -153,7 +160,8 @@ static void check_shares(struct kit *k, const json_t *c, bool gru)
         }
         for (int i = 0; i < D; i++) {
             assert_close1("shares", whole[i] + left[i], 1, 1e-6, 1e-6);
-            assert_close1("state", sum[i], (double)st->x[(j * T + T - 1) * st->ld + i], 1e-5, 1e-6);
+            assert_close1("state", sum[i], (double)st->x[(j * T + T - 1) * st->ld + i], 1e-5,
+                          1e-6);
         }
     }
 }
@@ -183,7 +191,8 @@ static void check_gradients(struct kit *k, const json_t *c)
         int i = 0, j = -1;
         assert_true(sscanf(key, "%15[^[][%d, %d]", name, &i, &j) >= 2);
         const char *ours = strcmp(name, "E") == 0 ? "item.E" : name;
-        size_t cols = (size_t)param_cols(params_find(k->ps, ours)), at = j < 0 ? (size_t)i : (size_t)i * cols + (size_t)j;
+        size_t cols = (size_t)param_cols(params_find(k->ps, ours)),
+               at = j < 0 ? (size_t)i : (size_t)i * cols + (size_t)j;
         assert_close1(key, (double)*kit_grad(k, ours, at), json_number_value(v), 1e-4, 3e-6);
         n++;
     }
@@ -201,7 +210,8 @@ static void check_whole(const char *name, const char *settings)
     double want[K * D];
     make(&k, settings);
     learn(&k, &b, target);
-    assert_close1("loss", kit_loss(&k, &b), vectors_num(c, "expected/ce_loss_target_1"), 1e-5, 0);
+    assert_close1("loss", kit_loss(&k, &b), vectors_num(c, "expected/ce_loss_target_1"), 1e-5,
+                  0);
     if (strcmp(name, "pen4rec_default") == 0)
         check_gradients(&k, c);
     check_scores(&k, c);
@@ -218,7 +228,8 @@ static void check_whole(const char *name, const char *settings)
     assert_int_equal(vectors_flat(c, "expected/s2.state_last", want, K * D), K * D);
     for (int j = 0; j < K; j++)
         for (int i = 0; i < D; i++)
-            assert_close1("last state", (double)st->x[(j * T + T - 1) * st->ld + i], want[j * D + i], 1e-5, 3e-6);
+            assert_close1("last state", (double)st->x[(j * T + T - 1) * st->ld + i],
+                          want[j * D + i], 1e-5, 3e-6);
     check_shares(&k, c, strstr(settings, "stage2=gru") != NULL);
     check_lens(&k, c);
     kit_free(&k);
@@ -270,7 +281,8 @@ static void test_replay(void **state)
 
 /* ---- Mistakes ---- */
 
-/* Softmax over its largest weight is exp(e - max): 1 at the top, the ratios of the softmax elsewhere. */
+/* Softmax over its largest weight is exp(e - max): 1 at the top, the ratios of the softmax
+ * elsewhere. */
 static void test_maxnorm(void **state)
 {
     (void)state;
@@ -306,12 +318,14 @@ static void test_maxnorm(void **state)
     kit_free(&k);
 }
 
-/* score_norm=cosine: score_scale times the cosine of session and item; how long an item's row is tells nothing. */
+/* score_norm=cosine: score_scale times the cosine of session and item; how long an item's
+ * row is tells nothing. */
 static void test_cosine(void **state)
 {
     (void)state;
     static const int32_t target[] = {4};
-    static const char *const settings[] = {"score_norm=cosine", "score_norm=cosine score_scale=12 head=srgnn"};
+    static const char *const settings[] = {"score_norm=cosine",
+                                           "score_norm=cosine score_scale=12 head=srgnn"};
     static const double scale[] = {16, 12};
     for (size_t c = 0; c < 2; c++) {
         struct kit k, plain;
@@ -340,7 +354,8 @@ static void test_cosine(void **state)
         assert_close("cosines", got + 1, want + 1, V, 1e-5, 1e-5);
         learn(&k, &b, target);
         assert_close1("loss", kit_loss(&k, &b), log(z) - want[4], 1e-5, 1e-5);
-        for (size_t j = 0; j < D; j++) /* an item that was not clicked: its row works in the scores alone */
+        /* an item that was not clicked: its row works in the scores alone */
+        for (size_t j = 0; j < D; j++)
             *kit_value(&k, "item.E", 6 * D + j) *= 3;
         ask(&k, &b, clicked, T);
         kit_copy(kit_scores(&k, &b), longer, V + 1);
@@ -350,13 +365,22 @@ static void test_cosine(void **state)
     }
 }
 
-/* Sessions of one and many clicks side by side score as they do alone; equal items make one track; later clicks are not seen. */
+/* Sessions of one and many clicks side by side score as they do alone; equal items make one
+ * track; later clicks are not seen. */
 static void test_side_by_side(void **state)
 {
     (void)state;
-    static const int32_t a[] = {4}, same[] = {4, 4, 4}, two[] = {6, 1}, longer[] = {1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1, 1, 2, 6, 6, 3, 1, 5, 2, 4};
+    static const int32_t a[] = {4}, same[] = {4, 4, 4}, two[] = {6, 1},
+                         longer[] = {1, 2, 3, 4, 5, 6, 5, 4, 3, 2,
+                                     1, 1, 2, 6, 6, 3, 1, 5, 2, 4};
     static const int32_t *const item[] = {a, same, two, longer}, len[] = {1, 3, 2, 20};
-    static const char *const settings[] = {"", "head=srgnn", "recent=mean", "fusion=mean", "pos=reverse", "att=maxnorm", "score_norm=cosine"};
+    static const char *const settings[] = {"",
+                                           "head=srgnn",
+                                           "recent=mean",
+                                           "fusion=mean",
+                                           "pos=reverse",
+                                           "att=maxnorm",
+                                           "score_norm=cosine"};
     for (size_t c = 0; c < sizeof settings / sizeof *settings; c++) {
         struct kit k;
         struct block b;
@@ -368,7 +392,8 @@ static void test_side_by_side(void **state)
         assert_int_equal(kit_copy(kit_scores(&k, &b), many, 4 * (V + 1)), 4 * (V + 1));
         if (c == 0) {
             real beta[1 + 1 + 2 + 3];
-            assert_int_equal(kit_copy(kit_probe(&k, "fuse.beta"), beta, 7), 7); /* 1, 1, 2 and 3 tracks */
+            /* 1, 1, 2 and 3 tracks */
+            assert_int_equal(kit_copy(kit_probe(&k, "fuse.beta"), beta, 7), 7);
             assert_close1("one track", (double)beta[1], 1, 0, 0);
             assert_close1("betas", (double)(beta[4] + beta[5] + beta[6]), 1, 1e-6, 0);
         }
@@ -376,7 +401,8 @@ static void test_side_by_side(void **state)
             ask(&k, &b, item[s], len[s]);
             kit_copy(kit_scores(&k, &b), alone, V + 1);
             for (int i = 1; i <= V; i++)
-                assert_close1(settings[c], (double)many[s * (V + 1) + i], (double)alone[i], 1e-6, 1e-6);
+                assert_close1(settings[c], (double)many[s * (V + 1) + i], (double)alone[i],
+                              1e-6, 1e-6);
         }
         kit_free(&k);
     }
@@ -406,8 +432,11 @@ static void test_keep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_graphs), cmocka_unit_test(test_hops),    cmocka_unit_test(test_whole),        cmocka_unit_test(test_srgnn),
-        cmocka_unit_test(test_replay), cmocka_unit_test(test_maxnorm), cmocka_unit_test(test_cosine), cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_keep),
+        cmocka_unit_test(test_graphs), cmocka_unit_test(test_hops),
+        cmocka_unit_test(test_whole),  cmocka_unit_test(test_srgnn),
+        cmocka_unit_test(test_replay), cmocka_unit_test(test_maxnorm),
+        cmocka_unit_test(test_cosine), cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_keep),
     };
     file = vectors_open("tests/golden/pen4rec.json");
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* SASRec against numbers of an independent float64 program (tests/golden/sasrec.json tells how they were made). */
+/* SASRec against numbers of an independent float64 program (tests/golden/sasrec.json tells
+ * how they were made). */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "tests/support/vectors.h"
@@ -17,10 +18,24 @@ static json_t *file;
 static const struct {
     const char *theirs, *ours;
 } names[] = {
-    {"E", "item.E"},       {"P", "pos.P"},          {"ln1.g", "blk1.ln1.gamma"}, {"ln1.b", "blk1.ln1.beta"}, {"Wq", "blk1.Wq"},
-    {"bq", "blk1.bq"},     {"Wk", "blk1.Wk"},       {"bk", "blk1.bk"},           {"Wv", "blk1.Wv"},          {"bv", "blk1.bv"},
-    {"W1", "blk1.W1"},     {"b1", "blk1.b1"},       {"W2", "blk1.W2"},           {"b2", "blk1.b2"},          {"ln2.g", "blk1.ln2.gamma"},
-    {"ln2.b", "blk1.ln2.beta"}, {"lnf.g", "lnf.gamma"}, {"lnf.b", "lnf.beta"},
+    {"E", "item.E"},
+    {"P", "pos.P"},
+    {"ln1.g", "blk1.ln1.gamma"},
+    {"ln1.b", "blk1.ln1.beta"},
+    {"Wq", "blk1.Wq"},
+    {"bq", "blk1.bq"},
+    {"Wk", "blk1.Wk"},
+    {"bk", "blk1.bk"},
+    {"Wv", "blk1.Wv"},
+    {"bv", "blk1.bv"},
+    {"W1", "blk1.W1"},
+    {"b1", "blk1.b1"},
+    {"W2", "blk1.W2"},
+    {"b2", "blk1.b2"},
+    {"ln2.g", "blk1.ln2.gamma"},
+    {"ln2.b", "blk1.ln2.beta"},
+    {"lnf.g", "lnf.gamma"},
+    {"lnf.b", "lnf.beta"},
 };
 
 static double weight(double offset, size_t i)
@@ -75,7 +90,8 @@ static void check_gradients(struct kit *k, const json_t *c, const char *which)
 
 static void check_block(const char *name, const char *style)
 {
-    static const int32_t seq[] = {3, 1, 2}, *const session = seq, pos[] = {1, 2, 5}, neg[] = {4, 6, 4}, len = 3;
+    static const int32_t seq[] = {3, 1, 2}, *const session = seq, pos[] = {1, 2, 5},
+                         neg[] = {4, 6, 4}, len = 3;
     const json_t *c = vectors_case(file, name);
     char settings[256];
     struct kit k;
@@ -84,22 +100,27 @@ static void check_block(const char *name, const char *style)
     double want[32];
     for (int ce = 0; ce < 2; ce++) {
         snprintf(settings, sizeof settings,
-                 "style=%s loss=%s d=4 layers=1 heads=2 maxlen=4 dropout=0 pad_side=left attn_out_proj=0 init=glorot", style,
-                 ce ? "ce" : "bce");
+                 "style=%s loss=%s d=4 layers=1 heads=2 maxlen=4 dropout=0 pad_side=left "
+                 "attn_out_proj=0 init=glorot",
+                 style, ce ? "ce" : "bce");
         kit_new(&k, "sasrec", settings, 6, 1);
         fill(&k, c);
         k.watch = 0;
         kit_block(&k, &b, 1, &session, &len, pos, ce ? 0 : 1, neg);
-        assert_close1("loss", kit_loss(&k, &b), vectors_num(c, ce ? "expected/full_ce_loss" : "expected/bce_loss"), 1e-5, 1e-5);
+        assert_close1("loss", kit_loss(&k, &b),
+                      vectors_num(c, ce ? "expected/full_ce_loss" : "expected/bce_loss"), 1e-5,
+                      1e-5);
         check_gradients(&k, c, ce ? "expected/d_full_ce" : "expected/d_bce");
         for (size_t i = 0; i < 4; i++)
-            assert_true(fabs((double)*kit_grad(&k, "blk1.bk", i)) < 1e-6); /* a constant on all keys moves no softmax */
+            assert_true(fabs((double)*kit_grad(&k, "blk1.bk", i)) <
+                        1e-6); /* a constant on all keys moves no softmax */
 
         kit_encode(&k, &b);
         check_probe(&k, c, "emb", "expected/emb");
         check_probe(&k, c, "block1.attn.out", "expected/attn_out");
         check_probe(&k, c, "block1.out", "expected/block_out");
-        assert_int_equal(vectors_flat(c, "expected/final_at_real_positions(1..3)", want, 12), 12);
+        assert_int_equal(vectors_flat(c, "expected/final_at_real_positions(1..3)", want, 12),
+                         12);
         kit_copy(kit_probe(&k, "final"), got, 12);
         assert_close("final", got, want, 12, 1e-5, 1e-5);
         assert_int_equal(vectors_flat(c, "expected/attn[head][query][key]", want, 32), 32);
@@ -108,7 +129,8 @@ static void check_block(const char *name, const char *style)
         for (int h = 0; h < 2; h++)
             for (int q = 0; q < 3; q++)
                 for (int j = 0; j <= q; j++)
-                    assert_close1("attention", (double)got[h * 9 + q * 3 + j], want[h * 16 + (q + 1) * 4 + j + 1], 1e-5, 1e-5);
+                    assert_close1("attention", (double)got[h * 9 + q * 3 + j],
+                                  want[h * 16 + (q + 1) * 4 + j + 1], 1e-5, 1e-5);
 
         kit_block(&k, &ask, 1, &session, &len, NULL, 0, NULL);
         assert_int_equal(kit_copy(kit_scores(&k, &ask), got, 7), 7);
@@ -171,11 +193,24 @@ static real *row(const struct bench *s, real *block, int32_t id)
 /* Loss of one query: item 1 is right, items 2.. are the negatives. */
 static double head_loss(struct bench *s, struct head hd, int32_t n_neg, const float *logq)
 {
-    static const int32_t off[] = {0, 1}, zero[] = {0, 0}, target[] = {1}, neg[] = {2, 3, 4, 5, 6, 7};
+    static const int32_t off[] = {0, 1}, zero[] = {0, 0}, target[] = {1},
+                         neg[] = {2, 3, 4, 5, 6, 7};
     static const float one[] = {1};
     static const real h1[] = {1};
-    struct block b = {.n = 1, .n_query = 1, .n_target = 1, .n_neg = n_neg, .off = off, .session = zero, .item = target,
-                      .pos = zero, .query = zero, .target = target, .weight = one, .neg = neg, .query_session = zero, .logq = logq};
+    struct block b = {.n = 1,
+                      .n_query = 1,
+                      .n_target = 1,
+                      .n_neg = n_neg,
+                      .off = off,
+                      .session = zero,
+                      .item = target,
+                      .pos = zero,
+                      .query = zero,
+                      .target = target,
+                      .weight = one,
+                      .neg = neg,
+                      .query_session = zero,
+                      .logq = logq};
     struct err err = {0};
     struct tensor *h = tape_input(s->t, h1, 2, (int32_t[]){1, 1});
     hd.table = s->e;
@@ -200,9 +235,16 @@ static void test_gbce(void **state)
         vectors_flat(c, "neg_logits", neg, 4);
         for (int j = 0; j < 4; j++)
             *row(&s, s.x, 2 + j) = (real)neg[j];
-        struct head hd = {.loss = HEAD_GBCE, .cols = COLS_QUERY, .n_items = v, .gbce_t = (float)vectors_num(c, "t"), .w_pos = 1, .w_neg = 1};
-        assert_close1(which[i], head_loss(&s, hd, 4, NULL), vectors_num(c, "expected/loss_mean_over_k_plus_1"), 1e-5, 0);
-        assert_close1("gradient +", 5 * (double)*row(&s, s.g, 1), vectors_num(c, "expected/grad_pos_of_sum"), 1e-4, 1e-7);
+        struct head hd = {.loss = HEAD_GBCE,
+                          .cols = COLS_QUERY,
+                          .n_items = v,
+                          .gbce_t = (float)vectors_num(c, "t"),
+                          .w_pos = 1,
+                          .w_neg = 1};
+        assert_close1(which[i], head_loss(&s, hd, 4, NULL),
+                      vectors_num(c, "expected/loss_mean_over_k_plus_1"), 1e-5, 0);
+        assert_close1("gradient +", 5 * (double)*row(&s, s.g, 1),
+                      vectors_num(c, "expected/grad_pos_of_sum"), 1e-4, 1e-7);
         vectors_flat(c, "expected/grad_neg_of_sum", d_neg, 4);
         for (int j = 0; j < 4; j++)
             assert_close1("gradient -", 5 * (double)*row(&s, s.g, 2 + j), d_neg[j], 1e-4, 0);
@@ -225,9 +267,16 @@ static void test_sampled_softmax(void **state)
         bench_new(&s, 5);
         for (int i = 0; i < 4; i++)
             *row(&s, s.x, i + 1) = (real)logit[i];
-        struct head hd = {.loss = HEAD_SAMPLED, .cols = COLS_QUERY, .n_items = 4, .logq = (float)corrected, .w_pos = 1, .w_neg = 1};
+        struct head hd = {.loss = HEAD_SAMPLED,
+                          .cols = COLS_QUERY,
+                          .n_items = 4,
+                          .logq = (float)corrected,
+                          .w_pos = 1,
+                          .w_neg = 1};
         assert_close1("sampled softmax", head_loss(&s, hd, 3, corrected ? logq : NULL),
-                      vectors_num(c, corrected ? "expected/with_minus_log_q" : "expected/uniform_no_correction"), 1e-5, 0);
+                      vectors_num(c, corrected ? "expected/with_minus_log_q"
+                                               : "expected/uniform_no_correction"),
+                      1e-5, 0);
         bench_free(&s);
     }
 }
@@ -240,12 +289,15 @@ static void test_softplus(void **state)
     assert_int_equal(vectors_flat(c, "x", x, 5), 5);
     vectors_flat(c, "expected", want, 5);
     for (int side = 0; side < 2; side++)
-        for (int i = 0; i < 5; i++) { /* softplus(x) from the positive, then from the negative; the other side is softplus(-1000) = 0 */
+        for (
+            int i = 0; i < 5;
+            i++) { /* softplus(x) from the positive, then from the negative; the other side is softplus(-1000) = 0 */
             struct bench s;
             bench_new(&s, 3);
             *row(&s, s.x, 1) = (real)(side ? 1000 : -x[i]);
             *row(&s, s.x, 2) = (real)(side ? x[i] : -1000);
-            struct head hd = {.loss = HEAD_BCE, .cols = COLS_QUERY, .n_items = 2, .w_pos = 1, .w_neg = 1};
+            struct head hd = {
+                .loss = HEAD_BCE, .cols = COLS_QUERY, .n_items = 2, .w_pos = 1, .w_neg = 1};
             double got = head_loss(&s, hd, 1, NULL);
             assert_close1("softplus", got, want[i], 1e-5, 1e-12);
             bench_free(&s);
@@ -270,8 +322,9 @@ static void test_layernorm(void **state)
     }
     struct bench s;
     bench_new(&s, 1);
-    struct tensor *y = op_layernorm(s.t, tape_input(s.t, in, 2, (int32_t[]){2, 4}), tape_input(s.t, g, 1, (int32_t[]){4}),
-                                    tape_input(s.t, b, 1, (int32_t[]){4}), (float)vectors_num(c, "eps"));
+    struct tensor *y = op_layernorm(
+        s.t, tape_input(s.t, in, 2, (int32_t[]){2, 4}), tape_input(s.t, g, 1, (int32_t[]){4}),
+        tape_input(s.t, b, 1, (int32_t[]){4}), (float)vectors_num(c, "eps"));
     kit_copy(y, got, 8);
     assert_close("layernorm", got, want, 8, 1e-5, 1e-6);
     bench_free(&s);
@@ -295,10 +348,12 @@ static void test_causal_conv(void **state)
     for (int k = 1; k <= 3; k += 2) {
         struct bench s;
         bench_new(&s, 1);
-        struct tensor *y = op_causal_conv(s.t, tape_input(s.t, in, 2, (int32_t[]){4, 2}),
-                                          tape_input(s.t, w + (3 - k) * 4, 3, (int32_t[]){k, 2, 2}),
-                                          tape_input(s.t, b, 1, (int32_t[]){2}), off, 1, ACT_NONE, 0);
-        vectors_flat(c, k == 3 ? "expected_k3" : "expected_k1_using_last_tap (== dense layer)", want, 8);
+        struct tensor *y =
+            op_causal_conv(s.t, tape_input(s.t, in, 2, (int32_t[]){4, 2}),
+                           tape_input(s.t, w + (3 - k) * 4, 3, (int32_t[]){k, 2, 2}),
+                           tape_input(s.t, b, 1, (int32_t[]){2}), off, 1, ACT_NONE, 0);
+        vectors_flat(c, k == 3 ? "expected_k3" : "expected_k1_using_last_tap (== dense layer)",
+                     want, 8);
         kit_copy(y, got, 8);
         assert_close("causal convolution", got, want, 8, 1e-5, 1e-6);
         bench_free(&s);
@@ -312,7 +367,9 @@ static void test_metrics(void **state)
     static const struct {
         const char *name, *path;
         int32_t k;
-    } m[] = {{"hr", "expected/HR@10", 10}, {"ndcg", "expected/NDCG@10", 10}, {"mrr", "expected/MRR_untruncated", 1000}};
+    } m[] = {{"hr", "expected/HR@10", 10},
+             {"ndcg", "expected/NDCG@10", 10},
+             {"mrr", "expected/MRR_untruncated", 1000}};
     double rank[5];
     vectors_flat(c, "ranks_zero_based", rank, 5);
     for (int i = 0; i < 3; i++) {
@@ -328,8 +385,9 @@ static void test_metrics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_official), cmocka_unit_test(test_pre_ln),  cmocka_unit_test(test_gbce),
-        cmocka_unit_test(test_softplus), cmocka_unit_test(test_metrics), cmocka_unit_test(test_sampled_softmax),
+        cmocka_unit_test(test_official),  cmocka_unit_test(test_pre_ln),
+        cmocka_unit_test(test_gbce),      cmocka_unit_test(test_softplus),
+        cmocka_unit_test(test_metrics),   cmocka_unit_test(test_sampled_softmax),
         cmocka_unit_test(test_layernorm), cmocka_unit_test(test_causal_conv),
     };
     file = vectors_open("tests/golden/sasrec.json");

@@ -1,4 +1,5 @@
-/* SVAE against numbers of an independent float64 program (tests/golden/svae.json), and the mistakes that are easy to make. */
+/* SVAE against numbers of an independent float64 program (tests/golden/svae.json), and the
+ * mistakes that are easy to make. */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "tests/support/vectors.h"
@@ -32,7 +33,8 @@ static void fill(struct kit *k, const char *param, double start, double scale, s
 static void make(struct kit *k, const char *more)
 {
     char settings[256];
-    snprintf(settings, sizeof settings, "E=3 H=4 HID=3 K=2 k=2 beta_cap=0.2 beta_steps=1 sigma=exp_s %s", more);
+    snprintf(settings, sizeof settings,
+             "E=3 H=4 HID=3 K=2 k=2 beta_cap=0.2 beta_steps=1 sigma=exp_s %s", more);
     kit_new(k, "svae", settings, ITEMS, 1);
     fill(k, "item.E", 1, 0.9, 0);
     fill(k, "gru1.Wx", 30, 0.5, 3 * H);
@@ -101,7 +103,8 @@ static void test_forward(void **state)
     real got[T * (ITEMS + 1)];
     k.env.g = NULL; /* the scores of the drawn points */
     tape_begin(k.tape, &k.env);
-    kit_copy(op_head_scores(k.tape, k.def->encode(k.self, k.tape, &b), k.def->head(k.self)), got, T * (ITEMS + 1));
+    kit_copy(op_head_scores(k.tape, k.def->encode(k.self, k.tape, &b), k.def->head(k.self)),
+             got, T * (ITEMS + 1));
     vectors_flat(file, "forward/probes/logits", want, T * ITEMS);
     for (size_t t = 0; t < T; t++)
         assert_close("logits", got + t * (ITEMS + 1) + 1, want + t * ITEMS, ITEMS, 1e-5, 3e-6);
@@ -121,10 +124,12 @@ static void check_gradient(struct kit *k, const char *param, const char *path, s
     size_t n = vectors_flat(file, full, want, 32);
     assert_int_equal(n, kit_size(k, param));
     for (size_t i = 0; i < n; i++)
-        assert_close1(param, (double)*kit_grad(k, param, i), want[turned(i, n, turn)], 1e-4, 2e-6);
+        assert_close1(param, (double)*kit_grad(k, param, i), want[turned(i, n, turn)], 1e-4,
+                      2e-6);
 }
 
-/* The spread, its KL and the norm over time, one at a time: the code's, its exact KL, the consistent one. */
+/* The spread, its KL and the norm over time, one at a time: the code's, its exact KL, the
+ * consistent one. */
 static void test_loss(void **state)
 {
     (void)state;
@@ -132,7 +137,8 @@ static void test_loss(void **state)
         const char *set, *path, *kl;
     } c[] = {
         {"", "forward/loss_official", "forward/kl_per_step_official"},
-        {"kl_exact=1", "forward/loss_kl_exact_log_sigma", "forward/kl_per_step_exact_for_sigma_exp_s"},
+        {"kl_exact=1", "forward/loss_kl_exact_log_sigma",
+         "forward/kl_per_step_exact_for_sigma_exp_s"},
         {"sigma=exp_half", "forward/loss_logvar_consistent", "forward/kl_per_step_official"},
     };
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
@@ -146,12 +152,14 @@ static void test_loss(void **state)
         vectors_flat(file, c[i].kl, want, T);
         kit_copy(kit_probe(&k, "latent.kl"), got, T * K);
         for (size_t t = 0; t < T; t++) /* differences of numbers near 1 */
-            assert_close1("kl", (double)got[t * K] + (double)got[t * K + 1], want[t], 1e-4, 1e-6);
+            assert_close1("kl", (double)got[t * K] + (double)got[t * K + 1], want[t], 1e-4,
+                          1e-6);
         double value, w;
         assert_int_equal(tape_terms(k.tape), 2);
         assert_string_equal(tape_term_at(k.tape, 1, &value, &w), "kl");
         assert_close1("beta", w, 0.2, 1e-6, 0);
-        assert_close1("mean of the steps", value, (want[0] + want[1] + want[2] + want[3]) / T, 1e-4, 1e-6);
+        assert_close1("mean of the steps", value, (want[0] + want[1] + want[2] + want[3]) / T,
+                      1e-4, 1e-6);
         if (i == 0) {
             check_gradient(&k, "item.E", "emb", 0);
             check_gradient(&k, "latent.b", "bml", 0);
@@ -187,11 +195,21 @@ static void test_beta(void **state)
     }
 }
 
-/* Editing an item leaves all earlier rows as they were, wherever the memory sits; the rows after it change. */
+/* Editing an item leaves all earlier rows as they were, wherever the memory sits; the rows
+ * after it change. */
 static void test_no_future(void **state)
 {
     (void)state;
-    static const char *const place[] = {"encoder", "decoder", "latent", "prior", "none", "encoder+latent", "encoder rnn=lstm", "decoder rnn=lstm", "encoder rnn=transformer", "prior rnn=transformer"};
+    static const char *const place[] = {"encoder",
+                                        "decoder",
+                                        "latent",
+                                        "prior",
+                                        "none",
+                                        "encoder+latent",
+                                        "encoder rnn=lstm",
+                                        "decoder rnn=lstm",
+                                        "encoder rnn=transformer",
+                                        "prior rnn=transformer"};
     static const int32_t other[] = {3, 6, 5, 4}, *const changed = other;
     for (size_t p = 0; p < sizeof place / sizeof *place; p++) {
         char settings[128];
@@ -216,11 +234,13 @@ static void test_no_future(void **state)
     }
 }
 
-/* Two histories of different lengths: the mean of their single losses, and the state of one is not the other's. */
+/* Two histories of different lengths: the mean of their single losses, and the state of one
+ * is not the other's. */
 static void test_two_histories(void **state)
 {
     (void)state;
-    static const int32_t one[] = {3, 6, 1, 4}, two[] = {5, 2}, *const both[] = {one, two}, len[] = {4, 2};
+    static const int32_t one[] = {3, 6, 1, 4}, two[] = {5, 2}, *const both[] = {one, two},
+                         len[] = {4, 2};
     static const int32_t target[] = {6, 1, 4, 7, 2, 7};
     static const float alone[] = {1, 1, 1, 1}, halves[] = {0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f};
     struct kit k;
@@ -244,7 +264,8 @@ static void test_two_histories(void **state)
     kit_free(&k);
 }
 
-/* An answer is the same twice; with predict=sample it is not, nor two trainings' draws; a draw's variance is sigma squared. */
+/* An answer is the same twice; with predict=sample it is not, nor two trainings' draws; a
+ * draw's variance is sigma squared. */
 static void test_draws(void **state)
 {
     (void)state;
@@ -278,11 +299,13 @@ static void test_draws(void **state)
     }
     for (size_t j = 0; j < T * K; j++)
         assert_true(fabs(sum[j] - 1) < 0.25);
-    assert_true(fabs(cross) < 0.15 && fabs(along) < 0.15); /* own noise a dimension and a step */
+    /* own noise a dimension and a step */
+    assert_true(fabs(cross) < 0.15 && fabs(along) < 0.15);
     kit_free(&k);
 }
 
-/* mu = 0, s = 0: no divergence.  Two biases a gate: 3 H (E + H + 2) weights in the unit.  plain: beta 0. */
+/* mu = 0, s = 0: no divergence.  Two biases a gate: 3 H (E + H + 2) weights in the
+ * unit.  plain: beta 0. */
 static void test_shapes(void **state)
 {
     (void)state;
@@ -291,7 +314,8 @@ static void test_shapes(void **state)
     real kl[T * K];
     double value, w;
     make(&k, "");
-    size_t n = kit_size(&k, "gru1.Wx") + kit_size(&k, "gru1.Wh") + kit_size(&k, "gru1.bx") + kit_size(&k, "gru1.bh");
+    size_t n = kit_size(&k, "gru1.Wx") + kit_size(&k, "gru1.Wh") + kit_size(&k, "gru1.bx") +
+               kit_size(&k, "gru1.bh");
     assert_int_equal(n, 3 * H * (E + H + 2));
     for (size_t i = 0; i < kit_size(&k, "latent.W"); i++)
         *kit_value(&k, "latent.W", i) = 0;
@@ -314,8 +338,10 @@ static void test_shapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward),       cmocka_unit_test(test_loss),  cmocka_unit_test(test_beta), cmocka_unit_test(test_no_future),
-        cmocka_unit_test(test_two_histories), cmocka_unit_test(test_draws), cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_forward),       cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_beta),          cmocka_unit_test(test_no_future),
+        cmocka_unit_test(test_two_histories), cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_shapes),
     };
     file = vectors_open("tests/golden/svae.json");
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

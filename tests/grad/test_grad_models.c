@@ -1,5 +1,6 @@
-/* Gradients of the six models as wholes against central differences along random directions of each parameter, in their main switches,
- * some with dropout (its masks are a function of seed and step): relative 1e-3 in the float build, 1e-6 in the double build. */
+/* Gradients of the six models as wholes against central differences along random directions
+ * of each parameter, in their main switches, some with dropout (its masks are a function of
+ * seed and step): relative 1e-3 in the float build, 1e-6 in the double build. */
 #include "tests/support/cloze.h"
 
 #include <math.h>
@@ -29,8 +30,9 @@ static double slope(struct kit *k, const struct block *b, const real *at, const 
     return (loss[0] - loss[1]) / (2 * step);
 }
 
-/* Do differences agree with what backward says?  Two lengths of step cancel the square of the step in the error.  size: of a gradient's
- * slope along such a direction; a smaller one is held to it. */
+/* Do differences agree with what backward says?  Two lengths of step cancel the square of
+ * the step in the error.  size: of a gradient's slope along such a direction; a smaller one
+ * is held to it. */
 static bool agrees(struct kit *k, const struct block *b, const real *at, const real *way,
                    double got, double size, double *last)
 {
@@ -44,8 +46,8 @@ static bool agrees(struct kit *k, const struct block *b, const real *at, const r
     return false;
 }
 
-/* Biases of zero and gains of one hide what multiplies them, and put ReLUs of padding on their corner: the point is near the start
- * values, not at them.  Backward is asked there. */
+/* Biases of zero and gains of one hide what multiplies them, and put ReLUs of padding on
+ * their corner: the point is near the start values, not at them.  Backward is asked there. */
 static void move_to(struct kit *k, const struct block *b, const real *start, uint32_t seed)
 {
     memcpy(k->x, start, params_size(k->ps) * sizeof *start);
@@ -68,7 +70,8 @@ static double gradient_rms(const struct kit *k)
     return sqrt(sum / (double)n);
 }
 
-/* A random direction of unit length in parameter i, n_params: in all at once; returns the slope along it, NAN if nothing can move. */
+/* A random direction of unit length in parameter i, n_params: in all at once; returns the
+ * slope along it, NAN if nothing can move. */
 static double direction(const struct kit *k, int i, uint32_t seed, real *way)
 {
     double along = 0, norm = 0;
@@ -95,8 +98,9 @@ static double direction(const struct kit *k, int i, uint32_t seed, real *way)
     return norm > 0 ? along : (double)NAN;
 }
 
-/* In each parameter alone, then in all at once.  A kink (ReLU, maximum) near by spoils long steps, rounding short ones: then another
- * point and direction are tried.  A wrong gradient is wrong everywhere. */
+/* In each parameter alone, then in all at once.  A kink (ReLU, maximum) near by spoils long
+ * steps, rounding short ones: then another point and direction are tried.  A wrong gradient
+ * is wrong everywhere. */
 static void check(struct kit *k, const struct block *b, const char *settings)
 {
     enum { TRIES = 5 };
@@ -246,7 +250,8 @@ static void test_gru4rec(void **state)
     }
 }
 
-/* Four windows, the second filled up on the left; targets, the third short of one, and negatives of each. */
+/* Four windows, the second filled up on the left; targets, the third short of one, and
+ * negatives of each. */
 static void test_caser(void **state)
 {
     (void)state;
@@ -337,7 +342,8 @@ static void test_svae(void **state)
     }
 }
 
-/* Prefixes of one and several clicks side by side, one with an item twice in a row and one that comes back to an item. */
+/* Prefixes of one and several clicks side by side, one with an item twice in a row and one
+ * that comes back to an item. */
 static void test_pen4rec(void **state)
 {
     (void)state;

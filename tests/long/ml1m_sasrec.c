@@ -20,7 +20,8 @@ static int give_up(const struct err *e)
     exit(1);
 }
 
-static struct eval_result ask(const struct learner *l, enum split_part on, enum protocol protocol)
+static struct eval_result ask(const struct learner *l, enum split_part on,
+                              enum protocol protocol)
 {
     struct eval_spec s;
     struct eval_result r = {0};
@@ -43,13 +44,15 @@ static struct eval_result ask(const struct learner *l, enum split_part on, enum 
 static double row(const char *name, const struct learner *l, double seconds)
 {
     struct eval_result u = ask(l, PART_TEST, PROTO_UNI100), f = ask(l, PART_TEST, PROTO_FULL);
-    printf("%-28s  HR@10 %.4f  NDCG@10 %.4f +-%.4f  |  HR@10 %.4f  NDCG@10 %.4f", name, u.hr, u.ndcg, u.se_ndcg, f.hr, f.ndcg);
+    printf("%-28s  HR@10 %.4f  NDCG@10 %.4f +-%.4f  |  HR@10 %.4f  NDCG@10 %.4f", name, u.hr,
+           u.ndcg, u.se_ndcg, f.hr, f.ndcg);
     printf(seconds > 0 ? "  %.0f s\n" : "\n", seconds);
     fflush(stdout);
     return u.ndcg;
 }
 
-static struct learner *born(const char *model, const char *preset, const char *settings, const struct split *sp)
+static struct learner *born(const char *model, const char *preset, const char *settings,
+                            const struct split *sp)
 {
     const struct model_def *m = model_find(model);
     struct hparams *hp;
@@ -65,7 +68,8 @@ static struct learner *born(const char *model, const char *preset, const char *s
         fprintf(stderr, "ml1m_sasrec: no preset %s\n", preset);
         exit(2);
     }
-    if ((of_preset && hparams_set_all(hp, of_preset, &err)) || hparams_set_all(hp, settings, &err) || learner_new(&l, m, hp, sp, 1, &err))
+    if ((of_preset && hparams_set_all(hp, of_preset, &err)) ||
+        hparams_set_all(hp, settings, &err) || learner_new(&l, m, hp, sp, 1, &err))
         give_up(&err);
     hparams_free(hp);
     return l;
@@ -88,10 +92,13 @@ int main(int argc, char **argv)
         return 0;
     }
     gemm_start(&note);
-    if (dataset_import(&ds, path, NULL, &o, &rep, NULL, NULL, &err) || split_new(&sp, ds, SPLIT_LEAVE_ONE_OUT, &err) || pool_new(&pool, 0, &err))
+    if (dataset_import(&ds, path, NULL, &o, &rep, NULL, NULL, &err) ||
+        split_new(&sp, ds, SPLIT_LEAVE_ONE_OUT, &err) || pool_new(&pool, 0, &err))
         give_up(&err);
-    printf("MovieLens-1M: %d users, %d items, %lld interactions; test item of each user\n", ds->n_sessions, ds->n_items, (long long)ds->n_events);
-    printf("%-28s  %-42s  |  %s\n", "", "among 100 drawn evenly (uni100)", "all items, own past left out (full)");
+    printf("MovieLens-1M: %d users, %d items, %lld interactions; test item of each user\n",
+           ds->n_sessions, ds->n_items, (long long)ds->n_events);
+    printf("%-28s  %-42s  |  %s\n", "", "among 100 drawn evenly (uni100)",
+           "all items, own past left out (full)");
     static const char *const baselines[] = {"pop", "markov"};
     double simple = 0, reached = 0;
     for (int i = 0; i < 2; i++) {
@@ -115,14 +122,16 @@ int main(int argc, char **argv)
             char name[64];
             snprintf(name, sizeof name, "sasrec %s, %ld epochs", preset, e);
             reached = row(name, l, seconds);
-            printf("  loss %.4f, %.1f ms a step\n", loss, 1e3 * seconds / (double)(e * per_epoch));
+            printf("  loss %.4f, %.1f ms a step\n", loss,
+                   1e3 * seconds / (double)(e * per_epoch));
         }
     }
     learner_free(l);
     pool_free(pool);
     split_free(sp);
     dataset_free(ds);
-    if (epochs >= 20 && strcmp(preset, "official") == 0 && !*settings && reached < simple + 0.03) {
+    if (epochs >= 20 && strcmp(preset, "official") == 0 && !*settings &&
+        reached < simple + 0.03) {
         printf("FAILED: NDCG@10 among 100 should be .03 above Markov-1's by now\n");
         return 1;
     }

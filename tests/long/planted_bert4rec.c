@@ -13,16 +13,24 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { P = 20, CODES = 8, BREAD = 6 * P + 1, FILLING = 7 * P + 1, SAUCE = 8 * P + 1, LONGEST = 64 };
+enum {
+    P = 20,
+    CODES = 8,
+    BREAD = 6 * P + 1,
+    FILLING = 7 * P + 1,
+    SAUCE = 8 * P + 1,
+    LONGEST = 64
+};
 
 struct asker {
     struct arena *mem;
     struct tape *tape;
 };
 
-/* What fills place `at` of a session when it alone is hidden: scores, and the share of attention that its two neighbours get in
- * the head that looks at them most. */
-static const real *hidden(struct planted *p, struct asker *a, const int32_t *item, int32_t n, int32_t at, double *sides)
+/* What fills place `at` of a session when it alone is hidden: scores, and the share of
+ * attention that its two neighbours get in the head that looks at them most. */
+static const real *hidden(struct planted *p, struct asker *a, const int32_t *item, int32_t n,
+                          int32_t at, double *sides)
 {
     int32_t seq[LONGEST];
     struct block b;
@@ -94,10 +102,12 @@ static struct filled fill_in(struct planted *p)
         f.oracle += rule == k->target;
         f.exact -= log(odds[k->target]);
         arena_reset(odds_mem);
-        int32_t side = f.n % 2 ? at - 1 : at + 1, first = f.n % 2 ? BREAD : SAUCE; /* exchange one side: the sum moves along */
+        /* exchange one side: the sum moves along */
+        int32_t side = f.n % 2 ? at - 1 : at + 1, first = f.n % 2 ? BREAD : SAUCE;
         int32_t was = item[side] - first, now = (was + 1 + f.n % (CODES - 1)) % CODES;
         item[side] = first + now;
-        f.follows += best(hidden(p, &a, item, n, at, &sides), v) == FILLING + (rule - FILLING + now - was + CODES) % CODES;
+        f.follows += best(hidden(p, &a, item, n, at, &sides), v) ==
+                     FILLING + (rule - FILLING + now - was + CODES) % CODES;
         f.n++;
     }
     assert_true(f.n > 100);
@@ -111,7 +121,8 @@ static struct filled fill_in(struct planted *p)
             int32_t longer[9];
             memcpy(longer, item, sizeof item);
             longer[8] = real_one[0]; /* a snack after it */
-            f.table += best(hidden(p, &a, longer, 9, 6, &sides), v) == FILLING + (l + r) % CODES;
+            f.table +=
+                best(hidden(p, &a, longer, 9, 6, &sides), v) == FILLING + (l + r) % CODES;
         }
     f.hr1 /= f.n;
     f.oracle /= f.n;
@@ -132,12 +143,13 @@ static void gap(uint64_t seed)
     struct planted p;
     planted_train(&p, "gap", seed, 0, "bert4rec", "", 500);
     struct filled f = fill_in(&p);
-    printf("gap, seed %llu: after %lld steps, %.1f s, loss %.3f: filling HR@1 %.3f\n", (unsigned long long)seed, (long long)p.l->step,
-           p.seconds, p.loss, f.hr1);
+    printf("gap, seed %llu: after %lld steps, %.1f s, loss %.3f: filling HR@1 %.3f\n",
+           (unsigned long long)seed, (long long)p.l->step, p.seconds, p.loss, f.hr1);
     while (p.l->step < 3500 && f.hr1 < f.oracle - 0.01) {
         planted_more(&p, 250);
         f = fill_in(&p);
-        printf("  after %lld steps, %.1f s, loss %.3f: filling HR@1 %.3f, log loss %.3f\n", (long long)p.l->step, p.seconds, p.loss, f.hr1, f.logloss);
+        printf("  after %lld steps, %.1f s, loss %.3f: filling HR@1 %.3f, log loss %.3f\n",
+               (long long)p.l->step, p.seconds, p.loss, f.hr1, f.logloss);
         fflush(stdout);
     }
     figure("filling hidden alone: HR@1", f.hr1, true, 0.8);
@@ -154,21 +166,29 @@ static void opener(uint64_t seed)
     struct planted p;
     int n = 0, looks = 0;
     planted_train(&p, "opener", seed, 0, "bert4rec", "", 500);
-    printf("opener, seed %llu: %lld steps in %.1f s, last loss %.3f\n", (unsigned long long)seed, (long long)p.l->step, p.seconds, p.loss);
-    figure("presents HR@1 less the oracle's", planted_eval(&p, WF_PRESENT, false).hr1 - planted_ceiling(&p, WF_PRESENT).oracle_hr1, true, -0.03);
+    printf("opener, seed %llu: %lld steps in %.1f s, last loss %.3f\n",
+           (unsigned long long)seed, (long long)p.l->step, p.seconds, p.loss);
+    figure("presents HR@1 less the oracle's",
+           planted_eval(&p, WF_PRESENT, false).hr1 - planted_ceiling(&p, WF_PRESENT).oracle_hr1,
+           true, -0.03);
     for (int64_t c = 0; c < p.sp->n_test; c++) {
         const struct eval_case *k = &p.sp->test[c];
         if (k->flag != WF_PRESENT)
             continue;
-        struct question q = {.kind = ASK_PROBES, .n = k->n_prefix, .item = p.ds->item + p.ds->off[k->session], .probes = "block*.attn.prob"};
+        struct question q = {.kind = ASK_PROBES,
+                             .n = k->n_prefix,
+                             .item = p.ds->item + p.ds->off[k->session],
+                             .probes = "block*.attn.prob"};
         const struct answer *a = explore_ask(p.ask, p.w, &q, NULL);
         double most = 0;
         assert_int_equal(a->err.code, ST_OK);
         for (int i = 0; i < a->n_probe; i++) {
             const struct probe_copy *m = &a->probe[i];
             int32_t t = m->d[2];
-            for (int32_t h = 0; h < m->d[0]; h++) /* the mask, the last row, looks at the first item */
-                most = fmax(most, (double)m->x[((size_t)h * (size_t)t + (size_t)(t - 1)) * (size_t)t]);
+            /* the mask, the last row, looks at the first item */
+            for (int32_t h = 0; h < m->d[0]; h++)
+                most = fmax(
+                    most, (double)m->x[((size_t)h * (size_t)t + (size_t)(t - 1)) * (size_t)t]);
         }
         looks += most >= 0.5;
         n++;

@@ -42,7 +42,8 @@ static void log_loss(struct planted *p)
 
 /* ---- chain ---- */
 
-/* The items of all training sessions dealt out anew: nothing is left to learn but popularity. */
+/* The items of all training sessions dealt out anew: nothing is left to learn but
+ * popularity. */
 static void dealt(uint64_t seed)
 {
     struct planted p;
@@ -194,6 +195,7 @@ static void pairs(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static const struct planted_world worlds[] = {{"chain", chain}, {"twins", twins}, {"pairs", pairs}};
+    static const struct planted_world worlds[] = {
+        {"chain", chain}, {"twins", twins}, {"pairs", pairs}};
     return planted_main(argc, argv, worlds, (int)(sizeof worlds / sizeof *worlds));
 }

@@ -24,8 +24,8 @@ static void train(struct planted *p, const char *world, uint64_t seed, const cha
     fflush(stdout);
 }
 
-/* Trained on drift; returns the log loss after odd clicks: on 365 events and more the gap itself is known to .06 only, too little
- * to compare two models of one seed. */
+/* Trained on drift; returns the log loss after odd clicks: on 365 events and more the gap
+ * itself is known to .06 only, too little to compare two models of one seed. */
 static double on_drift(struct planted *p, struct evolution *e, uint64_t seed,
                        const char *settings)
 {
@@ -107,6 +107,7 @@ static void chain(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static const struct planted_world worlds[] = {{"drift", drift}, {"twins", twins}, {"chain", chain}};
+    static const struct planted_world worlds[] = {
+        {"drift", drift}, {"twins", twins}, {"chain", chain}};
     return planted_main(argc, argv, worlds, (int)(sizeof worlds / sizeof *worlds));
 }

@@ -13,7 +13,8 @@
 
 static void head_line(const char *world, uint64_t seed, const struct planted *p)
 {
-    printf("%s, seed %llu: %lld steps in %.1f s, last loss %.3f\n", world, (unsigned long long)seed, (long long)p->l->step, p->seconds, p->loss);
+    printf("%s, seed %llu: %lld steps in %.1f s, last loss %.3f\n", world,
+           (unsigned long long)seed, (long long)p->l->step, p->seconds, p->loss);
 }
 
 static void chain(uint64_t seed)
@@ -21,15 +22,19 @@ static void chain(uint64_t seed)
     struct planted p;
     planted_train(&p, "chain", seed, 0, "sasrec", "", 1000);
     head_line("chain", seed, &p);
-    figure("gap closed, HR@10, from popularity", planted_gap(&p, planted_baseline(&p, "pop", -1).hr), true, 0.95);
-    figure("log loss above the floor", planted_eval(&p, -1, false).logloss - planted_ceiling(&p, -1).oracle_logloss, false, 0.25);
+    figure("gap closed, HR@10, from popularity",
+           planted_gap(&p, planted_baseline(&p, "pop", -1).hr), true, 0.95);
+    figure("log loss above the floor",
+           planted_eval(&p, -1, false).logloss - planted_ceiling(&p, -1).oracle_logloss, false,
+           0.25);
     figure("seconds", p.seconds, false, 20);
     planted_free(&p);
 
     double floor;
     planted_train(&p, "chain", seed, 0, "sasrec", "loss=bce", 1000);
     double bce = planted_bce(&p, &floor);
-    printf("chain, loss=bce, seed %llu: floor %.3f, %.1f s\n", (unsigned long long)seed, floor, p.seconds);
+    printf("chain, loss=bce, seed %llu: floor %.3f, %.1f s\n", (unsigned long long)seed, floor,
+           p.seconds);
     figure("expected bce", bce, false, 0.45);
     figure("expected bce less its floor", bce - floor, true, 0);
     planted_free(&p);
@@ -42,14 +47,16 @@ static void twins(uint64_t seed)
     int heads = 0, n = 0;
     planted_train(&p, "twins", seed, 0, "sasrec", "", 1000);
     head_line("twins", seed, &p);
-    double trivial = fmax(planted_baseline(&p, "pop", -1).hr, planted_baseline(&p, "markov", -1).hr);
+    double trivial =
+        fmax(planted_baseline(&p, "pop", -1).hr, planted_baseline(&p, "markov", -1).hr);
     figure("gap closed, HR@10", planted_gap(&p, trivial), true, 0.9);
     for (int64_t c = 0; c < p.sp->n_test; c++) {
         const struct eval_case *k = &p.sp->test[c];
         double by_head[64];
         if (k->flag == WF_START || k->n_prefix != dataset_len(p.ds, k->session) - 1)
             continue;
-        heads = planted_attention(&p, p.ds->item + p.ds->off[k->session], k->n_prefix, 1, by_head);
+        heads =
+            planted_attention(&p, p.ds->item + p.ds->off[k->session], k->n_prefix, 1, by_head);
         for (int h = 0; h < heads; h++)
             sum[h] += by_head[h];
         n++;
@@ -60,7 +67,8 @@ static void twins(uint64_t seed)
     planted_free(&p);
 }
 
-/* Cards are department 2, presents department 5, newspapers department 3; opener number j asks for present j. */
+/* Cards are department 2, presents department 5, newspapers department 3; opener number j
+ * asks for present j. */
 enum { P = 20, CARD = 2 * P + 1, PAPER = 3 * P + 1, PRESENT = 5 * P + 1 };
 
 static void exchanges(struct planted *p)
@@ -84,7 +92,8 @@ static void exchanges(struct planted *p)
         item[0] = CARD + other;
         follows += planted_answer(p, item, k->n_prefix) == PRESENT + other;
         item[0] = CARD + card;
-        int32_t at = 1 + n % (k->n_prefix - 2), paper = item[at] - PAPER; /* between the card and the wrap */
+        /* between the card and the wrap */
+        int32_t at = 1 + n % (k->n_prefix - 2), paper = item[at] - PAPER;
         item[at] = PAPER + (paper + 7) % P;
         moved += planted_answer(p, item, k->n_prefix) != was;
         n++;
@@ -102,7 +111,9 @@ static void opener(uint64_t seed)
     double se, d;
     planted_train(&p, "opener", seed, 0, "sasrec", "", 600);
     head_line("opener", seed, &p);
-    figure("presents HR@1 less the oracle's", planted_eval(&p, WF_PRESENT, false).hr1 - planted_ceiling(&p, WF_PRESENT).oracle_hr1, true, -0.03);
+    figure("presents HR@1 less the oracle's",
+           planted_eval(&p, WF_PRESENT, false).hr1 - planted_ceiling(&p, WF_PRESENT).oracle_hr1,
+           true, -0.03);
     exchanges(&p);
     d = planted_excess(&p, on_the_way, false, &se);
     figure("on the way, typed: log loss over the odds, in s.e.", d / se, true, -3);
@@ -118,7 +129,8 @@ static void opener(uint64_t seed)
     planted_free(&p);
 
     planted_train(&p, "opener", seed, 0, "sasrec", "pad_side=left", 600);
-    printf("opener, pad_side=left, seed %llu: counts down to the end, and the check sees it\n", (unsigned long long)seed);
+    printf("opener, pad_side=left, seed %llu: counts down to the end, and the check sees it\n",
+           (unsigned long long)seed);
     d = planted_excess(&p, on_the_way, true, &se);
     figure("on the way, in place: log loss over the odds, in s.e.", d / se, false, -3);
     planted_free(&p);
@@ -126,6 +138,7 @@ static void opener(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static const struct planted_world worlds[] = {{"chain", chain}, {"twins", twins}, {"opener", opener}};
+    static const struct planted_world worlds[] = {
+        {"chain", chain}, {"twins", twins}, {"opener", opener}};
     return planted_main(argc, argv, worlds, (int)(sizeof worlds / sizeof *worlds));
 }

@@ -17,10 +17,12 @@ static const struct run {
     const char *name, *model, *preset, *settings;
     const char *data, *test; /* files; test: a test part of its own */
     enum split_kind split;
-    int valid; /* by sessions: percent that validate; 0 where the published figures train on all but the test */
-    const char *protocol
-        [ASKED]; /* the first that is there of "a|b"; the first of the row is compared */
-// clang-format off
+    /* by sessions: percent that validate; 0 where the published figures train on all but the
+     * test */
+    int valid;
+    /* the first that is there of "a|b"; the first of the row is compared */
+    const char *protocol[ASKED];
+    // clang-format off
 } runs[] = {
     {"sasrec",        "sasrec",   "official", "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_LEAVE_ONE_OUT, 0, {"uni100", "full"}},
     {"bert4rec",      "bert4rec", "modern",   "", "ml-1m/ml-1m.txt.gz", NULL, SPLIT_LEAVE_ONE_OUT, 0, {"pop100", "full"}},

@@ -36,7 +36,8 @@ static bool weather(struct storm *s, int m, long keys, int resizes, int stops,
             return false;
         *repaint_s = t > *repaint_s ? t : *repaint_s;
     }
-    /* A fresh run for what is measured: the keys may have left it paused, or other models loaded. */
+    /* A fresh run for what is measured: the keys may have left it paused, or other models
+     * loaded. */
     if (!storm_end(s, (enum storm_end)(m % STORM_ENDS)) || !storm_open(s) ||
         !storm_resizes(s, 1000) || !storm_calm(s, &t))
         return false;

@@ -26,15 +26,15 @@ static const struct {
     enum by by;
     bool from_popularity; /* Markov-1 is the rule itself */
 } worlds[] = {
-    {"chain",  "HR@10",                                              -1,           BY_HR10,    true },
-    {"twins",  "HR@10",                                              -1,           BY_HR10,    false},
-    {"pairs",  "HR@1 of the tin",                                    WF_TIN,       BY_HR1,     false},
-    {"opener", "HR@1 of the present",                                WF_PRESENT,   BY_HR1,     false},
-    {"gap",    "HR@1 of the filling, hidden or asked from the left", WF_FILLING,   BY_HIDDEN,  false},
-    {"drift",  "HR@10 after an odd item",                            WF_AFTER_ODD, BY_HR10,    false},
-    {"tastes", "HR@10",                                              -1,           BY_HR10,    false},
-    {"skew",   "log loss",                                           -1,           BY_LOGLOSS, true },
-    {"bazaar", "HR@10",                                              -1,           BY_HR10,    false},
+    {"chain", "HR@10", -1, BY_HR10, true},
+    {"twins", "HR@10", -1, BY_HR10, false},
+    {"pairs", "HR@1 of the tin", WF_TIN, BY_HR1, false},
+    {"opener", "HR@1 of the present", WF_PRESENT, BY_HR1, false},
+    {"gap", "HR@1 of the filling, hidden or asked from the left", WF_FILLING, BY_HIDDEN, false},
+    {"drift", "HR@10 after an odd item", WF_AFTER_ODD, BY_HR10, false},
+    {"tastes", "HR@10", -1, BY_HR10, false},
+    {"skew", "log loss", -1, BY_LOGLOSS, true},
+    {"bazaar", "HR@10", -1, BY_HR10, false},
 };
 enum { WORLDS = sizeof worlds / sizeof *worlds };
 
@@ -42,13 +42,9 @@ static const struct {
     const char *name, *own; /* whose pattern it is made for */
     int steps, epochs;      /* updates, or passes */
 } models[] = {
-    {"gru4rec",  "chain",  0,    8 },
-    {"caser",    "pairs",  0,    10},
-    {"svae",     "tastes", 0,    6 },
-    {"sasrec",   "opener", 1200, 0 },
-    {"bert4rec", "gap",    3500, 0 },
-    {"pen4rec",  "drift",  0,    12},
-    {"itemknn",  "",       0,    0 },
+    {"gru4rec", "chain", 0, 8},    {"caser", "pairs", 0, 10},    {"svae", "tastes", 0, 6},
+    {"sasrec", "opener", 1200, 0}, {"bert4rec", "gap", 3500, 0}, {"pen4rec", "drift", 0, 12},
+    {"itemknn", "", 0, 0},
 };
 enum { ROWS = sizeof models / sizeof *models };
 
@@ -61,7 +57,8 @@ static int32_t best(const real *score, int32_t n_items)
     return top;
 }
 
-/* HR@1 of what stands at an event when it alone is hidden, and the exact odds' with both sides seen. */
+/* HR@1 of what stands at an event when it alone is hidden, and the exact odds' with both
+ * sides seen. */
 static double hidden_hr1(struct planted *p, int flag, double *oracle)
 {
     struct arena *mem;

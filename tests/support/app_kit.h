@@ -1,4 +1,5 @@
-/* A workspace for tests of commands: runs lines, keeps what they said.  A header, so that tests of the engine link without the program. */
+/* A workspace for tests of commands: runs lines, keeps what they said.  A header, so that
+ * tests of the engine link without the program. */
 #ifndef TESTS_SUPPORT_APP_KIT_H
 #define TESTS_SUPPORT_APP_KIT_H
 

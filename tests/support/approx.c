@@ -15,7 +15,8 @@ static double excess(double got, double want, double rtol, double atol)
     return fabs(got - want) / (atol + rtol * fabs(want) + 1e-300);
 }
 
-void assert_close(const char *what, const real *got, const double *want, size_t n, double rtol, double atol)
+void assert_close(const char *what, const real *got, const double *want, size_t n, double rtol,
+                  double atol)
 {
     size_t worst = 0;
     double most = 0;
@@ -27,8 +28,8 @@ void assert_close(const char *what, const real *got, const double *want, size_t 
         }
     }
     if (most > 1)
-        fail_msg("%s: element %zu of %zu is %.9g, should be %.9g (%.2g times the tolerance)", what, worst, n,
-                 (double)got[worst], want[worst], most);
+        fail_msg("%s: element %zu of %zu is %.9g, should be %.9g (%.2g times the tolerance)",
+                 what, worst, n, (double)got[worst], want[worst], most);
 }
 
 void assert_close1(const char *what, double got, double want, double rtol, double atol)
@@ -42,5 +43,6 @@ void assert_bits(const char *what, const real *a, const real *b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (memcmp(a + i, b + i, sizeof *a) != 0)
-            fail_msg("%s: element %zu of %zu: %.9g and %.9g", what, i, n, (double)a[i], (double)b[i]);
+            fail_msg("%s: element %zu of %zu: %.9g and %.9g", what, i, n, (double)a[i],
+                     (double)b[i]);
 }

@@ -32,6 +32,7 @@ void rig_free(struct rig *r);
 
 struct batch plan_at(struct batcher *b, int64_t step);
 /* Calls fn for every block of the batch. */
-void each_block(struct batcher *b, int64_t step, struct arena *mem, void (*fn)(const struct block *, void *), void *ctx);
+void each_block(struct batcher *b, int64_t step, struct arena *mem,
+                void (*fn)(const struct block *, void *), void *ctx);
 
 #endif

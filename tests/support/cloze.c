@@ -5,7 +5,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-void cloze_block(struct kit *k, struct block *b, const int32_t *item, int32_t n, const int32_t *label)
+void cloze_block(struct kit *k, struct block *b, const int32_t *item, int32_t n,
+                 const int32_t *label)
 {
     block_masked(b, item, n, &k->spec, k->mem);
     assert_int_equal(b->n, 1);

@@ -4,8 +4,10 @@
 
 #include "tests/support/kit.h"
 
-/* One session as it is read, n items; the rows that hold the mask (k->spec.mask_item) are the queries.  label: what is right
- * there, in order, weight 1/queries; NULL: nothing to learn. */
-void cloze_block(struct kit *k, struct block *b, const int32_t *item, int32_t n, const int32_t *label);
+/* One session as it is read, n items; the rows that hold the mask (k->spec.mask_item) are
+ * the queries.  label: what is right there, in order, weight 1/queries; NULL: nothing to
+ * learn. */
+void cloze_block(struct kit *k, struct block *b, const int32_t *item, int32_t n,
+                 const int32_t *label);
 
 #endif

@@ -45,7 +45,8 @@ static void read_lanes(const struct answer *a, int32_t n, struct reading *r)
     }
 }
 
-/* The c in 1..n-1 that parts s_1..s_n best: the largest |mean(s_1..s_c) - mean(s_c+1..s_n)| sqrt(c (n-c) / n), s of unit length. */
+/* The c in 1..n-1 that parts s_1..s_n best: the largest |mean(s_1..s_c) - mean(s_c+1..s_n)|
+ * sqrt(c (n-c) / n), s of unit length. */
 static int32_t best_split(double (*s)[WIDEST], int32_t n, int32_t d)
 {
     int32_t best = 0;

@@ -8,7 +8,8 @@ void figure(const char *what, double got, bool at_least, double limit)
 {
     bool ok = at_least ? got >= limit : got <= limit;
     missed += !ok;
-    printf("  %-6s %-52s %8.3f   %s %.3f\n", ok ? "ok" : "FAILED", what, got, at_least ? ">=" : "<=", limit);
+    printf("  %-6s %-52s %8.3f   %s %.3f\n", ok ? "ok" : "FAILED", what, got,
+           at_least ? ">=" : "<=", limit);
     fflush(stdout);
 }
 

@@ -96,7 +96,8 @@ static double difference(struct run *r, real *x, const real *at, const real *dir
     return (up - down) / (2 * step);
 }
 
-/* A kink (ReLU, maximum) inside the step spoils the difference, rounding a short one: another step counts too. */
+/* A kink (ReLU, maximum) inside the step spoils the difference, rounding a short one:
+ * another step counts too. */
 static void compare(struct run *r, const char *where, double got, real *x, const real *at,
                     const real *dir, double size)
 {
@@ -152,8 +153,8 @@ static void check_mode(struct run *r, const real *at, real *x, real *g, real *di
                      col = rng_below(key, e++, (uint32_t)param_cols(p));
             size_t pos = p->at + row * (size_t)p->ld + col;
             if (p->flags & PARAM_ZERO_ROW0 && row == 0) {
-                assert_true(g[pos] == 0 ||
-                            r->mode == LATER_WRITER); /* there another op reads the row too */
+                /* there another op reads the row too */
+                assert_true(g[pos] == 0 || r->mode == LATER_WRITER);
                 continue;
             }
             memset(dir, 0, n * sizeof *dir);

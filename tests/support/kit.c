@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-void kit_new_data(struct kit *k, const char *model, const char *settings, int32_t n_items, uint64_t seed, int32_t n,
-                  const int32_t *const *item, const int32_t *len)
+void kit_new_data(struct kit *k, const char *model, const char *settings, int32_t n_items,
+                  uint64_t seed, int32_t n, const int32_t *const *item, const int32_t *len)
 {
     struct err err = {0};
     memset(k, 0, sizeof *k);
@@ -31,10 +31,19 @@ void kit_new_data(struct kit *k, const char *model, const char *settings, int32_
             events[off[s] + i] = item[s][i];
             pop[item[s][i]]++;
         }
-    k->ds = (struct dataset){.name = "kit", .n_items = n_items, .n_sessions = n, .n_events = off[n], .off = off,
-                             .item = events, .popularity = pop};
-    k->split = (struct split){.kind = SPLIT_SESSIONS, .ds = &k->ds, .train_len = train, .n_train = n,
-                              .n_train_events = off[n], .train_pop = pop};
+    k->ds = (struct dataset){.name = "kit",
+                             .n_items = n_items,
+                             .n_sessions = n,
+                             .n_events = off[n],
+                             .off = off,
+                             .item = events,
+                             .popularity = pop};
+    k->split = (struct split){.kind = SPLIT_SESSIONS,
+                              .ds = &k->ds,
+                              .train_len = train,
+                              .n_train = n,
+                              .n_train_events = off[n],
+                              .train_pop = pop};
 
     assert_int_equal(hparams_new(&k->hp, k->def->hparams, model, &err), ST_OK);
     if (hparams_set_all(k->hp, settings, &err))
@@ -58,7 +67,8 @@ void kit_new_data(struct kit *k, const char *model, const char *settings, int32_
     k->env.training = true;
 }
 
-void kit_new(struct kit *k, const char *model, const char *settings, int32_t n_items, uint64_t seed)
+void kit_new(struct kit *k, const char *model, const char *settings, int32_t n_items,
+             uint64_t seed)
 {
     kit_new_data(k, model, settings, n_items, seed, 0, NULL, NULL);
 }
@@ -84,8 +94,8 @@ static int32_t *ints(struct kit *k, int32_t n)
     return p;
 }
 
-void kit_block(struct kit *k, struct block *b, int32_t n, const int32_t *const *item, const int32_t *len,
-               const int32_t *target, int32_t n_neg, const int32_t *neg)
+void kit_block(struct kit *k, struct block *b, int32_t n, const int32_t *const *item,
+               const int32_t *len, const int32_t *target, int32_t n_neg, const int32_t *neg)
 {
     int32_t *off = ints(k, n), *session = ints(k, n);
     memset(b, 0, sizeof *b);
@@ -95,7 +105,8 @@ void kit_block(struct kit *k, struct block *b, int32_t n, const int32_t *const *
         session[s] = -1;
     }
     int32_t rows = off[n], n_query = target ? rows : n;
-    int32_t *it = ints(k, rows), *pos = ints(k, rows), *query = ints(k, n_query), *of = ints(k, n_query);
+    int32_t *it = ints(k, rows), *pos = ints(k, rows), *query = ints(k, n_query),
+            *of = ints(k, n_query);
     float *weight = arena_alloc(k->mem, ((size_t)rows + 1) * sizeof *weight);
     for (int32_t s = 0; s < n; s++)
         for (int32_t i = 0; i < len[s]; i++) {
@@ -111,8 +122,16 @@ void kit_block(struct kit *k, struct block *b, int32_t n, const int32_t *const *
                 of[s] = s;
             }
         }
-    *b = (struct block){.n = n, .n_query = n_query, .n_target = target ? 1 : 0, .n_neg = n_neg, .off = off, .session = session,
-                        .item = it, .pos = pos, .query = query, .query_session = of};
+    *b = (struct block){.n = n,
+                        .n_query = n_query,
+                        .n_target = target ? 1 : 0,
+                        .n_neg = n_neg,
+                        .off = off,
+                        .session = session,
+                        .item = it,
+                        .pos = pos,
+                        .query = query,
+                        .query_session = of};
     if (target) {
         int32_t *tg = ints(k, rows), *ng = ints(k, rows * n_neg);
         memcpy(tg, target, (size_t)rows * sizeof *tg);
@@ -156,8 +175,10 @@ struct tensor *kit_scores(struct kit *k, const struct block *b)
     bool training = k->env.training;
     k->env.training = false;
     begin(k, false);
-    struct tensor *s = k->def->score ? k->def->score(k->self, k->tape, b)
-                                     : op_head_scores(k->tape, k->def->encode(k->self, k->tape, b), k->def->head(k->self));
+    struct tensor *s = k->def->score
+                           ? k->def->score(k->self, k->tape, b)
+                           : op_head_scores(k->tape, k->def->encode(k->self, k->tape, b),
+                                            k->def->head(k->self));
     check(k);
     k->env.training = training;
     return s;

@@ -32,7 +32,8 @@ static int32_t whole(const struct planted *p, int32_t s, const int32_t **item)
     return dataset_len(p->ds, s);
 }
 
-/* Ends of the sessions of one part; of the test sessions the KL of all steps is summed up as well. */
+/* Ends of the sessions of one part; of the test sessions the KL of all steps is summed up as
+ * well. */
 static struct means means_of(struct planted *p, enum split_part part, double *kl,
                              int64_t *steps)
 {
@@ -67,7 +68,8 @@ static void means_free(struct means *m)
     free(m->truth);
 }
 
-/* Share of `of` that lies nearest to the mean of its own class in `train`, by the first `dims` numbers. */
+/* Share of `of` that lies nearest to the mean of its own class in `train`, by the first
+ * `dims` numbers. */
 static double nearest(const struct means *train, const struct means *of, int32_t dims)
 {
     double centre[CLASSES][DIMS] = {{0}}, n[CLASSES] = {0};
@@ -95,7 +97,8 @@ static double nearest(const struct means *train, const struct means *of, int32_t
     return (double)right / of->n;
 }
 
-/* The two directions in which `train` spreads most, by power iteration; both sets are brought into them, in place. */
+/* The two directions in which `train` spreads most, by power iteration; both sets are
+ * brought into them, in place. */
 static void project(struct means *train, struct means *test)
 {
     int32_t dims = train->dims;

@@ -1,4 +1,5 @@
-/* A trained SVAE's latent space on a generated world whose hidden truth is a class of each session.  Errors fail the test. */
+/* A trained SVAE's latent space on a generated world whose hidden truth is a class of each
+ * session.  Errors fail the test. */
 #ifndef TESTS_SUPPORT_LATENT_H
 #define TESTS_SUPPORT_LATENT_H
 
@@ -12,7 +13,8 @@ struct latent_look {
     int live, dims; /* dimensions above .01 of these */
 };
 struct latent_look latent_look(struct planted *p);
-/* Means over the test events asked of NDCG@10 with the next 4 items as the set of right answers, by the model and by the odds of the next item. */
+/* Means over the test events asked of NDCG@10 with the next 4 items as the set of right
+ * answers, by the model and by the odds of the next item. */
 double latent_ndcg4(struct planted *p, double *oracle);
 /* Log loss when every test session is shuffled (`seed`) less that before. */
 double latent_order(struct planted *p, uint64_t seed);

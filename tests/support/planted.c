@@ -13,7 +13,8 @@
 #include <time.h>
 #include <cmocka.h>
 
-static struct learner *born(const struct model_def *m, const struct hparams *hp, const struct split *sp, uint64_t seed)
+static struct learner *born(const struct model_def *m, const struct hparams *hp,
+                            const struct split *sp, uint64_t seed)
 {
     struct learner *l;
     struct err err;
@@ -35,7 +36,8 @@ static struct hparams *settings_of(const struct model_def *m, const char *settin
         while (q->name && (strlen(q->name) != len || strncmp(q->name, settings, len) != 0))
             q++;
         if (!q->name || hparams_set_all(hp, q->settings, &err))
-            fail_msg("%s: preset %s: %s", m->name, settings, q->name ? err.msg : "there is none");
+            fail_msg("%s: preset %s: %s", m->name, settings,
+                     q->name ? err.msg : "there is none");
         settings += len;
     }
     if (hparams_set_all(hp, settings, &err))
@@ -59,16 +61,17 @@ void planted_more(struct planted *p, int64_t steps)
         fail_msg("%s", err.msg);
 }
 
-void planted_train(struct planted *p, const char *world, uint64_t seed, int32_t sessions, const char *model,
-                   const char *settings, int64_t steps)
+void planted_train(struct planted *p, const char *world, uint64_t seed, int32_t sessions,
+                   const char *model, const char *settings, int64_t steps)
 {
     struct err err;
     const char *note;
     struct world_opts o = {.items = 240, .sessions = sessions, .noise = -1, .seed = seed};
     memset(p, 0, sizeof *p);
     gemm_start(&note);
-    if (world_generate(&p->ds, world, &o, &err) || split_new(&p->sp, p->ds, SPLIT_SESSIONS, &err) ||
-        pool_new(&p->pool, 0, &err) || explore_new(&p->ask, &err))
+    if (world_generate(&p->ds, world, &o, &err) ||
+        split_new(&p->sp, p->ds, SPLIT_SESSIONS, &err) || pool_new(&p->pool, 0, &err) ||
+        explore_new(&p->ask, &err))
         fail_msg("%s", err.msg);
     const struct model_def *m = model_find(model);
     assert_non_null(m);
@@ -140,13 +143,16 @@ struct ceiling planted_ceiling(struct planted *p, int flag)
 
 double planted_gap(struct planted *p, double trivial)
 {
-    return (planted_eval(p, -1, false).hr - trivial) / (planted_ceiling(p, -1).oracle_hr10 - trivial);
+    return (planted_eval(p, -1, false).hr - trivial) /
+           (planted_ceiling(p, -1).oracle_hr10 - trivial);
 }
 
 double planted_gap_of(struct planted *p, int flag)
 {
-    double trivial = fmax(planted_baseline(p, "pop", flag).hr, planted_baseline(p, "markov", flag).hr);
-    return (planted_eval(p, flag, false).hr - trivial) / (planted_ceiling(p, flag).oracle_hr10 - trivial);
+    double trivial =
+        fmax(planted_baseline(p, "pop", flag).hr, planted_baseline(p, "markov", flag).hr);
+    return (planted_eval(p, flag, false).hr - trivial) /
+           (planted_ceiling(p, flag).oracle_hr10 - trivial);
 }
 
 double planted_excess(struct planted *p, unsigned flags, bool in_place, double *se)
@@ -154,7 +160,8 @@ double planted_excess(struct planted *p, unsigned flags, bool in_place, double *
     struct eval_spec s = questions(p, -1, in_place);
     size_t n_case = (size_t)eval_count(p->sp, &s), i = 0;
     struct rank_obs *obs = calloc(n_case, sizeof *obs);
-    double *logp = calloc(n_case, sizeof *logp), *odds = calloc((size_t)p->ds->n_items + 1, sizeof *odds);
+    double *logp = calloc(n_case, sizeof *logp),
+           *odds = calloc((size_t)p->ds->n_items + 1, sizeof *odds);
     double sum = 0, sum2 = 0, n = 0;
     struct arena *mem;
     struct err err;
@@ -168,7 +175,8 @@ double planted_excess(struct planted *p, unsigned flags, bool in_place, double *
         assert_true(i < n_case);
         if (obs[i].rank > 0 && flags >> k->flag & 1u) {
             assert_int_equal(obs[i].target, k->target);
-            world_odds(p->ds->world, p->ds->item + p->ds->off[k->session], k->n_prefix, odds, mem);
+            world_odds(p->ds->world, p->ds->item + p->ds->off[k->session], k->n_prefix, odds,
+                       mem);
             double d = log(odds[k->target]) - logp[i];
             sum += d;
             sum2 += d * d;
@@ -302,9 +310,11 @@ int32_t planted_answer(struct planted *p, const int32_t *item, int32_t n)
     return best;
 }
 
-int planted_attention(struct planted *p, const int32_t *item, int32_t n, int32_t back, double *by_head)
+int planted_attention(struct planted *p, const int32_t *item, int32_t n, int32_t back,
+                      double *by_head)
 {
-    struct question q = {.kind = ASK_PROBES, .n = n, .item = item, .probes = "block*.attn.prob"};
+    struct question q = {
+        .kind = ASK_PROBES, .n = n, .item = item, .probes = "block*.attn.prob"};
     const struct answer *a = explore_ask(p->ask, p->w, &q, NULL);
     int k = 0;
     if (a->err.code)
@@ -317,7 +327,8 @@ int planted_attention(struct planted *p, const int32_t *item, int32_t n, int32_t
         assert_int_equal(t, a->n);
         assert_true(back < t);
         for (int32_t h = 0; h < c->d[0] && k < 64; h++)
-            by_head[k++] = (double)c->x[((size_t)h * (size_t)t + (size_t)(t - 1)) * (size_t)t + (size_t)(t - 1 - back)];
+            by_head[k++] = (double)c->x[((size_t)h * (size_t)t + (size_t)(t - 1)) * (size_t)t +
+                                        (size_t)(t - 1 - back)];
     }
     return k;
 }

@@ -31,12 +31,14 @@ static void norm(struct kit *k, int l, const char *name, int n, int d, mat x, ma
         for (int j = 0; j < d; j++)
             var += (x[t][j] - mean) * (x[t][j] - mean) / d;
         for (int j = 0; j < d; j++)
-            y[t][j] = (x[t][j] - mean) / sqrt(var + 1e-8) * at(k, l, gamma, (size_t)j) + at(k, l, beta, (size_t)j);
+            y[t][j] = (x[t][j] - mean) / sqrt(var + 1e-8) * at(k, l, gamma, (size_t)j) +
+                      at(k, l, beta, (size_t)j);
     }
 }
 
 /* y_t = b + sum over taps of x_{t-(taps-1)+j} W[j]. */
-static void linear(struct kit *k, int l, const char *w, const char *b, int n, int taps, int in, int out, mat x, mat y)
+static void linear(struct kit *k, int l, const char *w, const char *b, int n, int taps, int in,
+                   int out, mat x, mat y)
 {
     for (int t = 0; t < n; t++)
         for (int o = 0; o < out; o++) {
@@ -44,13 +46,16 @@ static void linear(struct kit *k, int l, const char *w, const char *b, int n, in
             for (int j = 0; j < taps; j++) {
                 int from = t - (taps - 1) + j;
                 for (int i = 0; from >= 0 && i < in; i++)
-                    s += x[from][i] * at(k, l, w, ((size_t)j * (size_t)in + (size_t)i) * (size_t)out + (size_t)o);
+                    s += x[from][i] *
+                         at(k, l, w,
+                            ((size_t)j * (size_t)in + (size_t)i) * (size_t)out + (size_t)o);
             }
             y[t][o] = s;
         }
 }
 
-static void attention(struct kit *k, int l, int n, int d, int heads, mat q_in, mat kv_in, mat out)
+static void attention(struct kit *k, int l, int n, int d, int heads, mat q_in, mat kv_in,
+                      mat out)
 {
     static mat q, key, v;
     int w = d / heads;
@@ -77,7 +82,8 @@ static void attention(struct kit *k, int l, int n, int d, int heads, mat q_in, m
 static void feed(struct kit *k, int l, int n, int d, mat x, mat y)
 {
     static mat hidden;
-    int ffn = hp_enum(k->hp, "ffn"), taps = ffn == 2 ? hp_int(k->hp, "ffn.k") : 1, wide = ffn == 1 ? d * hp_int(k->hp, "ffn.w") : d;
+    int ffn = hp_enum(k->hp, "ffn"), taps = ffn == 2 ? hp_int(k->hp, "ffn.k") : 1,
+        wide = ffn == 1 ? d * hp_int(k->hp, "ffn.w") : d;
     bool gelu = hp_enum(k->hp, "act") == 1;
     linear(k, l, "W1", "b1", n, taps, d, wide, x, hidden);
     for (int t = 0; t < n; t++)
@@ -150,7 +156,8 @@ void sasrec_ref(struct kit *k, const int32_t *item, int32_t n, double *final)
             if (pos == 0)
                 x[t][j] += at(k, 0, "pos.P", (size_t)p * (size_t)d + (size_t)j);
             if (pos == 2)
-                x[t][j] += j % 2 ? cos(p / pow(10000, (j - 1.0) / d)) : sin(p / pow(10000, (double)j / d));
+                x[t][j] += j % 2 ? cos(p / pow(10000, (j - 1.0) / d))
+                                 : sin(p / pow(10000, (double)j / d));
         }
     for (int l = 1; l <= hp_int(k->hp, "layers"); l++)
         block(k, l, n, d, hp_int(k->hp, "heads"), x);

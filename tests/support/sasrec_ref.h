@@ -1,5 +1,6 @@
-/* SASRec's forward pass once more: plain loops in double precision, one session, written from the equations and sharing no code
- * with the model.  Reads settings and parameters of a kit. */
+/* SASRec's forward pass once more: plain loops in double precision, one session, written
+ * from the equations and sharing no code with the model.  Reads settings and parameters of a
+ * kit. */
 #ifndef TESTS_SUPPORT_SASREC_REF_H
 #define TESTS_SUPPORT_SASREC_REF_H
 

@@ -11,9 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const words[] = {"predict", "pin", "pause", "seq", "set", "set-lr", "show", "étude", NULL};
+static const char *const words[] = {"predict", "pin",  "pause", "seq", "set",
+                                    "set-lr",  "show", "étude", NULL};
 
-static size_t complete(void *ctx, const char *line, size_t cursor, struct arena *mem, const char ***out)
+static size_t complete(void *ctx, const char *line, size_t cursor, struct arena *mem,
+                       const char ***out)
 {
     (void)ctx;
     size_t start = cursor, n = 0;
@@ -32,14 +34,17 @@ struct page {
     int keys, mouse_row, mouse_col, resizes, frame;
 };
 
-static void draw(const struct page *p, struct prompt *pr, const struct theme *t, struct grid *g, int *row, int *col)
+static void draw(const struct page *p, struct prompt *pr, const struct theme *t, struct grid *g,
+                 int *row, int *col)
 {
     struct canvas c = canvas_of(g, t);
     canvas_clear(&c);
-    canvas_printf(&c, 0, 0, ROLE_STATUS, "size %dx%d depth %s glyphs %s", c.cols, c.rows, depth_name(t->depth), glyphs_name(t->glyphs));
+    canvas_printf(&c, 0, 0, ROLE_STATUS, "size %dx%d depth %s glyphs %s", c.cols, c.rows,
+                  depth_name(t->depth), glyphs_name(t->glyphs));
     canvas_printf(&c, 1, 0, ROLE_TEXT, "key <%s> %d", p->key, p->keys);
     canvas_printf(&c, 2, 0, ROLE_TEXT, "line [%s]", p->line);
-    canvas_printf(&c, 3, 0, ROLE_TEXT, "note %s resizes %d mouse %d,%d", p->note, p->resizes, p->mouse_row, p->mouse_col);
+    canvas_printf(&c, 3, 0, ROLE_TEXT, "note %s resizes %d mouse %d,%d", p->note, p->resizes,
+                  p->mouse_row, p->mouse_col);
     for (int k = 0; k < c.cols - 30; k++) {
         int level = (k + p->frame) % theme_levels(t, false);
         canvas_level(&c, 4, k, 1, level, false, NULL);

@@ -88,7 +88,7 @@ void storm_print_recent(const struct storm *s)
     fputs("\"\n", stderr);
 }
 
-/* ---- the program ------------------------------------------------------------------------------------------- */
+/* ---- the program ---- */
 
 bool storm_open(struct storm *s)
 {
@@ -146,7 +146,8 @@ void storm_free(struct storm *s)
         nftw(s->home.path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Whether the program left as a key told it to.  While it is stopped the line is the shell's, and Ctrl-C and Ctrl-\ are signals. */
+/* Whether the program left as a key told it to.  While it is stopped the line is the
+ * shell's, and Ctrl-C and Ctrl-\ are signals. */
 static bool left_by_key(const struct storm *s, int status)
 {
     bool was_stopped = s->n_recent - s->stop_key < STOP_BYTES;
@@ -220,7 +221,7 @@ static bool push(struct storm *s, const unsigned char *bytes, size_t n)
     return true;
 }
 
-/* ---- what is sent ------------------------------------------------------------------------------------------ */
+/* ---- what is sent ---- */
 
 /* Keys of every context, by the table the program itself uses. */
 static const char *const key_names[] = {
@@ -231,32 +232,13 @@ static const char *const key_names[] = {
 static const struct {
     const char *name, *bytes;
 } named[] = {
-    {"Space",     " "         },
-    {"Tab",       "\t"        },
-    {"S-Tab",     "\033[Z"    },
-    {"Enter",     "\r"        },
-    {"Esc",       "\033"      },
-    {"Backspace", "\177"      },
-    {"Up",        "\033OA"    },
-    {"Down",      "\033OB"    },
-    {"Right",     "\033OC"    },
-    {"Left",      "\033OD"    },
-    {"Home",      "\033OH"    },
-    {"End",       "\033OF"    },
-    {"PgUp",      "\033[5~"   },
-    {"PgDn",      "\033[6~"   },
-    {"F1",        "\033OP"    },
-    {"F2",        "\033OQ"    },
-    {"F3",        "\033OR"    },
-    {"S-F3",      "\033[1;2R" },
-    {"F5",        "\033[15~"  },
-    {"F6",        "\033[17~"  },
-    {"F7",        "\033[18~"  },
-    {"S-F7",      "\033[18;2~"},
-    {"F8",        "\033[19~"  },
-    {"S-F8",      "\033[19;2~"},
-    {"F9",        "\033[20~"  },
-    {"F10",       "\033[21~"  },
+    {"Space", " "},      {"Tab", "\t"},          {"S-Tab", "\033[Z"}, {"Enter", "\r"},
+    {"Esc", "\033"},     {"Backspace", "\177"},  {"Up", "\033OA"},    {"Down", "\033OB"},
+    {"Right", "\033OC"}, {"Left", "\033OD"},     {"Home", "\033OH"},  {"End", "\033OF"},
+    {"PgUp", "\033[5~"}, {"PgDn", "\033[6~"},    {"F1", "\033OP"},    {"F2", "\033OQ"},
+    {"F3", "\033OR"},    {"S-F3", "\033[1;2R"},  {"F5", "\033[15~"},  {"F6", "\033[17~"},
+    {"F7", "\033[18~"},  {"S-F7", "\033[18;2~"}, {"F8", "\033[19~"},  {"S-F8", "\033[19;2~"},
+    {"F9", "\033[20~"},  {"F10", "\033[21~"},
 };
 static const char *const words[] = {"1",
                                     "2",
@@ -384,7 +366,8 @@ static size_t command_bytes(struct storm *s, unsigned char *out)
     static int n_defs;
     while (cmd_defs[n_defs].name)
         n_defs++;
-    /* Leaving costs a start, and a key bound anew could be the one that brings the storm to an end. */
+    /* Leaving costs a start, and a key bound anew could be the one that brings the storm to
+     * an end. */
     const char *verb = cmd_defs[below(s, (uint32_t)n_defs)].name;
     if ((strcmp(verb, "quit") == 0 && below(s, 20)) || strcmp(verb, "bind") == 0 ||
         strcmp(verb, "alias") == 0)
@@ -414,8 +397,8 @@ static size_t paste_bytes(struct storm *s, unsigned char *out)
     size_t n = (size_t)sprintf((char *)out, "%s\033[200~", below(s, 2) ? ":" : "");
     for (uint32_t k = below(s, 5); k > 0; k--)
         n += (size_t)sprintf((char *)out + n, "%s%s", PICK(s, words), below(s, 2) ? "\r" : " ");
-    n += (size_t)sprintf((char *)out + n, "%s",
-                         below(s, 8) ? "\033[201~" : ""); /* the end mark may be lost */
+    /* the end mark may be lost */
+    n += (size_t)sprintf((char *)out + n, "%s", below(s, 8) ? "\033[201~" : "");
     return n + (size_t)sprintf((char *)out + n, "%s", below(s, 2) ? "n" : "y");
 }
 
@@ -428,20 +411,9 @@ static void set_size(struct storm *s, int cols, int rows)
 
 static void random_size(struct storm *s)
 {
-    static const int sizes[][2] = {
-        {80,  24 },
-        {100, 30 },
-        {200, 50 },
-        {80,  24 },
-        {100, 30 },
-        {160, 45 },
-        {0,   0  },
-        {1,   1  },
-        {500, 200},
-        {79,  24 },
-        {500, 1  },
-        {1,   200}
-    };
+    static const int sizes[][2] = {{80, 24},   {100, 30}, {200, 50}, {80, 24},
+                                   {100, 30},  {160, 45}, {0, 0},    {1, 1},
+                                   {500, 200}, {79, 24},  {500, 1},  {1, 200}};
     const int *z = PICK(s, sizes);
     if (below(s, 3))
         set_size(s, z[0], z[1]);
@@ -487,7 +459,8 @@ bool storm_keys(struct storm *s, long bytes)
 
 bool storm_resizes(struct storm *s, int n)
 {
-    if (n >= 1000) { /* the largest picture is drawn at least once: memory is measured between two of these */
+    /* the largest picture is drawn at least once: memory is measured between two of these */
+    if (n >= 1000) {
         set_size(s, 500, 200);
         vt_pump(s->vt, 1000);
     }
@@ -502,7 +475,7 @@ bool storm_resizes(struct storm *s, int n)
     return true;
 }
 
-/* ---- calm, stops and ends ---------------------------------------------------------------------------------- */
+/* ---- calm, stops and ends ---- */
 
 static bool given_back(struct storm *s, bool ended)
 {
@@ -606,7 +579,8 @@ bool storm_calm(struct storm *s, double *repaint_s)
                     ? 250
                     : 60); /* an open sequence runs out of time; a lone Esc is told from Alt */
     }
-    /* The answer has one space, the line typed two: it is a new picture that is seen, not the command line. */
+    /* The answer has one space, the line typed two: it is a new picture that is seen, not
+     * the command line. */
     int word_id = (int)below(s, 1000000);
     snprintf(word, sizeof word, ":echo calm  %d\r", word_id);
     snprintf(want, sizeof want, "calm %d", word_id);
@@ -639,12 +613,10 @@ bool storm_end(struct storm *s, enum storm_end how)
     static const struct {
         const char *name, *keys;
         int sig;
-    } ends[STORM_ENDS] = {
-        {"quit",    ":quit !\r", 0      },
-        {"SIGTERM", "",          SIGTERM},
-        {"SIGHUP",  "",          SIGHUP },
-        {"SIGSEGV", "",          SIGSEGV}
-    };
+    } ends[STORM_ENDS] = {{"quit", ":quit !\r", 0},
+                          {"SIGTERM", "", SIGTERM},
+                          {"SIGHUP", "", SIGHUP},
+                          {"SIGSEGV", "", SIGSEGV}};
     int status;
     double t;
     if (how == STORM_QUIT && !storm_calm(s, &t)) /* the line may hold something */

@@ -15,7 +15,8 @@ int tmp_setup(void **state);
 int tmp_teardown(void **state);
 /* Writes name in the folder; returns its path, valid until the next call. */
 const char *tmp_write(const struct tmp_dir *d, const char *name, const void *bytes, size_t n);
-const char *tmp_write_gz(const struct tmp_dir *d, const char *name, const void *bytes, size_t n);
+const char *tmp_write_gz(const struct tmp_dir *d, const char *name, const void *bytes,
+                         size_t n);
 const char *tmp_path(const struct tmp_dir *d, const char *name);
 
 #endif

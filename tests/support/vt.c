@@ -39,8 +39,12 @@ char *vt_program(void)
     static char path[4096];
     const char *own = getenv("SEQLAB"), *mode = getenv("MODE");
     char built[100];
-    snprintf(built, sizeof built, mode && *mode && strcmp(mode, "release") != 0 ? "build/%.50s/seqlab" : "build/seqlab", mode);
-    if (path[0] == '\0' && !realpath(own ? own : built, path)) /* once: a test may leave the folder */
+    snprintf(built, sizeof built,
+             mode && *mode && strcmp(mode, "release") != 0 ? "build/%.50s/seqlab"
+                                                           : "build/seqlab",
+             mode);
+    /* once: a test may leave the folder */
+    if (path[0] == '\0' && !realpath(own ? own : built, path))
         fail_msg("no program %s", own ? own : built);
     return path;
 }
@@ -162,7 +166,8 @@ int vt_pump(struct vt *t, int ms)
             return total;
         struct pollfd p = {.fd = t->fd, .events = POLLIN};
         int wait = (int)(left * 1000) + 1;
-        if (poll(&p, 1, wait) > 0 && (p.revents & (POLLHUP | POLLERR)) && !(p.revents & POLLIN)) {
+        if (poll(&p, 1, wait) > 0 && (p.revents & (POLLHUP | POLLERR)) &&
+            !(p.revents & POLLIN)) {
             struct timespec nap = {0, 5000000};
             nanosleep(&nap, NULL);
         }
@@ -213,8 +218,14 @@ static bool wait_for(struct vt *t, const char *text, int ms, bool want)
     }
 }
 
-bool vt_wait(struct vt *t, const char *text, int ms) { return wait_for(t, text, ms, true); }
-bool vt_wait_gone(struct vt *t, const char *text, int ms) { return wait_for(t, text, ms, false); }
+bool vt_wait(struct vt *t, const char *text, int ms)
+{
+    return wait_for(t, text, ms, true);
+}
+bool vt_wait_gone(struct vt *t, const char *text, int ms)
+{
+    return wait_for(t, text, ms, false);
+}
 
 bool vt_wait_exit(struct vt *t, int ms, int *status)
 {
@@ -275,12 +286,22 @@ bool vt_coloured(struct vt *t)
         for (int c = 0; c < t->cols; c++) {
             VTermScreenCell cell;
             VTermPos at = {.row = r, .col = c};
-            if (vterm_screen_get_cell(t->screen, at, &cell) && (!VTERM_COLOR_IS_DEFAULT_FG(&cell.fg) || !VTERM_COLOR_IS_DEFAULT_BG(&cell.bg)))
+            if (vterm_screen_get_cell(t->screen, at, &cell) &&
+                (!VTERM_COLOR_IS_DEFAULT_FG(&cell.fg) || !VTERM_COLOR_IS_DEFAULT_BG(&cell.bg)))
                 return true;
         }
     return false;
 }
 
-unsigned long long vt_bytes(const struct vt *t) { return t->bytes; }
-pid_t vt_pid(const struct vt *t) { return t->pid; }
-int vt_fd(const struct vt *t) { return t->fd; }
+unsigned long long vt_bytes(const struct vt *t)
+{
+    return t->bytes;
+}
+pid_t vt_pid(const struct vt *t)
+{
+    return t->pid;
+}
+int vt_fd(const struct vt *t)
+{
+    return t->fd;
+}

@@ -1,5 +1,6 @@
-/* One seed, the same bits, for each of the six models: headless, as a log replayed, in the plain mode, on the screen, stepped by batch and by op,
- * with other thread counts and after going back.  What is compared is the SHA-256 of the parameters that `show run` prints. */
+/* One seed, the same bits, for each of the six models: headless, as a log replayed, in the
+ * plain mode, on the screen, stepped by batch and by op, with other thread counts and after
+ * going back.  What is compared is the SHA-256 of the parameters that `show run` prints. */
 #include "tests/support/tmpfile.h"
 #include "tests/support/vt.h"
 
@@ -87,10 +88,10 @@ static void test_headless_forms(void **state)
     (void)state;
     char want[65], got[65], line[1024];
     static const char *const forms[][2] = {
-        {"--threads 1 -e", "train steps=8; step 2 op; step 1; step 1; step 2"       },
+        {"--threads 1 -e", "train steps=8; step 2 op; step 1; step 1; step 2"},
         {"--threads 4 -e", "step 5; predict 3 4 5; why; eval on=test; train steps=7"},
-        {"-e",             "train steps=15; back 3"                                 },
-        {"-e",             "train steps=12; save log bits.rec"                      },
+        {"-e", "train steps=15; back 3"},
+        {"-e", "train steps=12; save log bits.rec"},
     };
     for (int m = 0; m < MODELS; m++) {
         sha_of_command(m, "-e", "train steps=12", want);

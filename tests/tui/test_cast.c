@@ -1,4 +1,5 @@
-/* Recordings: what the differ writes makes a terminal show the grid; the program records and plays itself. */
+/* Recordings: what the differ writes makes a terminal show the grid; the program records and
+ * plays itself. */
 #include "app/io/cast.h"
 #include "tests/support/tmpfile.h"
 #include "tests/support/vt.h"

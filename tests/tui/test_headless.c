@@ -1,4 +1,5 @@
-/* The program itself without a screen: -e, --batch, --json, exit status, streams; that text, JSON and scripts say the same. */
+/* The program itself without a screen: -e, --batch, --json, exit status, streams; that text,
+ * JSON and scripts say the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +28,8 @@ static void slurp(const char *path, char *buf, size_t size)
         fclose(f);
 }
 
-/* Runs the program in the sandbox; input: file for standard input.  Returns the exit status, 256 + a signal. */
+/* Runs the program in the sandbox; input: file for standard input.  Returns the exit status,
+ * 256 + a signal. */
 static int run_with(const char *input, const char *const *args)
 {
     const char *argv[32] = {vt_program()};
@@ -458,12 +460,19 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exit_status),      cmocka_unit_test(in_order),
-        cmocka_unit_test(json_shapes),      cmocka_unit_test(same_digits),
-        cmocka_unit_test(same_bits),        cmocka_unit_test(scripts),
-        cmocka_unit_test(demo), cmocka_unit_test(stamps),           cmocka_unit_test(log_replays),
-        cmocka_unit_test(streams),          cmocka_unit_test(world_by_option),
-        cmocka_unit_test(diverges),         cmocka_unit_test(pictures),
+        cmocka_unit_test(exit_status),
+        cmocka_unit_test(in_order),
+        cmocka_unit_test(json_shapes),
+        cmocka_unit_test(same_digits),
+        cmocka_unit_test(same_bits),
+        cmocka_unit_test(scripts),
+        cmocka_unit_test(demo),
+        cmocka_unit_test(stamps),
+        cmocka_unit_test(log_replays),
+        cmocka_unit_test(streams),
+        cmocka_unit_test(world_by_option),
+        cmocka_unit_test(diverges),
+        cmocka_unit_test(pictures),
         cmocka_unit_test(odd_surroundings),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

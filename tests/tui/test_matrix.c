@@ -1,7 +1,9 @@
-/* Every tab of every model at the three sizes: what each pane is called, the hints, and for tabs that do not apply the reason and what to load
- * instead.  All 180 screens are one golden text, of frames and hints alone (whole screens: test_screen.c): tests/tui/golden/matrix.txt.
- * UPDATE_GOLDEN=1 writes it anew.  On the way every screen is looked at for what must hold on any: frames closed, nothing still being thought
- * about, no number that is none, and what a reader must be able to tell without colour. */
+/* Every tab of every model at the three sizes: what each pane is called, the hints, and for
+ * tabs that do not apply the reason and what to load instead.  All 180 screens are one
+ * golden text, of frames and hints alone (whole screens: test_screen.c):
+ * tests/tui/golden/matrix.txt. UPDATE_GOLDEN=1 writes it anew.  On the way every screen is
+ * looked at for what must hold on any: frames closed, nothing still being thought about, no
+ * number that is none, and what a reader must be able to tell without colour. */
 /* The acceptance checks of the explorer, and where each is:
  *   1  every tab of every model fits, clipped words end in '~'    here; whole screens: test_screen.c; '~': tests/unit/test_grid.c
  *   2  kinds of terminals, locales, NO_COLOR                      test_terminals.c, tests/unit/test_theme.c
@@ -27,11 +29,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-static const int shapes[3][2] = {
-    {80,  24},
-    {100, 30},
-    {200, 50}
-};
+static const int shapes[3][2] = {{80, 24}, {100, 30}, {200, 50}};
 static const char *const models[] = {
     "gru4rec hidden=16", "caser d=16 nh=4", "svae", "sasrec d=16 heads=2",
     "bert4rec d=16",     "pen4rec d=16",    NULL};
@@ -46,7 +44,8 @@ static bool snap(struct app_kit *k, const char *tab, int shape, struct grid *g)
            screen_snap(k->app, shapes[shape][0], shapes[shape][1], &theme, g, &k->err) == ST_OK;
 }
 
-/* Text without what depends on its room and on the processor: rules and blanks are drawn together, a number is '#'. */
+/* Text without what depends on its room and on the processor: rules and blanks are drawn
+ * together, a number is '#'. */
 static void put_text(FILE *f, const char *p, size_t n)
 {
     static const char rule[] = "\xe2\x94\x80"; /* U+2500 */
@@ -83,7 +82,8 @@ static bool put_frames(FILE *f, const char *line, size_t n)
     return any;
 }
 
-/* Of a whole screen: its first line, the titles of panes, why a tab does not apply, the hints. */
+/* Of a whole screen: its first line, the titles of panes, why a tab does not apply, the
+ * hints. */
 static void skeleton(FILE *f, const char *text, int rows)
 {
     int row = 0;

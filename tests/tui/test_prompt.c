@@ -1,4 +1,5 @@
-/* The command line through a real terminal: editing, history, search, completion, paste, wide characters. */
+/* The command line through a real terminal: editing, history, search, completion, paste,
+ * wide characters. */
 #include "tests/support/small_screen.h"
 
 #include <setjmp.h>
@@ -16,7 +17,8 @@ enum { ROWS = 24, COLS = 80, WAIT = 4000 };
 
 static char history[256];
 static char history_env[300];
-static const char *const env[] = {"LC_ALL=C.UTF-8", "TERM=xterm-256color", "INPUTRC=/dev/null", history_env, NULL};
+static const char *const env[] = {"LC_ALL=C.UTF-8", "TERM=xterm-256color", "INPUTRC=/dev/null",
+                                  history_env, NULL};
 
 static void wait_text(struct vt *t, const char *text)
 {
@@ -73,16 +75,16 @@ static void test_editing(void **state)
     (void)state;
     struct vt *t = start("screen");
     types(t, "predict 12 87", "predict 12 87");
-    types(t, "bc\001a", "abc");                       /* Ctrl-A */
-    types(t, "abX\177c", "abc");                      /* Backspace */
-    types(t, "ac\033[Db", "abc");                     /* Left */
+    types(t, "bc\001a", "abc");                            /* Ctrl-A */
+    types(t, "abX\177c", "abc");                           /* Backspace */
+    types(t, "ac\033[Db", "abc");                          /* Left */
     types(t, "two one\033b\033[3~\033[3~\033[3~", "two "); /* Alt-b, Delete three times */
-    types(t, "one two\001\033d", " two");             /* Alt-d */
-    types(t, "one two\027three", "one three");        /* Ctrl-W */
-    types(t, "xx\025y", "y");                         /* Ctrl-U */
-    types(t, "café 日本\033[D\177x", "café x本");     /* whole characters */
+    types(t, "one two\001\033d", " two");                  /* Alt-d */
+    types(t, "one two\027three", "one three");             /* Ctrl-W */
+    types(t, "xx\025y", "y");                              /* Ctrl-U */
+    types(t, "café 日本\033[D\177x", "café x本");          /* whole characters */
     types(t, "ab\033[1;99Zc\033[<64;10;10Md", "abcd"); /* unknown sequences leave no trace */
-    types(t, "ab\033[Hc\033[Fd", "cabd");             /* Home, End */
+    types(t, "ab\033[Hc\033[Fd", "cabd");              /* Home, End */
     vt_quit(t);
 }
 
@@ -125,7 +127,7 @@ static void test_search_and_history(void **state)
     wait_text(t, "(reverse-i-search)`set': set lr 0.1");
     vt_send(t, "\033");
     wait_text(t, "note left");
-    types(t, "abc", "abc"); /* the search is over */
+    types(t, "abc", "abc");       /* the search is over */
     types(t, "\022ßß\033[C", ""); /* nothing found; not stuck */
     vt_quit(t);
 
@@ -234,8 +236,12 @@ int main(int argc, char **argv)
     if (small_screen_main(argc, argv, &status))
         return status;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_editing),   cmocka_unit_test(test_leaving), cmocka_unit_test(test_search_and_history),
-        cmocka_unit_test(test_completion), cmocka_unit_test(test_paste),  cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_editing),
+        cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_search_and_history),
+        cmocka_unit_test(test_completion),
+        cmocka_unit_test(test_paste),
+        cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_plain),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,6 @@
-/* The screen.  First its composition without a terminal: golden texts at 80x24, 100x30 and 200x50, and what must hold at any size.  Then the
- * real program in a pseudo-terminal: first frame, keys, edits, live drafts, resize, small windows, idleness, speed, leaving.
+/* The screen.  First its composition without a terminal: golden texts at 80x24, 100x30 and
+ * 200x50, and what must hold at any size.  Then the real program in a pseudo-terminal: first
+ * frame, keys, edits, live drafts, resize, small windows, idleness, speed, leaving.
  * UPDATE_GOLDEN=1 writes the golden texts anew. */
 #include "app/app.h"
 #include "app/background.h"
@@ -23,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- composition ------------------------------------------------------------------------------------- */
+/* ---- composition ---- */
 
 static void run(struct app *a, const char *line)
 {
@@ -60,7 +61,8 @@ static char *read_all(const char *path)
     return f ? s : (free(s), NULL);
 }
 
-/* Numbers that training or the clock made differ between processors: a digit stands for any digit. */
+/* Numbers that training or the clock made differ between processors: a digit stands for any
+ * digit. */
 static void mask_digits(char *s)
 {
     for (; *s; s++)
@@ -97,7 +99,8 @@ static void check_golden(const char *name, const struct grid *g, bool mask)
             w--;
             h--;
         }
-        fail_msg("%s line %d\nwant |%.*s|\ngot  |%.*s|", path, row, (int)strcspn(w, "\n"), w, (int)strcspn(h, "\n"), h);
+        fail_msg("%s line %d\nwant |%.*s|\ngot  |%.*s|", path, row, (int)strcspn(w, "\n"), w,
+                 (int)strcspn(h, "\n"), h);
     }
     free(want);
     free(got);
@@ -106,15 +109,18 @@ static void check_golden(const char *name, const struct grid *g, bool mask)
 static const int shapes[3][2] = {{80, 24}, {100, 30}, {200, 50}};
 static const char *const shape_names[3] = {"80x24", "100x30", "200x50"};
 
-static const char *const fresh[] = {"data plant twins items=144 sessions=400 seed=7", "model new sasrec d=16 layers=2 heads=2 maxlen=12 seed=7",
+static const char *const fresh[] = {"data plant twins items=144 sessions=400 seed=7",
+                                    "model new sasrec d=16 layers=2 heads=2 maxlen=12 seed=7",
                                     "seq 13 1 14 2 15 3 16", "pin 13 1 14 2 15 3 5", NULL};
 
 static void snap_tab(struct app *a, const char *tab, int shape, struct grid *g)
 {
     struct err err = {0};
     struct theme theme;
-    theme_fixed(&theme, shape == 0 ? GLYPHS_ASCII : GLYPHS_BRAILLE, shape == 0 ? DEPTH_MONO : DEPTH_256, false);
-    if (ui_new(a, shapes[shape][0], shapes[shape][1], &err) != ST_OK || ui_tab(a, tab, &err) != ST_OK ||
+    theme_fixed(&theme, shape == 0 ? GLYPHS_ASCII : GLYPHS_BRAILLE,
+                shape == 0 ? DEPTH_MONO : DEPTH_256, false);
+    if (ui_new(a, shapes[shape][0], shapes[shape][1], &err) != ST_OK ||
+        ui_tab(a, tab, &err) != ST_OK ||
         screen_snap(a, shapes[shape][0], shapes[shape][1], &theme, g, &err) != ST_OK)
         fail_msg("%s", err.msg);
 }
@@ -125,7 +131,8 @@ static void test_golden(void **state)
     static const struct {
         const char *tab;
         bool truth;
-    } tabs[] = {{"train", false}, {"predict", true}, {"attention", false}, {"data", true}, {"filters", false}, {"lessons", false}, {"evolution", false}};
+    } tabs[] = {{"train", false},   {"predict", true},  {"attention", false}, {"data", true},
+                {"filters", false}, {"lessons", false}, {"evolution", false}};
     struct app *a = open_app(fresh);
     struct grid g = {0};
     for (size_t t = 0; t < sizeof tabs / sizeof *tabs; t++)
@@ -159,7 +166,8 @@ static void test_golden(void **state)
 static void test_golden_evolution(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"data plant drift sessions=400 seed=7", "model new pen4rec d=16 seed=7", "seq from s:12", NULL};
+    static const char *const lines[] = {"data plant drift sessions=400 seed=7",
+                                        "model new pen4rec d=16 seed=7", "seq from s:12", NULL};
     struct app *a = open_app(lines);
     struct grid g = {0};
     for (int k = 0; k < 3; k++) {
@@ -212,10 +220,13 @@ static void test_golden_trained(void **state)
     app_free(a);
 }
 
-/* Tabs of other models: one that applies, at the three sizes, from start values (exact on any processor but for the last digits). */
+/* Tabs of other models: one that applies, at the three sizes, from start values (exact on
+ * any processor but for the last digits). */
 static void golden_of(const char *model, const char *tab, const char *const *lines)
 {
-    struct app *a = open_app((const char *const[]){"data plant twins items=144 sessions=400 seed=7", model, "seq 13 1 14 2 15 3 16", NULL});
+    struct app *a =
+        open_app((const char *const[]){"data plant twins items=144 sessions=400 seed=7", model,
+                                       "seq 13 1 14 2 15 3 16", NULL});
     struct grid g = {0};
     for (int i = 0; lines && lines[i]; i++)
         run(a, lines[i]);
@@ -233,14 +244,17 @@ static void golden_of(const char *model, const char *tab, const char *const *lin
 static void test_golden_parts(void **state)
 {
     (void)state;
-    golden_of("model new caser d=16 nh=4 seed=7", "filters", (const char *const[]){"ablate filter.3", NULL});
-    golden_of("model new gru4rec hidden=16 seed=7", "gates", (const char *const[]){"train steps=3", "ablate gru1.update.4 value=1", NULL});
+    golden_of("model new caser d=16 nh=4 seed=7", "filters",
+              (const char *const[]){"ablate filter.3", NULL});
+    golden_of("model new gru4rec hidden=16 seed=7", "gates",
+              (const char *const[]){"train steps=3", "ablate gru1.update.4 value=1", NULL});
     golden_of("model new pen4rec d=16 seed=7", "gates", NULL);
     golden_of("model new svae seed=7", "latent", NULL);
     golden_of("model new sasrec d=16 heads=2 seed=7", "latent", NULL);
 }
 
-/* At every size of a class: frames closed, the six lines in their places, the small screen says what it needs. */
+/* At every size of a class: frames closed, the six lines in their places, the small screen
+ * says what it needs. */
 static void test_sizes(void **state)
 {
     (void)state;
@@ -252,7 +266,8 @@ static void test_sizes(void **state)
     for (int t = 0; tab_defs[t].name; t++)
         for (int cols = 80; cols <= 230; cols += 37)
             for (int rows = 24; rows <= 70; rows += 13) {
-                if (ui_new(a, cols, rows, &err) != ST_OK || ui_tab(a, tab_defs[t].name, &err) != ST_OK ||
+                if (ui_new(a, cols, rows, &err) != ST_OK ||
+                    ui_tab(a, tab_defs[t].name, &err) != ST_OK ||
                     screen_snap(a, cols, rows, &theme, &g, &err) != ST_OK)
                     fail_msg("%s", err.msg);
                 assert_int_equal(g.cols, cols);
@@ -291,7 +306,8 @@ static void test_snap_repeats(void **state)
     app_free(a);
 }
 
-/* What a screen in one colour and ASCII still tells: the facts by tab, each of which colour also tells. */
+/* What a screen in one colour and ASCII still tells: the facts by tab, each of which colour
+ * also tells. */
 static void test_without_colour(void **state)
 {
     (void)state;
@@ -321,7 +337,8 @@ static void test_without_colour(void **state)
     };
     struct app *a = open_app(fresh);
     struct grid g = {0};
-    run(a, "train steps=20; set lr 0.0005; train steps=12; fork slot=C at=16; model use C; train steps=30; model use A; pin 13 1 14 2 15 3 5");
+    run(a, "train steps=20; set lr 0.0005; train steps=12; fork slot=C at=16; model use C; "
+           "train steps=30; model use A; pin 13 1 14 2 15 3 5");
     run(a, "ablate attn.2.head.1; at 16; whatif 7=16");
     struct err err = {0};
     assert_int_equal(ui_new(a, 80, 24, &err), ST_OK);
@@ -331,19 +348,21 @@ static void test_without_colour(void **state)
         snap_tab(a, facts[i].tab, 0, &g);
         char *t = grid_text(&g);
         if (!strstr(t, facts[i].text))
-            fail_msg("%s: %s is not to be read without colour (\"%s\")\n%s", facts[i].tab, facts[i].fact, facts[i].text, t);
+            fail_msg("%s: %s is not to be read without colour (\"%s\")\n%s", facts[i].tab,
+                     facts[i].fact, facts[i].text, t);
         free(t);
     }
     grid_done(&g);
     app_free(a);
 }
 
-/* ---- the real program --------------------------------------------------------------------------------- */
+/* ---- the real program ---- */
 
 enum { WAIT = 20000 };
 static struct vt *start(int cols, int rows, const char *script)
 {
-    static const char *const env[] = {"TERM=xterm-256color", "LC_ALL=C.UTF-8", "NO_COLOR=", NULL};
+    static const char *const env[] = {"TERM=xterm-256color", "LC_ALL=C.UTF-8",
+                                      "NO_COLOR=", NULL};
     char rc[4096], dir[4000];
     /* The start commands stand in the rc file of a home of its own. */
     const char *home = getenv("SEQLAB_HOME");
@@ -359,18 +378,19 @@ static struct vt *start(int cols, int rows, const char *script)
     return vt_start(argv, env, cols, rows);
 }
 
-#define OR_FAIL(t, cond)                                                   \
-    do {                                                                   \
-        if (!(cond)) {                                                     \
-            char *text_ = vt_text(t);                                      \
-            print_error("%s\n", text_);                                    \
-            free(text_);                                                   \
-            vt_free(t);                                                    \
-            fail_msg("%s", #cond);                                         \
-        }                                                                  \
+#define OR_FAIL(t, cond)                                                                       \
+    do {                                                                                       \
+        if (!(cond)) {                                                                         \
+            char *text_ = vt_text(t);                                                          \
+            print_error("%s\n", text_);                                                        \
+            free(text_);                                                                       \
+            vt_free(t);                                                                        \
+            fail_msg("%s", #cond);                                                             \
+        }                                                                                      \
     } while (0)
 
-static const char script[] = "data plant twins items=144 sessions=400 seed=7\nmodel new sasrec d=16 layers=2 heads=2 maxlen=12\nseq 13 1 14 2 15 3 16\n";
+static const char script[] = "data plant twins items=144 sessions=400 seed=7\nmodel new sasrec "
+                             "d=16 layers=2 heads=2 maxlen=12\nseq 13 1 14 2 15 3 16\n";
 
 static void leave(struct vt *t)
 {
@@ -425,7 +445,8 @@ static void test_program(void **state)
     OR_FAIL(t, vt_wait(t, "whatif mask", WAIT));
     vt_send(t, "\033");
     OR_FAIL(t, vt_wait_gone(t, "help   search:", WAIT));
-    /* The command line, an error with its kind, the command's help by a tab that does not apply. */
+    /* The command line, an error with its kind, the command's help by a tab that does not
+     * apply. */
     vt_send(t, ":predict 999\r");
     OR_FAIL(t, vt_wait(t, "bad-item", WAIT));
     vt_send(t, "4");
@@ -448,7 +469,8 @@ static void test_training(void **state)
     vt_send(t, ":train steps=100000\r");
     OR_FAIL(t, vt_wait(t, "RUN", WAIT));
     OR_FAIL(t, vt_wait(t, "items/s", WAIT));
-    /* What goes over the line while it trains: under 150 KB a second, on the curves and on the maps. */
+    /* What goes over the line while it trains: under 150 KB a second, on the curves and on
+     * the maps. */
     for (int tab = 1; tab <= 3; tab += 2) {
         vt_send(t, tab == 1 ? "1" : "3");
         OR_FAIL(t, vt_wait(t, tab == 1 ? "items/s" : "all heads", WAIT));
@@ -486,7 +508,8 @@ static void test_training(void **state)
     leave(t);
 }
 
-/* What takes long goes on beside the keys: going back by replay, and a lesson's measuring.  Both end with Esc or Ctrl-C, and leave nothing. */
+/* What takes long goes on beside the keys: going back by replay, and a lesson's
+ * measuring.  Both end with Esc or Ctrl-C, and leave nothing. */
 static void test_slow_commands(void **state)
 {
     (void)state;
@@ -523,8 +546,11 @@ static void test_slow_commands(void **state)
     snprintf(path, sizeof path, "%s/own.lesson", getenv("SEQLAB_HOME"));
     FILE *f = fopen(path, "w");
     assert_non_null(f);
-    fputs("lesson 90 \"Own\"\ntext A lesson.\nsetup data plant bazaar seed=7\nsetup model new bert4rec layers=4 seed=7\n"
-          "step \"One\"\n text Measured.\n task Measure.\n pass hr@10 >= 0\n do eval\n after Done.\n", f);
+    fputs("lesson 90 \"Own\"\ntext A lesson.\nsetup data plant bazaar seed=7\nsetup model new "
+          "bert4rec layers=4 seed=7\n"
+          "step \"One\"\n text Measured.\n task Measure.\n pass hr@10 >= 0\n do eval\n after "
+          "Done.\n",
+          f);
     fclose(f);
     snprintf(line, sizeof line, ":lesson start \"%s\"\r", path);
     vt_send(t, line);
@@ -546,7 +572,8 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Key to output while a run goes on, at 200x50.  The limit is wide: other programs run here too; bench has the figure. */
+/* Key to output while a run goes on, at 200x50.  The limit is wide: other programs run here
+ * too; bench has the figure. */
 static void test_latency(void **state)
 {
     (void)state;
@@ -567,7 +594,8 @@ static void test_latency(void **state)
         took[i] = clock_s() - from;
     }
     qsort(took, KEYS, sizeof *took, by_size);
-    print_message("key to screen at 200x50 while training: p50 %.1f ms, p95 %.1f ms\n", 1000 * took[KEYS / 2], 1000 * took[KEYS * 95 / 100]);
+    print_message("key to screen at 200x50 while training: p50 %.1f ms, p95 %.1f ms\n",
+                  1000 * took[KEYS / 2], 1000 * took[KEYS * 95 / 100]);
     OR_FAIL(t, took[KEYS / 2] < 0.1);
     leave(t);
 }
@@ -587,7 +615,8 @@ static void test_signals(void **state)
     /* The line breaks while training: what was learned is kept aside. */
     char pattern[4200];
     glob_t found = {0};
-    snprintf(pattern, sizeof pattern, "%s/state/rescue/A-sasrec-*.safetensors", getenv("SEQLAB_HOME"));
+    snprintf(pattern, sizeof pattern, "%s/state/rescue/A-sasrec-*.safetensors",
+             getenv("SEQLAB_HOME"));
     t = start(100, 30, script);
     OR_FAIL(t, vt_wait(t, "step 0", WAIT));
     vt_send(t, ":train steps=100000\r");
@@ -603,10 +632,19 @@ static void test_signals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),         cmocka_unit_test(test_golden_compare), cmocka_unit_test(test_golden_evolution), cmocka_unit_test(test_golden_trained), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_golden_compare),
+        cmocka_unit_test(test_golden_evolution),
+        cmocka_unit_test(test_golden_trained),
+        cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_golden_parts),
-        cmocka_unit_test(test_snap_repeats),   cmocka_unit_test(test_without_colour), cmocka_unit_test(test_program),
-        cmocka_unit_test(test_training), cmocka_unit_test(test_slow_commands),       cmocka_unit_test(test_latency),        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_snap_repeats),
+        cmocka_unit_test(test_without_colour),
+        cmocka_unit_test(test_program),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_slow_commands),
+        cmocka_unit_test(test_latency),
+        cmocka_unit_test(test_signals),
     };
     return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* A short storm over the real program (tests/long/storms.sh has the long one): random keys, sizes and stops while it trains, then each way out.
- * It lives, the command line is the user's afterwards, and the terminal is as it was. */
+/* A short storm over the real program (tests/long/storms.sh has the long one): random keys,
+ * sizes and stops while it trains, then each way out. It lives, the command line is the
+ * user's afterwards, and the terminal is as it was. */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "tests/support/storm.h"
 

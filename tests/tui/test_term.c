@@ -1,4 +1,5 @@
-/* The terminal through a pseudo-terminal: keys, sizes, signals, terminal types, and that it is given back. */
+/* The terminal through a pseudo-terminal: keys, sizes, signals, terminal types, and that it
+ * is given back. */
 #define _GNU_SOURCE /* posix_openpt, usleep */
 #include "tests/support/small_screen.h"
 
@@ -17,10 +18,12 @@
 
 enum { ROWS = 24, COLS = 80, WAIT = 4000 };
 
-static const char *const utf8[] = {"LC_ALL=C.UTF-8", "TERM=xterm-256color", "INPUTRC=/dev/null", NULL};
+static const char *const utf8[] = {"LC_ALL=C.UTF-8", "TERM=xterm-256color", "INPUTRC=/dev/null",
+                                   NULL};
 
 /* With this entry curses switches the mouse on by a sequence libvterm can follow. */
-static const char *const tmux[] = {"LC_ALL=C.UTF-8", "TERM=tmux-256color", "INPUTRC=/dev/null", NULL};
+static const char *const tmux[] = {"LC_ALL=C.UTF-8", "TERM=tmux-256color", "INPUTRC=/dev/null",
+                                   NULL};
 
 static void wait_text(struct vt *t, const char *text)
 {
@@ -47,11 +50,20 @@ static void test_keys(void **state)
     static const struct {
         const char *bytes, *name;
     } keys[] = {
-        {"a", "a"},          {"A", "A"},          {" ", "Space"},      {"\t", "Tab"},       {"\r", "Enter"},     {"\177", "Backspace"},
-        {"\033OA", "Up"},    {"\033OB", "Down"},  {"\033OC", "Right"}, {"\033OD", "Left"},  {"\033[5~", "PgUp"}, {"\033[6~", "PgDn"},
-        {"\033OP", "F1"},    {"\033[15~", "F5"},  {"\033[21~", "F10"}, {"\033[18;2~", "S-F7"}, {"\033[Z", "S-Tab"}, {"\033[3~", "Delete"},
-        {"\022", "C-r"},     {"\003", "C-c"},     {"\023", "C-s"},     {"\034", "C-\\"},    {"\033b", "M-b"},    {"\033", "Esc"},
-        {"é", "é"},          {"日", "日"},        {"\033OH", "Home"},  {"\033OF", "End"},
+        {"a", "a"},          {"A", "A"},
+        {" ", "Space"},      {"\t", "Tab"},
+        {"\r", "Enter"},     {"\177", "Backspace"},
+        {"\033OA", "Up"},    {"\033OB", "Down"},
+        {"\033OC", "Right"}, {"\033OD", "Left"},
+        {"\033[5~", "PgUp"}, {"\033[6~", "PgDn"},
+        {"\033OP", "F1"},    {"\033[15~", "F5"},
+        {"\033[21~", "F10"}, {"\033[18;2~", "S-F7"},
+        {"\033[Z", "S-Tab"}, {"\033[3~", "Delete"},
+        {"\022", "C-r"},     {"\003", "C-c"},
+        {"\023", "C-s"},     {"\034", "C-\\"},
+        {"\033b", "M-b"},    {"\033", "Esc"},
+        {"é", "é"},          {"日", "日"},
+        {"\033OH", "Home"},  {"\033OF", "End"},
     };
     struct vt *t = start(utf8);
     int n = 0;
@@ -128,7 +140,8 @@ static void test_resize(void **state)
     wait_text(t, "size 100x30");
     vt_resize(t, 200, 50);
     wait_text(t, "size 200x50");
-    static const int sizes[][2] = {{0, 0}, {1, 1}, {500, 200}, {2, 90}, {80, 1}, {1, 24}, {500, 1}, {7, 7}};
+    static const int sizes[][2] = {{0, 0},  {1, 1},  {500, 200}, {2, 90},
+                                   {80, 1}, {1, 24}, {500, 1},   {7, 7}};
     for (int k = 0; k < 300; k++) {
         set_size(t, sizes[k % 8][0], sizes[k % 8][1]);
         if (k % 16 == 0)
@@ -167,7 +180,7 @@ static void test_given_back(void **state)
         const char *keys;
         int send, signal, status;
     } ends[] = {
-        {":quit\r", 0, 0, 0}, {":exit\r", 0, 0, 3},      {":segv\r", 0, SIGSEGV, 0},
+        {":quit\r", 0, 0, 0},        {":exit\r", 0, 0, 3},      {":segv\r", 0, SIGSEGV, 0},
         {":abort\r", 0, SIGABRT, 0}, {"", SIGTERM, SIGTERM, 0}, {"", SIGHUP, SIGHUP, 0},
         {"", SIGSEGV, SIGSEGV, 0},   {"", SIGFPE, SIGFPE, 0},
     };
@@ -175,7 +188,8 @@ static void test_given_back(void **state)
         struct vt *t = small_screen_start("screen", utf8, COLS, ROWS);
         struct termios before;
         int status;
-        /* the settings of a new pseudo-terminal, before the program changed them: another one's */
+        /* the settings of a new pseudo-terminal, before the program changed them: another
+         * one's */
         int fd = posix_openpt(2 /* O_RDWR */);
         assert_true(fd >= 0);
         assert_int_equal(tcgetattr(fd, &before), 0);
@@ -229,7 +243,8 @@ static void test_stop(void **state)
         assert_true(wait_state(t, true));
         bool alt, paste;
         int mouse;
-        for (int k = 0; k < 100; k++) { /* what it wrote before it stopped may still be on its way */
+        /* what it wrote before it stopped may still be on its way */
+        for (int k = 0; k < 100; k++) {
             vt_modes(t, &alt, &mouse, &paste);
             if (!alt && !paste && !mouse)
                 break;
@@ -283,19 +298,25 @@ static void test_types(void **state)
     static const struct {
         const char *term, *locale, *shows;
     } cases[] = {
-        {"xterm-256color", "C.UTF-8", "depth 256 glyphs braille"}, {"tmux-256color", "C.UTF-8", "depth 256 glyphs braille"},
-        {"screen", "C.UTF-8", "depth 16 glyphs braille"},          {"linux", "C.UTF-8", "depth 16 glyphs block"},
-        {"vt100", "C.UTF-8", "depth mono glyphs block"},           {"xterm", "C.UTF-8", "depth 16 glyphs braille"},
-        {"xterm-256color", "C", "depth 256 glyphs ascii"},         {"vt100", "C", "depth mono glyphs ascii"},
+        {"xterm-256color", "C.UTF-8", "depth 256 glyphs braille"},
+        {"tmux-256color", "C.UTF-8", "depth 256 glyphs braille"},
+        {"screen", "C.UTF-8", "depth 16 glyphs braille"},
+        {"linux", "C.UTF-8", "depth 16 glyphs block"},
+        {"vt100", "C.UTF-8", "depth mono glyphs block"},
+        {"xterm", "C.UTF-8", "depth 16 glyphs braille"},
+        {"xterm-256color", "C", "depth 256 glyphs ascii"},
+        {"vt100", "C", "depth mono glyphs ascii"},
         {"linux", "C", "depth 16 glyphs ascii"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char term[64], locale[64];
         snprintf(term, sizeof term, "TERM=%s", cases[i].term);
         snprintf(locale, sizeof locale, "LC_ALL=%s", cases[i].locale);
-        /* On TERM=linux curses loads the mouse library of the console (gpm), which leaves ten bytes behind when unloaded. */
+        /* On TERM=linux curses loads the mouse library of the console (gpm), which leaves
+         * ten bytes behind when unloaded. */
         bool c = strcmp(cases[i].locale, "C") == 0, gpm = strcmp(cases[i].term, "linux") == 0;
-        const char *const env[] = {term, locale, "INPUTRC=/dev/null", gpm ? "LSAN_OPTIONS=detect_leaks=0" : NULL, NULL};
+        const char *const env[] = {term, locale, "INPUTRC=/dev/null",
+                                   gpm ? "LSAN_OPTIONS=detect_leaks=0" : NULL, NULL};
         struct vt *t = small_screen_start("screen", env, COLS, ROWS);
         wait_text(t, cases[i].shows);
         vt_send(t, ":ab\r");
@@ -313,7 +334,8 @@ static void test_types(void **state)
     static const char *const refused[] = {"TERM=dumb", "TERM=", "TERM=no-such-terminal"};
     for (int i = 0; i < 3; i++) {
         /* curses keeps what it had set up when it finds no entry for the terminal */
-        const char *const env[] = {refused[i], "LC_ALL=C.UTF-8", "LSAN_OPTIONS=detect_leaks=0", NULL};
+        const char *const env[] = {refused[i], "LC_ALL=C.UTF-8", "LSAN_OPTIONS=detect_leaks=0",
+                                   NULL};
         int status;
         t = small_screen_start("screen", env, COLS, ROWS);
         assert_true(vt_wait_exit(t, WAIT, &status));
@@ -323,12 +345,17 @@ static void test_types(void **state)
     }
 }
 
-/* Twenty thousand random bytes, sequences and sizes: alive, and the line is the user's afterwards. */
+/* Twenty thousand random bytes, sequences and sizes: alive, and the line is the user's
+ * afterwards. */
 static void test_noise(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"\033", "\033[", "\033[<0;5;5M", "\033[<0;5;5m", "\033[200~", "\033[201~", "\033O", "\033[A", "\xff",
-                                        "\xc3", "é", "日", "\t", "\022", "\001", ":", "\004", "\033[M !!", "\033[1;5D", "\177", "\021", "\023"};
+    static const char *const parts[] = {
+        "\033",      "\033[", "\033[<0;5;5M", "\033[<0;5;5m", "\033[200~",
+        "\033[201~", "\033O", "\033[A",       "\xff",         "\xc3",
+        "é",         "日",    "\t",           "\022",         "\001",
+        ":",         "\004",  "\033[M !!",    "\033[1;5D",    "\177",
+        "\021",      "\023"};
     struct vt *t = start(utf8);
     int status;
     uint32_t seed = 7;
@@ -369,8 +396,10 @@ int main(int argc, char **argv)
     if (small_screen_main(argc, argv, &status))
         return status;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),       cmocka_unit_test(test_mouse), cmocka_unit_test(test_idle),  cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_given_back), cmocka_unit_test(test_stop),  cmocka_unit_test(test_gone),  cmocka_unit_test(test_types),
+        cmocka_unit_test(test_keys),       cmocka_unit_test(test_mouse),
+        cmocka_unit_test(test_idle),       cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_given_back), cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_gone),       cmocka_unit_test(test_types),
         cmocka_unit_test(test_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

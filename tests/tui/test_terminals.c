@@ -1,5 +1,5 @@
-/* The real program on terminals of many kinds: every tab opens, glyphs and colours are those the terminal has; and the list of next items has the
- * ids and digits that JSON has. */
+/* The real program on terminals of many kinds: every tab opens, glyphs and colours are those
+ * the terminal has; and the list of next items has the ids and digits that JSON has. */
 #include "tests/support/tmpfile.h"
 #include "tests/support/vt.h"
 
@@ -81,29 +81,24 @@ static void test_kinds(void **state)
         const char *term, *locale, *no_color;
         bool other, braille, colour;
     } kinds[] = {
-        {"xterm-256color", "C.UTF-8", "",  true,  true,  true },
-        {"tmux-256color",  "C.UTF-8", "",  true,  true,  true },
-        {"screen",         "C.UTF-8", "",  true,  true,  true },
-        {"linux",          "C.UTF-8", "",  true,  false, true },
-        {"vt100",          "C.UTF-8", "",  true,  false, false},
-        {"xterm",          "C.UTF-8", "",  true,  true,  true },
-        {"xterm-256color", "C",       "",  false, false, true },
-        {"vt100",          "C",       "",  false, false, false},
-        {"xterm-256color", "C.UTF-8", "1", true,  true,  false},
+        {"xterm-256color", "C.UTF-8", "", true, true, true},
+        {"tmux-256color", "C.UTF-8", "", true, true, true},
+        {"screen", "C.UTF-8", "", true, true, true},
+        {"linux", "C.UTF-8", "", true, false, true},
+        {"vt100", "C.UTF-8", "", true, false, false},
+        {"xterm", "C.UTF-8", "", true, true, true},
+        {"xterm-256color", "C", "", false, false, true},
+        {"vt100", "C", "", false, false, false},
+        {"xterm-256color", "C.UTF-8", "1", true, true, false},
     };
     static const struct {
         const char *key, *shows;
     } tabs[] = {
-        {"2", "next item"        },
-        {"3", "mean of 2 heads"  },
-        {"4", "model new caser"  },
-        {"5", "model new gru4rec"},
-        {"6", "cosine"           },
-        {"7", "followed items"   },
-        {"8", "other"            },
-        {"9", "planted rule"     },
-        {"0", "What comes next"  },
-        {"1", "ceiling"          },
+        {"2", "next item"},       {"3", "mean of 2 heads"},
+        {"4", "model new caser"}, {"5", "model new gru4rec"},
+        {"6", "cosine"},          {"7", "followed items"},
+        {"8", "other"},           {"9", "planted rule"},
+        {"0", "What comes next"}, {"1", "ceiling"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char term[64], locale[64], color[64], what[200];
@@ -111,7 +106,8 @@ static void test_kinds(void **state)
         snprintf(locale, sizeof locale, "LC_ALL=%s", kinds[i].locale);
         snprintf(color, sizeof color, "NO_COLOR=%s", kinds[i].no_color);
         snprintf(what, sizeof what, "%s %s %s", term, locale, color);
-        /* On TERM=linux curses loads the mouse library of the console (gpm), which leaves ten bytes behind when unloaded. */
+        /* On TERM=linux curses loads the mouse library of the console (gpm), which leaves
+         * ten bytes behind when unloaded. */
         const char *const env[] = {
             term, locale, color,
             strcmp(kinds[i].term, "linux") == 0 ? "LSAN_OPTIONS=detect_leaks=0" : NULL, NULL};

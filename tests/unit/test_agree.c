@@ -1,4 +1,5 @@
-/* Agreement of two lists and of two rankings of the same questions: small cases worked by hand. */
+/* Agreement of two lists and of two rankings of the same questions: small cases worked by
+ * hand. */
 #include "app/cmd/agree.h"
 
 #include <math.h>
@@ -48,7 +49,8 @@ static void test_lists(void **state)
 static void test_cases(void **state)
 {
     (void)state;
-    /* rank 0: not asked by one of them; 11 is just out; the last two share their places with others */
+    /* rank 0: not asked by one of them; 11 is just out; the last two share their places with
+     * others */
     const double first[7] = {1, 11, 3, 40, 0, 2, 10}, second[7] = {2, 1, 30, 50, 1, 2, 10.5};
     struct rank_obs a[7], b[7];
     for (int i = 0; i < 7; i++) {

@@ -46,14 +46,8 @@ static void test_markov(void **state)
     struct kit k;
     real p[6];
     const double pop[] = {3 / 15.0, 4 / 15.0, 5 / 15.0, 2 / 15.0, 1 / 15.0};
-    const double after[6][5] = {
-        {0 },
-        {0,  1, 1, 0, 0},
-        {0, 0, 3, 0, 0},
-        {0, 1, 0, 0, 0},
-        {0 },
-        {0}
-    };
+    const double after[6][5] = {{0}, {0, 1, 1, 0, 0}, {0, 0, 3, 0, 0}, {0, 1, 0, 0, 0}, {0},
+                                {0}};
     kit_new_data(&k, "markov", "prior=2", 5, 1, 4, sessions, lens);
     for (int32_t i = 1; i <= 5; i++) {
         double want[5], n = 0;
@@ -96,7 +90,8 @@ static void test_nearest_sessions(void **state)
     /* after 3: {1,2,3} a, {2,3} b, {1,3} b; repeats of the present session count once */
     votes("", three, 3, (double[]){a + b, a + b, a + 2 * b, rest(1), rest(0)});
     votes("", two_four, 3, (double[]){c, c + d, c + d, b, rest(0)});
-    /* two nearest: the tie of {2,3} and {1,3} beats {1,2,3}; one nearest: the more recent of the tie */
+    /* two nearest: the tie of {2,3} and {1,3} beats {1,2,3}; one nearest: the more recent of
+     * the tie */
     votes("k=2", three, 1, (double[]){b, b, 2 * b, rest(1), rest(0)});
     votes("k=1", three, 1, (double[]){b, rest(3), b, rest(1), rest(0)});
     /* among the most recent ones that hold 3: {1,3}, then {2,3} */

@@ -58,7 +58,7 @@ static void tally(const struct block *b, void *ctx)
 }
 
 static const struct batch_spec every_kind[] = {
-    {.kind = BATCH_SESSIONS, .size = 100,      .max_len = 10,                 .n_neg = 2, .neg_reject = true},
+    {.kind = BATCH_SESSIONS, .size = 100, .max_len = 10, .n_neg = 2, .neg_reject = true},
     {.kind = BATCH_SESSIONS,
      .size = 100,
      .max_len = 20,
@@ -66,11 +66,11 @@ static const struct batch_spec every_kind[] = {
      .neg_cols = NEG_SESSION,
      .neg_distinct = true,
      .neg_alpha = .75f},
-    {.kind = BATCH_SESSIONS,          .size = 16,                              .n_target = 4,                                                 .weight = WEIGHT_SESSION},
-    {.kind = BATCH_SESSIONS,      .size = 16,                      .n_target = 3                             },
-    {.kind = BATCH_SESSIONS,         .size = 16,.n_target = -1},
-    {.kind = BATCH_WINDOWS,       .size = 128,.max_len = 5,.n_target = 3, .n_neg = 3},
-    {.kind = BATCH_WINDOWS,    .size = 128,                                   .max_len = 5,                                                                                                                .prefixes = true},
+    {.kind = BATCH_SESSIONS, .size = 16, .n_target = 4, .weight = WEIGHT_SESSION},
+    {.kind = BATCH_SESSIONS, .size = 16, .n_target = 3},
+    {.kind = BATCH_SESSIONS, .size = 16, .n_target = -1},
+    {.kind = BATCH_WINDOWS, .size = 128, .max_len = 5, .n_target = 3, .n_neg = 3},
+    {.kind = BATCH_WINDOWS, .size = 128, .max_len = 5, .prefixes = true},
     {.kind = BATCH_CLOZE,
      .size = 64,
      .max_len = 8,
@@ -80,10 +80,10 @@ static const struct batch_spec every_kind[] = {
      .p_tail = .2f,
      .k_max = 3,
      .mask_item = 241},
-    {.kind = BATCH_PREFIXES,                      .size = 100,                  .max_len = 6                                },
-    {.kind = BATCH_PARALLEL,      .size = 32,                      .neg_cols = NEG_BATCH,.n_neg = 64, .neg_alpha = .5f},
-    {.kind = BATCH_PARALLEL,           .size = 32,                               .bptt = 10                                                               },
-    {.kind = BATCH_PARALLEL,           .size = 32,                               .bptt = 3, .shuffle = true                                               },
+    {.kind = BATCH_PREFIXES, .size = 100, .max_len = 6},
+    {.kind = BATCH_PARALLEL, .size = 32, .neg_cols = NEG_BATCH, .n_neg = 64, .neg_alpha = .5f},
+    {.kind = BATCH_PARALLEL, .size = 32, .bptt = 10},
+    {.kind = BATCH_PARALLEL, .size = 32, .bptt = 3, .shuffle = true},
 };
 enum { KINDS = sizeof every_kind / sizeof *every_kind };
 
@@ -247,7 +247,8 @@ static void check_sets(const struct block *b, void *ctx)
     }
 }
 
-/* Sets of next items: shortened at the end, repeats once, divided by the first row's set (SVAE). */
+/* Sets of next items: shortened at the end, repeats once, divided by the first row's set
+ * (SVAE). */
 static void test_target_sets(void **state)
 {
     (void)state;
@@ -386,7 +387,8 @@ static void any(const struct block *b, void *ctx)
     assert_non_null(b->off);
 }
 
-/* Vocabularies of one and two items, a user who owns all, more distinct draws than items: no hang. */
+/* Vocabularies of one and two items, a user who owns all, more distinct draws than items: no
+ * hang. */
 static void test_tiny_vocabularies(void **state)
 {
     (void)state;

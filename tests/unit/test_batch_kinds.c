@@ -42,11 +42,7 @@ static bool has_window(const struct windows *w, const int32_t *want, int n)
 static void test_windows(void **state)
 {
     (void)state;
-    const int32_t full[3][6] = {
-        {1, 2, 3, 4, 5, 6},
-        {2, 3, 4, 5, 6, 2},
-        {3, 4, 5, 6, 2, 1}
-    };
+    const int32_t full[3][6] = {{1, 2, 3, 4, 5, 6}, {2, 3, 4, 5, 6, 2}, {3, 4, 5, 6, 2, 1}};
     const int32_t brief[6] = {0, 0, 0, 5, 3, 2};
     struct batch_spec s = {.kind = BATCH_WINDOWS, .size = 64, .max_len = 4, .n_target = 2};
     struct windows w = {0};
@@ -194,8 +190,8 @@ static void count_starts(const struct block *b, void *ctx)
     assert_int_equal(b->off[1], 10);
 }
 
-/* Hidden once and for all: every window as often as dupe says and once with its last item hidden, the same places and the same order in
- * every epoch. */
+/* Hidden once and for all: every window as often as dupe says and once with its last item
+ * hidden, the same places and the same order in every epoch. */
 struct offline {
     int n, last;
     int32_t item[64][4];
@@ -225,7 +221,13 @@ static void test_cloze_offline(void **state)
 {
     (void)state;
     enum { DUPE = 5 };
-    struct batch_spec s = {.kind = BATCH_CLOZE, .size = 64, .max_len = 4, .rho = 0.5f, .window_prop = 0.5f, .mask_item = 12, .dupe = DUPE};
+    struct batch_spec s = {.kind = BATCH_CLOZE,
+                           .size = 64,
+                           .max_len = 4,
+                           .rho = 0.5f,
+                           .window_prop = 0.5f,
+                           .mask_item = 12,
+                           .dupe = DUPE};
     struct hand *h = hand_batch(11, "1 2 3 4 5 6 7;8 9 10 11", &s);
     struct offline first = {0}, again = {0};
     each_block(h->b, 0, h->mem, collect_offline, &first);
@@ -242,7 +244,8 @@ static void test_cloze_offline(void **state)
             new &= first.order[k] != first.order[i];
         distinct += new;
     }
-    assert_true(from[1] == DUPE + 1 && from[2] == DUPE + 1 && from[4] == DUPE + 1 && from[8] == DUPE + 1);
+    assert_true(from[1] == DUPE + 1 && from[2] == DUPE + 1 && from[4] == DUPE + 1 &&
+                from[8] == DUPE + 1);
     assert_true(distinct > 8); /* the copies of a window hide different places */
     hand_free(h);
 }
@@ -261,11 +264,17 @@ static void test_cloze_with_valid(void **state)
 {
     (void)state;
     for (int with = 0; with < 2; with++) {
-        struct batch_spec s = {.kind = BATCH_CLOZE, .size = 4, .max_len = 8, .rho = 0.5f, .mask_item = 11, .with_valid = with};
+        struct batch_spec s = {.kind = BATCH_CLOZE,
+                               .size = 4,
+                               .max_len = 8,
+                               .rho = 0.5f,
+                               .mask_item = 11,
+                               .with_valid = with};
         struct hand *h = hand_new(10, "1 2 3 4 5;6 7 8 9 10", NULL);
         int32_t seen[12] = {0};
         struct err err;
-        if (split_new(&h->sp, &h->ds, SPLIT_LEAVE_ONE_OUT, &err) || batcher_new(&h->b, h->sp, &s, 1, &err))
+        if (split_new(&h->sp, &h->ds, SPLIT_LEAVE_ONE_OUT, &err) ||
+            batcher_new(&h->b, h->sp, &s, 1, &err))
             fail_msg("%s", err.msg);
         each_block(h->b, 0, h->mem, collect_items, seen);
         assert_true(seen[3] > 0 && seen[8] > 0);
@@ -410,10 +419,8 @@ static void test_parallel_schedule(void **state)
 {
     (void)state;
     static const struct step_want want[] = {
-        {2, {1, 4},  {2, 5},  {0, 1}, {1, 1}},
-        {2, {2, 6},  {3, 7},  {0, 2}, {0, 1}},
-        {2, {10, 7}, {11, 8}, {3, 2}, {1, 0}},
-        {2, {12, 8}, {13, 9}, {4, 2}, {1, 0}},
+        {2, {1, 4}, {2, 5}, {0, 1}, {1, 1}},   {2, {2, 6}, {3, 7}, {0, 2}, {0, 1}},
+        {2, {10, 7}, {11, 8}, {3, 2}, {1, 0}}, {2, {12, 8}, {13, 9}, {4, 2}, {1, 0}},
         {1, {13, 0}, {14, 0}, {4, 0}, {0, 0}},
     };
     const char *data = "1 2 3;4 5;6 7 8 9;10 11;12 13 14";
@@ -464,13 +471,15 @@ static void test_parallel_by_time(void **state)
     hand_free(h);
 }
 
-/* shuffle: every epoch has each session once, in an order of its own; its k-th session is as long as that of any other epoch. */
+/* shuffle: every epoch has each session once, in an order of its own; its k-th session is as
+ * long as that of any other epoch. */
 static void test_parallel_shuffle(void **state)
 {
     (void)state;
     enum { SESSIONS = 12 };
     struct batch_spec s = {.kind = BATCH_PARALLEL, .size = 1, .shuffle = true};
-    struct hand *h = hand_new(9, "1 2;3 4 5;6 7;1 3;2 4 6;5 7;1 4;2 5 8 1;3 6;4 7;5 8 2;9 1", NULL);
+    struct hand *h =
+        hand_new(9, "1 2;3 4 5;6 7;1 3;2 4 6;5 7;1 4;2 5 8 1;3 6;4 7;5 8 2;9 1", NULL);
     int32_t order[3][SESSIONS];
     hand_split(h);
     assert_int_equal(batcher_new(&h->b, h->sp, &s, 1, NULL), ST_OK);
@@ -499,7 +508,8 @@ static void test_parallel_shuffle(void **state)
     hand_free(h);
 }
 
-/* bptt: a lane's old session and its successor stand in one block, in this order, only the second from zero. */
+/* bptt: a lane's old session and its successor stand in one block, in this order, only the
+ * second from zero. */
 static void test_parallel_bptt(void **state)
 {
     (void)state;

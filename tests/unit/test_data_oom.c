@@ -1,5 +1,6 @@
-/* Out of memory at every single allocation of import, generation, split, batches, ceiling and export, once and from there on: a status
- * with a message, nothing half built, no leak (the sanitizer build sees those).  The Makefile links test_*_oom with wrapped allocators. */
+/* Out of memory at every single allocation of import, generation, split, batches, ceiling
+ * and export, once and from there on: a status with a message, nothing half built, no leak
+ * (the sanitizer build sees those).  The Makefile links test_*_oom with wrapped allocators. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,12 +87,12 @@ static const struct scenario {
     int64_t gap;
     enum split_kind split;
 } scenarios[] = {
-    {"sample_data/user-item.txt", 0,   SPLIT_LEAVE_ONE_OUT},
-    {"sample_data/u.data",        100, SPLIT_SESSIONS     },
-    {"sample_data/events.csv",    0,   SPLIT_SESSIONS     },
-    {"sample_data/names.txt",     0,   SPLIT_USERS        },
-    {"sample_data/events.inter",  0,   SPLIT_RATIO        },
-    {NULL,                        0,   SPLIT_SESSIONS     },
+    {"sample_data/user-item.txt", 0, SPLIT_LEAVE_ONE_OUT},
+    {"sample_data/u.data", 100, SPLIT_SESSIONS},
+    {"sample_data/events.csv", 0, SPLIT_SESSIONS},
+    {"sample_data/names.txt", 0, SPLIT_USERS},
+    {"sample_data/events.inter", 0, SPLIT_RATIO},
+    {NULL, 0, SPLIT_SESSIONS},
 };
 
 static enum status run(const struct scenario *sc, const char *out, struct err *err)
@@ -102,8 +103,8 @@ static enum status run(const struct scenario *sc, const char *out, struct err *e
          .n_neg = 3,
          .neg_reject = true,
          .neg_distinct = true},
-        {.kind = BATCH_PREFIXES,                      .size = 16,          .max_len = 9},
-        {.kind = BATCH_PARALLEL, .size = 8, .neg_cols = NEG_BATCH,  .n_neg = 5},
+        {.kind = BATCH_PREFIXES, .size = 16, .max_len = 9},
+        {.kind = BATCH_PARALLEL, .size = 8, .neg_cols = NEG_BATCH, .n_neg = 5},
     };
     struct dataset *ds = NULL;
     struct split *sp = NULL;

@@ -52,14 +52,8 @@ static void assert_items(const struct dataset *ds, int32_t s, const char *want)
 static void test_order_is_stable(void **state)
 {
     (void)state;
-    const struct event e[] = {
-        {"u", "c", 5},
-        {"v", "a", 1},
-        {"u", "a", 5},
-        {"u", "b", 2},
-        {"v", "b", 1},
-        {"u", "d", 5}
-    };
+    const struct event e[] = {{"u", "c", 5}, {"v", "a", 1}, {"u", "a", 5},
+                              {"u", "b", 2}, {"v", "b", 1}, {"u", "d", 5}};
     struct dataset *ds = BUILD(e, true, NULL, NULL);
     assert_int_equal(ds->n_sessions, 2);
     assert_items(ds, 0, "b c a d"); /* equal times stay as they came */
@@ -101,12 +95,7 @@ static void test_duplicates(void **state)
     (void)state;
     struct import_report rep;
     const struct event e[] = {
-        {"u", "a", 5},
-        {"u", "b", 5},
-        {"u", "a", 5},
-        {"u", "a", 6},
-        {"v", "a", 5}
-    };
+        {"u", "a", 5}, {"u", "b", 5}, {"u", "a", 5}, {"u", "a", 6}, {"v", "a", 5}};
     struct dataset *ds = BUILD(e, true, NULL, &rep);
     assert_items(ds, 0, "a b a");
     assert_int_equal(rep.dup, 1);
@@ -114,10 +103,7 @@ static void test_duplicates(void **state)
     assert_int_equal(rep.events_out, 4);
     dataset_free(ds);
     /* Without times a repeat is a repeat */
-    const struct event timeless[] = {
-        {"u", "a", INT64_MIN},
-        {"u", "a", INT64_MIN}
-    };
+    const struct event timeless[] = {{"u", "a", INT64_MIN}, {"u", "a", INT64_MIN}};
     ds = BUILD(timeless, true, NULL, &rep);
     assert_int_equal(ds->n_events, 2);
     assert_int_equal(rep.dup, 0);
@@ -128,12 +114,7 @@ static void test_pauses_cut_sessions(void **state)
 {
     (void)state;
     const struct event e[] = {
-        {"u", "a", 100 },
-        {"u", "b", 150 },
-        {"v", "c", 120 },
-        {"u", "c", 9000},
-        {"u", "a", 9001}
-    };
+        {"u", "a", 100}, {"u", "b", 150}, {"v", "c", 120}, {"u", "c", 9000}, {"u", "a", 9001}};
     struct import_opts o = {.session_gap_s = 3600};
     struct dataset *ds = BUILD(e, true, &o, NULL);
     assert_int_equal(ds->n_sessions, 3);
@@ -146,9 +127,7 @@ static void test_pauses_cut_sessions(void **state)
     assert_int_equal(ds->user[2], 1);
     assert_false(ds->by_user);
     dataset_free(ds);
-    const struct event timeless[] = {
-        {"u", "a", INT64_MIN}
-    };
+    const struct event timeless[] = {{"u", "a", INT64_MIN}};
     assert_null(BUILD(timeless, true, &o, NULL));
 }
 
@@ -156,17 +135,9 @@ static void test_pauses_cut_sessions(void **state)
 static void test_filters_until_stable(void **state)
 {
     (void)state;
-    const struct event e[] = {
-        {"1", "a", 1},
-        {"1", "b", 2},
-        {"2", "a", 1},
-        {"2", "x", 2},
-        {"3", "a", 1},
-        {"3", "b", 2},
-        {"3", "c", 3},
-        {"4", "c", 1},
-        {"4", "y", 2}
-    };
+    const struct event e[] = {{"1", "a", 1}, {"1", "b", 2}, {"2", "a", 1},
+                              {"2", "x", 2}, {"3", "a", 1}, {"3", "b", 2},
+                              {"3", "c", 3}, {"4", "c", 1}, {"4", "y", 2}};
     struct import_opts o = {.min_item = 2, .min_len = 2};
     struct import_report rep;
     struct dataset *ds = BUILD(e, false, &o, &rep);
@@ -185,12 +156,7 @@ static void test_filters_until_stable(void **state)
 static void test_popularity_and_hash(void **state)
 {
     (void)state;
-    const struct event e[] =
-        {
-            {"1", "7", 1},
-            {"1", "8", 2},
-            {"2", "7", 1}
-    },
+    const struct event e[] = {{"1", "7", 1}, {"1", "8", 2}, {"2", "7", 1}},
                        f[] = {{"1", "7", 1}, {"1", "8", 2}, {"2", "8", 1}};
     struct dataset *a = BUILD(e, true, NULL, NULL), *b = BUILD(f, true, NULL, NULL),
                    *c = BUILD(e, true, NULL, NULL);
@@ -239,7 +205,8 @@ static void test_export_and_back(void **state)
     dataset_free(back);
 }
 
-/* A million events: the time of an import must grow with the file, not with its square (one user, one second, one item). */
+/* A million events: the time of an import must grow with the file, not with its square (one
+ * user, one second, one item). */
 static void test_one_second_for_all(void **state)
 {
     (void)state;

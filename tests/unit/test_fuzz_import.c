@@ -1,4 +1,5 @@
-/* Replays the corpus of the fuzz target for importers, every sample under every importer, and 3,000 mutations of them. */
+/* Replays the corpus of the fuzz target for importers, every sample under every importer,
+ * and 3,000 mutations of them. */
 #define _GNU_SOURCE /* for the target */
 #include <setjmp.h>
 #include <stdarg.h>

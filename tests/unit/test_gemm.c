@@ -1,4 +1,5 @@
-/* Matrix products behind one door: transposes, sizes on both sides of the border to OpenBLAS, the check of a BLAS at start. */
+/* Matrix products behind one door: transposes, sizes on both sides of the border to
+ * OpenBLAS, the check of a BLAS at start. */
 #include "engine/tensor/gemm.h"
 #include "tests/support/approx.h"
 
@@ -29,15 +30,19 @@ static real *matrix(int32_t rows, int32_t cols, uint32_t salt)
 
 static void one(bool ta, bool tb, int32_t m, int32_t n, int32_t k, bool accumulate)
 {
-    real *a = ta ? matrix(k, m, 1) : matrix(m, k, 1), *b = tb ? matrix(n, k, 2) : matrix(k, n, 2), *c = matrix(m, n, 3);
-    size_t lda = (size_t)row_ld(ta ? m : k), ldb = (size_t)row_ld(tb ? k : n), ldc = (size_t)row_ld(n);
+    real *a = ta ? matrix(k, m, 1) : matrix(m, k, 1),
+         *b = tb ? matrix(n, k, 2) : matrix(k, n, 2), *c = matrix(m, n, 3);
+    size_t lda = (size_t)row_ld(ta ? m : k), ldb = (size_t)row_ld(tb ? k : n),
+           ldc = (size_t)row_ld(n);
     double *want = malloc((size_t)m * (size_t)n * sizeof *want);
     for (int32_t i = 0; i < m; i++)
         for (int32_t j = 0; j < n; j++) {
             double s = accumulate ? (double)c[(size_t)i * ldc + (size_t)j] : 0;
             for (int32_t q = 0; q < k; q++)
-                s += (double)(ta ? a[(size_t)q * lda + (size_t)i] : a[(size_t)i * lda + (size_t)q]) *
-                     (double)(tb ? b[(size_t)j * ldb + (size_t)q] : b[(size_t)q * ldb + (size_t)j]);
+                s += (double)(ta ? a[(size_t)q * lda + (size_t)i]
+                                 : a[(size_t)i * lda + (size_t)q]) *
+                     (double)(tb ? b[(size_t)j * ldb + (size_t)q]
+                                 : b[(size_t)q * ldb + (size_t)j]);
             want[(size_t)i * (size_t)n + (size_t)j] = s;
         }
     if (!accumulate) /* what was there is not read */
@@ -47,7 +52,8 @@ static void one(bool ta, bool tb, int32_t m, int32_t n, int32_t k, bool accumula
     real *scratch = tb ? aligned_alloc(64, (gemm_scratch(k, n) + 16) * sizeof *scratch) : NULL;
     gemm(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, accumulate, scratch);
     for (int32_t i = 0; i < m; i++) {
-        assert_close("gemm", c + (size_t)i * ldc, want + (size_t)i * (size_t)n, (size_t)n, 1e-5, 1e-5 * sqrt((double)k + 1));
+        assert_close("gemm", c + (size_t)i * ldc, want + (size_t)i * (size_t)n, (size_t)n, 1e-5,
+                     1e-5 * sqrt((double)k + 1));
         for (size_t j = (size_t)n; j < ldc; j++)
             assert_true(c[(size_t)i * ldc + j] == 0);
     }
@@ -67,13 +73,15 @@ static void one(bool ta, bool tb, int32_t m, int32_t n, int32_t k, bool accumula
 static void test_against_plain_loops(void **state)
 {
     (void)state;
-    static const int32_t sizes[][3] = {{1, 1, 1}, {1, 50, 50}, {7, 33, 5}, {17, 16, 64}, {30, 70, 29}, {5, 9, 0}, {3, 513, 520}, {40, 520, 40}};
+    static const int32_t sizes[][3] = {{1, 1, 1},    {1, 50, 50}, {7, 33, 5},    {17, 16, 64},
+                                       {30, 70, 29}, {5, 9, 0},   {3, 513, 520}, {40, 520, 40}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int t = 0; t < 8; t++)
             one(t & 1, t & 2, sizes[s][0], sizes[s][1], sizes[s][2], t & 4);
 }
 
-/* The rule which of the two works does not see the number of rows: a row alone has the bits it has among others. */
+/* The rule which of the two works does not see the number of rows: a row alone has the bits
+ * it has among others. */
 static void test_rows_alone(void **state)
 {
     (void)state;
@@ -81,7 +89,8 @@ static void test_rows_alone(void **state)
     for (size_t s = 0; s < sizeof nk / sizeof *nk; s++) {
         int32_t n = nk[s][0], k = nk[s][1], m = 37;
         size_t lda = (size_t)row_ld(k), ldc = (size_t)row_ld(n);
-        real *a = matrix(m, k, 4), *b = matrix(k, n, 5), *c = matrix(m, n, 6), *d = matrix(1, n, 7);
+        real *a = matrix(m, k, 4), *b = matrix(k, n, 5), *c = matrix(m, n, 6),
+             *d = matrix(1, n, 7);
         gemm(false, false, m, n, k, a, lda, b, ldc, c, ldc, false, NULL);
         for (int32_t i = 0; i < m; i++) {
             gemm(false, false, 1, n, k, a + (size_t)i * lda, lda, b, ldc, d, ldc, false, NULL);
@@ -107,7 +116,8 @@ static void test_start_is_short(void **state)
     const char *note = "unset";
     double t0 = now_ms();
     gemm_start(&note);
-    assert_true(now_ms() - t0 < 100); /* 20 ms by design; the machine may be slow or under a sanitizer */
+    /* 20 ms by design; the machine may be slow or under a sanitizer */
+    assert_true(now_ms() - t0 < 100);
     assert_true(!note || strstr(note, "own kernels"));
     assert_true(strlen(gemm_blas_name()) > 0);
     test_against_plain_loops(state); /* now with whatever was chosen */

@@ -64,7 +64,8 @@ static void test_wide(void **state)
     canvas_text(&c, 0, 5, ROLE_TEXT, "日"); /* one column left: cut */
     check_text(&g, "     ~\n");
     canvas_clear(&c);
-    canvas_text(&c, 0, 0, ROLE_TEXT, "e\xcc\x81t\xc3\xa9"); /* combining acute is part of its letter */
+    /* combining acute is part of its letter */
+    canvas_text(&c, 0, 0, ROLE_TEXT, "e\xcc\x81t\xc3\xa9");
     assert_int_equal(grid_at(&g, 0, 0)->ch[1], 0x301);
     assert_int_equal(grid_at(&g, 0, 1)->ch[0], 't');
     assert_int_equal(text_width("e\xcc\x81t\xc3\xa9"), 3);
@@ -75,8 +76,18 @@ static void test_inert(void **state)
 {
     (void)state;
     static const char *const nasty[] = {
-        "\033[2J",  "\x07",     "\xc2\x9b\x33\x31m", "\xe2\x80\xae\x61\x62", "\xff\xfe", "\xf0\x9f",
-        "\x7f",     "\xe2\x81\xa6x", "a\xcc",        "\xcc\x81",             "\xed\xa0\x80", "\xc0\x80",
+        "\033[2J",
+        "\x07",
+        "\xc2\x9b\x33\x31m",
+        "\xe2\x80\xae\x61\x62",
+        "\xff\xfe",
+        "\xf0\x9f",
+        "\x7f",
+        "\xe2\x81\xa6x",
+        "a\xcc",
+        "\xcc\x81",
+        "\xed\xa0\x80",
+        "\xc0\x80",
         "\xe2\x80\x8f",
     };
     struct grid g;
@@ -88,7 +99,8 @@ static void test_inert(void **state)
         for (int col = 0; col < g.cols; col++) {
             uint32_t u = grid_at(&g, 0, col)->ch[0];
             assert_true(u >= 0x20 && u != 0x7f && !(u >= 0x80 && u < 0xa0));
-            assert_true(u != 0x202e && u != 0x2066 && u != 0x200f && !(u >= 0xd800 && u < 0xe000));
+            assert_true(u != 0x202e && u != 0x2066 && u != 0x200f &&
+                        !(u >= 0xd800 && u < 0xe000));
         }
         assert_int_not_equal(grid_at(&g, 0, 0)->ch[0], ' ');
     }
@@ -141,7 +153,8 @@ static void test_box(void **state)
     for (int rows = 0; rows < 4; rows++)
         for (int cols = 0; cols < 24; cols++) {
             struct canvas small = canvas_sub(&c, 0, 0, rows, cols);
-            struct canvas inside = canvas_box(&small, "a long title that is cut", "right", false);
+            struct canvas inside =
+                canvas_box(&small, "a long title that is cut", "right", false);
             assert_true(inside.rows >= 0 && inside.cols >= 0);
         }
     grid_done(&g);
@@ -271,10 +284,12 @@ int main(void)
 {
     theme_fixed(&theme, GLYPHS_BRAILLE, DEPTH_256, false);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),   cmocka_unit_test(test_wide),   cmocka_unit_test(test_inert),
-        cmocka_unit_test(test_clip),    cmocka_unit_test(test_box),    cmocka_unit_test(test_wrap),
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_locale), cmocka_unit_test(test_bars),
-        cmocka_unit_test(test_ansi),    cmocka_unit_test(test_scroll), cmocka_unit_test(test_lightness),
+        cmocka_unit_test(test_sizes),   cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_inert),   cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_box),     cmocka_unit_test(test_wrap),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_locale),
+        cmocka_unit_test(test_bars),    cmocka_unit_test(test_ansi),
+        cmocka_unit_test(test_scroll),  cmocka_unit_test(test_lightness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Output heads: each loss against its formula in plain double, gradients against central differences, known numbers, and what must hold for
- * every loss (columns shared or not). */
+/* Output heads: each loss against its formula in plain double, gradients against central
+ * differences, known numbers, and what must hold for every loss (columns shared or not). */
 #include "engine/base/pool.h"
 #include "engine/tensor/ops.h"
 #include "engine/train/heads_work.h"
@@ -50,14 +50,30 @@ static void start(struct fixture *f)
         for (int k = 0; k < NEG; k++)
             f->neg[q * NEG + k] = 1 + (q * 4 + 1 + 3 * k) % V;
     }
-    f->b = (struct block){.n = 3, .n_query = Q, .n_target = 1, .n_neg = NEG, .target = f->target, .neg = f->neg, .weight = f->weight,
+    f->b = (struct block){.n = 3,
+                          .n_query = Q,
+                          .n_target = 1,
+                          .n_neg = NEG,
+                          .target = f->target,
+                          .neg = f->neg,
+                          .weight = f->weight,
                           .query_session = f->session};
 }
 
 static struct head_job job(struct fixture *f, const struct head *hd)
 {
-    return (struct head_job){.hd = hd, .b = &f->b, .table = f->table, .bias = f->bias, .ld = LD, .h = f->h, .ldh = LD, .d = D,
-                             .gh = f->gh, .gtable = f->gtable, .gbias = f->gbias, .mem = f->mem};
+    return (struct head_job){.hd = hd,
+                             .b = &f->b,
+                             .table = f->table,
+                             .bias = f->bias,
+                             .ld = LD,
+                             .h = f->h,
+                             .ldh = LD,
+                             .d = D,
+                             .gh = f->gh,
+                             .gtable = f->gtable,
+                             .gbias = f->gbias,
+                             .mem = f->mem};
 }
 
 static double compute(const struct head_job *j)
@@ -88,7 +104,8 @@ static void check_gradient(struct fixture *f, const struct head *hd)
     struct {
         real *x, *g;
         int rows, cols;
-    } part[] = {{f->h, f->gh, Q, D}, {f->table, f->gtable, V + 1, D}, {f->bias, f->gbias, 1, V + 1}};
+    } part[] = {
+        {f->h, f->gh, Q, D}, {f->table, f->gtable, V + 1, D}, {f->bias, f->gbias, 1, V + 1}};
     for (int p = 0; p < 3; p++)
         for (int r = 0; r < part[p].rows; r++)
             for (int c = 0; c < part[p].cols; c++) {
@@ -101,7 +118,8 @@ static void check_gradient(struct fixture *f, const struct head *hd)
                 *x = old;
                 double want = (hi - lo) / (2 * e), got = (double)part[p].g[r * LD + c];
                 if (fabs(want - got) > (sizeof(real) == 8 ? 1e-8 : 2e-4) + 1e-3 * fabs(want))
-                    fail_msg("loss %d cols %d part %d [%d,%d]: %g, by differences %g", (int)hd->loss, (int)hd->cols, p, r, c, got, want);
+                    fail_msg("loss %d cols %d part %d [%d,%d]: %g, by differences %g",
+                             (int)hd->loss, (int)hd->cols, p, r, c, got, want);
             }
 }
 
@@ -110,10 +128,16 @@ static void test_gradients(void **state)
     (void)state;
     struct fixture f;
     start(&f);
-    static const enum head_loss losses[] = {HEAD_SAMPLED, HEAD_BCE, HEAD_GBCE, HEAD_TOP1, HEAD_BPR, HEAD_TOP1_MAX, HEAD_BPR_MAX};
+    static const enum head_loss losses[] = {HEAD_SAMPLED, HEAD_BCE,      HEAD_GBCE,   HEAD_TOP1,
+                                            HEAD_BPR,     HEAD_TOP1_MAX, HEAD_BPR_MAX};
     for (unsigned i = 0; i < sizeof losses / sizeof *losses; i++)
         for (int cols = COLS_QUERY; cols <= COLS_BATCH; cols++) {
-            struct head hd = {.loss = losses[i], .cols = (enum head_cols)cols, .table = &f.ptable, .n_items = V, .gbce_t = 0.75f, .bpreg = 1.5f};
+            struct head hd = {.loss = losses[i],
+                              .cols = (enum head_cols)cols,
+                              .table = &f.ptable,
+                              .n_items = V,
+                              .gbce_t = 0.75f,
+                              .bpreg = 1.5f};
             if (cols == COLS_BATCH) { /* in-batch lists hold the queries' own targets first */
                 static int32_t col[Q + NEG], own[Q];
                 for (int q = 0; q < Q; q++) {
@@ -141,12 +165,22 @@ static void test_gradients(void **state)
     check_gradient(&f, &full);
     full.unit = false;
     check_gradient(&f, &full);
-    struct head smooth = {.loss = HEAD_SAMPLED, .cols = COLS_SESSION, .table = &f.ptable, .n_items = V, .smooth = 0.1f};
+    struct head smooth = {.loss = HEAD_SAMPLED,
+                          .cols = COLS_SESSION,
+                          .table = &f.ptable,
+                          .n_items = V,
+                          .smooth = 0.1f};
     check_gradient(&f, &smooth);
     for (int a = ACT_RELU; a <= ACT_ELU; a++) {
         if (a != ACT_TANH && a != ACT_ELU)
             continue;
-        struct head hd = {.loss = HEAD_BPR_MAX, .cols = COLS_QUERY, .act = (enum act)a, .act_a = 0.5f, .table = &f.ptable, .n_items = V, .bpreg = 1};
+        struct head hd = {.loss = HEAD_BPR_MAX,
+                          .cols = COLS_QUERY,
+                          .act = (enum act)a,
+                          .act_a = 0.5f,
+                          .table = &f.ptable,
+                          .n_items = V,
+                          .bpreg = 1};
         check_gradient(&f, &hd);
         hd.act_l = 1.7f;
         check_gradient(&f, &hd);
@@ -160,15 +194,18 @@ static void test_selu(void **state)
     (void)state;
     enum { N = 6, OWN = 2 };
     const real x[N] = {1.5f, -0.7f, 0.2f, -3, 0, 0.9f};
-    const struct head hd = {.loss = HEAD_BPR_MAX, .act = ACT_ELU, .act_a = 1.67326f, .act_l = 1.0507f, .bpreg = 1};
+    const struct head hd = {
+        .loss = HEAD_BPR_MAX, .act = ACT_ELU, .act_a = 1.67326f, .act_l = 1.0507f, .bpreg = 1};
     const struct head plain = {.loss = HEAD_BPR_MAX, .bpreg = 1};
     const int32_t col[N] = {1, 2, 3, 4, 5, 6};
-    _Alignas(64) real s[2 * TENSOR_ROW] = {0}, y[2 * TENSOR_ROW] = {0}, c[2 * TENSOR_ROW], want[2 * TENSOR_ROW];
+    _Alignas(64) real s[2 * TENSOR_ROW] = {0}, y[2 * TENSOR_ROW] = {0}, c[2 * TENSOR_ROW],
+                            want[2 * TENSOR_ROW];
     for (int i = 0; i < N; i++) {
         s[i] = x[i];
         y[i] = (real)(1.0507 * (x[i] >= 0 ? (double)x[i] : 1.67326 * (exp((double)x[i]) - 1)));
     }
-    double loss = head_rank_row(&hd, col, s, N, OWN, 1, c), by_hand = head_row_loss(&plain, y, N, OWN, want);
+    double loss = head_rank_row(&hd, col, s, N, OWN, 1, c),
+           by_hand = head_row_loss(&plain, y, N, OWN, want);
     assert_true(fabs(loss - by_hand) < 1e-5);
     for (int i = 0; i < N; i++) {
         double slope = 1.0507 * (x[i] >= 0 ? 1 : 1.67326 * exp((double)x[i]));
@@ -191,7 +228,12 @@ static void test_several_targets(void **state)
     f.b.n_target = T;
     static const enum head_loss losses[] = {HEAD_BCE, HEAD_GBCE, HEAD_SAMPLED, HEAD_BPR_MAX};
     for (unsigned i = 0; i < sizeof losses / sizeof *losses; i++) {
-        struct head hd = {.loss = losses[i], .cols = COLS_QUERY, .table = &f.ptable, .n_items = V, .w_pos = 0.5f, .w_neg = 0.25f};
+        struct head hd = {.loss = losses[i],
+                          .cols = COLS_QUERY,
+                          .table = &f.ptable,
+                          .n_items = V,
+                          .w_pos = 0.5f,
+                          .w_neg = 0.25f};
         check_gradient(&f, &hd);
     }
     struct head full = {.loss = HEAD_XENT, .cols = COLS_ALL, .table = &f.ptable, .n_items = V};
@@ -203,10 +245,16 @@ static void test_several_targets(void **state)
         for (int i = 1; i <= V; i++)
             z += exp(score(&f, q, i));
         for (int k = 0; k <= q % T; k++)
-            want += (double)f.weight[q] * (log(z) - score(&f, q, target[q * T + k])) / (q % T + 1);
+            want +=
+                (double)f.weight[q] * (log(z) - score(&f, q, target[q * T + k])) / (q % T + 1);
     }
     assert_true(fabs(compute(&j) - want) < 1e-5);
-    struct head bce = {.loss = HEAD_BCE, .cols = COLS_QUERY, .table = &f.ptable, .n_items = V, .w_pos = 0.5f, .w_neg = 0.25f};
+    struct head bce = {.loss = HEAD_BCE,
+                       .cols = COLS_QUERY,
+                       .table = &f.ptable,
+                       .n_items = V,
+                       .w_pos = 0.5f,
+                       .w_neg = 0.25f};
     j = job(&f, &bce);
     want = 0;
     for (int q = 0; q < Q; q++) {
@@ -219,45 +267,64 @@ static void test_several_targets(void **state)
     arena_free(f.mem);
 }
 
-/* The authors' losses: row i has its target in column i, loss = sum of rows / 3, slopes by the raw scores. */
+/* The authors' losses: row i has its target in column i, loss = sum of rows / 3, slopes by
+ * the raw scores. */
 static const struct {
     const char *name;
     struct head hd;
     double loss, grad[3][5];
 } official[] = {
-    {"xe", {.loss = HEAD_XENT}, 1.16557,
+    {"xe",
+     {.loss = HEAD_XENT},
+     1.16557,
      {{-0.177619, 0.0347447, 0.0699672, 0.051833, 0.0210737},
       {0.0487997, -0.235063, 0.0242332, 0.120028, 0.0420023},
       {0.0269765, 0.0989849, -0.260004, 0.0444768, 0.0895653}}},
-    {"xe_logq", {.loss = HEAD_XENT, .logq = 1}, 1.80684,
+    {"xe_logq",
+     {.loss = HEAD_XENT, .logq = 1},
+     1.80684,
      {{-0.296812, 0.0325962, 0.131281, 0.0153775, 0.117557},
       {0.00910496, -0.259993, 0.0361711, 0.0283272, 0.18639},
       {0.00281353, 0.0412947, -0.27215, 0.00586758, 0.222174}}},
-    {"bpr", {.loss = HEAD_BPR}, 2.42789,
+    {"bpr",
+     {.loss = HEAD_BPR},
+     2.42789,
      {{-0.287131, 0.0608085, 0.103342, 0.0832466, 0.0397343},
       {0.110604, -0.459632, 0.0659387, 0.183278, 0.099811},
       {0.0896471, 0.191481, -0.590253, 0.125847, 0.183278}}},
-    {"bpr_mean_negatives", {.loss = HEAD_BPR, .neg_only = true}, 0.433685,
+    {"bpr_mean_negatives",
+     {.loss = HEAD_BPR, .neg_only = true},
+     0.433685,
      {{-0.0717828, 0.0152021, 0.0258355, 0.0208117, 0.00993358},
       {0.027651, -0.114908, 0.0164847, 0.0458195, 0.0249527},
       {0.0224118, 0.0478702, -0.147563, 0.0314617, 0.0458195}}},
-    {"top1", {.loss = HEAD_TOP1}, 0.823675,
+    {"top1",
+     {.loss = HEAD_TOP1},
+     0.823675,
      {{-0.0436946, -3.66805e-05, 0.027509, 0.0158246, -0.0171126},
       {0.0214449, -0.0558458, -0.00582995, 0.0424521, 0.0156515},
       {-0.00887949, 0.035663, -0.0615727, 0.00900291, 0.03291}}},
-    {"top1_paper", {.loss = HEAD_TOP1, .neg_only = true}, 0.904593,
+    {"top1_paper",
+     {.loss = HEAD_TOP1, .neg_only = true},
+     0.904593,
      {{-0.0546183, -4.58505e-05, 0.0343863, 0.0197807, -0.0213907},
       {0.0268061, -0.0698073, -0.00728743, 0.0530651, 0.0195644},
       {-0.0110994, 0.0445787, -0.0769659, 0.0112536, 0.0411376}}},
-    {"top1_max", {.loss = HEAD_TOP1_MAX}, 0.974758,
+    {"top1_max",
+     {.loss = HEAD_TOP1_MAX},
+     0.974758,
      {{-0.0601913, -0.00519577, 0.0628341, 0.0199961, -0.0105506},
       {0.00645835, -0.0754192, -0.0136636, 0.150932, -0.00210405},
       {-0.0108672, 0.0797393, -0.0796434, -0.002708, 0.0614991}}},
-    {"bpr_max_reg1_linear", {.loss = HEAD_BPR_MAX, .bpreg = 1}, 0.872899,
+    {"bpr_max_reg1_linear",
+     {.loss = HEAD_BPR_MAX, .bpreg = 1},
+     0.872899,
      {{-0.0797058, -0.036164, 0.153642, 0.0296814, -0.0453548},
       {0.000907649, -0.130831, -0.0521876, 0.579738, -0.0239001},
       {-0.0436116, 0.24321, -0.159474, -0.0237592, 0.179515}}},
-    {"bpr_max_reg1.95_elu0.5", {.loss = HEAD_BPR_MAX, .bpreg = 1.95f, .act = ACT_ELU, .act_a = 0.5f}, 1.10125,
+    {"bpr_max_reg1.95_elu0.5",
+     {.loss = HEAD_BPR_MAX, .bpreg = 1.95f, .act = ACT_ELU, .act_a = 0.5f},
+     1.10125,
      {{-0.0826793, -0.0116798, 0.245182, 0.0443231, -0.012875},
       {-0.00696446, -0.131512, -0.0252466, 1.00324, -0.0482234},
       {-0.0136664, 0.382577, -0.163511, -0.0116115, 0.277173}}},
@@ -266,7 +333,8 @@ static const struct {
 static void test_official_losses(void **state)
 {
     (void)state;
-    static const double scores[3][5] = {{1.2, -0.3, 0.4, 0.1, -0.8}, {0.2, 0.9, -0.5, 1.1, 0.05}, {-0.7, 0.6, 0.3, -0.2, 0.5}};
+    static const double scores[3][5] = {
+        {1.2, -0.3, 0.4, 0.1, -0.8}, {0.2, 0.9, -0.5, 1.1, 0.05}, {-0.7, 0.6, 0.3, -0.2, 0.5}};
     static const int32_t target[3] = {1, 2, 3}, col[5] = {1, 2, 3, 4, 5}, own[3] = {0, 1, 2};
     static const float weight[3] = {1 / 3.0f, 1 / 3.0f, 1 / 3.0f};
     const float logpop[6] = {0, logf(40), logf(10), logf(5), logf(100), logf(2)};
@@ -275,29 +343,50 @@ static void test_official_losses(void **state)
         logq[i] = 0.75f * logpop[i];
     struct arena *mem;
     assert_int_equal(arena_new(&mem, 1 << 20, NULL), ST_OK);
-    real *table = arena_alloc(mem, 6 * LD * sizeof(real)), *h = arena_alloc(mem, 3 * LD * sizeof(real));
-    real *gtable = arena_alloc(mem, 6 * LD * sizeof(real)), *gh = arena_alloc(mem, 3 * LD * sizeof(real));
-    for (int i = 0; i < 3; i++) { /* states are unit vectors: scores are the table, slopes by them its gradient */
+    real *table = arena_alloc(mem, 6 * LD * sizeof(real)),
+         *h = arena_alloc(mem, 3 * LD * sizeof(real));
+    real *gtable = arena_alloc(mem, 6 * LD * sizeof(real)),
+         *gh = arena_alloc(mem, 3 * LD * sizeof(real));
+    /* states are unit vectors: scores are the table, slopes by them its gradient */
+    for (int i = 0; i < 3; i++) {
         h[i * LD + i] = 1;
         for (int k = 0; k < 5; k++)
             table[(k + 1) * LD + i] = (real)scores[i][k];
     }
-    struct block b = {.n = 3, .n_query = 3, .n_target = 1, .n_neg = 2, .target = target, .weight = weight, .col = col, .n_col = 5,
-                      .query_col = own, .logq = logq, .logpop = logpop};
+    struct block b = {.n = 3,
+                      .n_query = 3,
+                      .n_target = 1,
+                      .n_neg = 2,
+                      .target = target,
+                      .weight = weight,
+                      .col = col,
+                      .n_col = 5,
+                      .query_col = own,
+                      .logq = logq,
+                      .logpop = logpop};
     for (unsigned k = 0; k < sizeof official / sizeof *official; k++) {
         struct head hd = official[k].hd;
         hd.cols = COLS_BATCH;
         hd.n_items = 5;
         memset(gtable, 0, 6 * LD * sizeof(real));
-        struct head_job j = {.hd = &hd, .b = &b, .table = table, .ld = LD, .h = h, .ldh = LD, .d = 3, .gh = gh, .gtable = gtable, .mem = mem};
+        struct head_job j = {.hd = &hd,
+                             .b = &b,
+                             .table = table,
+                             .ld = LD,
+                             .h = h,
+                             .ldh = LD,
+                             .d = 3,
+                             .gh = gh,
+                             .gtable = gtable,
+                             .mem = mem};
         double loss = compute(&j);
         if (!(fabs(loss - official[k].loss) < 2e-5))
             fail_msg("%s: loss %.7g, should be %.7g", official[k].name, loss, official[k].loss);
         for (int i = 0; i < 3; i++)
             for (int c = 0; c < 5; c++)
                 if (!(fabs((double)gtable[(c + 1) * LD + i] - official[k].grad[i][c]) < 6e-6))
-                    fail_msg("%s: slope (%d,%d) %.7g, should be %.7g", official[k].name, i, c, (double)gtable[(c + 1) * LD + i],
-                             official[k].grad[i][c]);
+                    fail_msg("%s: slope (%d,%d) %.7g, should be %.7g", official[k].name, i, c,
+                             (double)gtable[(c + 1) * LD + i], official[k].grad[i][c]);
     }
     arena_free(mem);
 }
@@ -338,7 +427,14 @@ struct world {
     real *h[HEAD_PARTS], *gh[2][HEAD_PARTS];
     double loss[2];
 };
-enum { BIG_V = 437, BIG_D = 21, PER_SHARD = 61, DRAWS = 40, N_SHARDS = 3, BIG_Q = PER_SHARD * N_SHARDS };
+enum {
+    BIG_V = 437,
+    BIG_D = 21,
+    PER_SHARD = 61,
+    DRAWS = 40,
+    N_SHARDS = 3,
+    BIG_Q = PER_SHARD * N_SHARDS
+};
 
 static void big_start(struct world *w, uint32_t flags)
 {
@@ -346,7 +442,8 @@ static void big_start(struct world *w, uint32_t flags)
     static float weight[BIG_Q];
     memset(w, 0, sizeof *w);
     assert_int_equal(params_new(&w->ps, NULL), ST_OK);
-    w->table = params_add(w->ps, "item", 2, (int32_t[]){BIG_V + 1, BIG_D}, INIT_NORMAL, 0.5f, flags);
+    w->table =
+        params_add(w->ps, "item", 2, (int32_t[]){BIG_V + 1, BIG_D}, INIT_NORMAL, 0.5f, flags);
     w->bias = params_add(w->ps, "bias", 1, (int32_t[]){BIG_V + 1}, INIT_NORMAL, 0.2f, 0);
     assert_int_equal(params_build(w->ps, 7, &w->x, NULL), ST_OK);
     for (int i = 0; i < 2; i++)
@@ -362,8 +459,14 @@ static void big_start(struct world *w, uint32_t flags)
         col[BIG_Q + k] = 1 + k * k % BIG_V;
     for (int s = 0; s < N_SHARDS; s++) {
         assert_int_equal(tape_new(&w->tape[s], 1 << 16, NULL), ST_OK);
-        w->b[s] = (struct block){.n_query = PER_SHARD, .n_target = 2, .n_neg = DRAWS, .target = target + 2 * s * PER_SHARD,
-                                 .weight = weight + s * PER_SHARD, .col = col, .n_col = BIG_Q + DRAWS, .query_col = own + s * PER_SHARD,
+        w->b[s] = (struct block){.n_query = PER_SHARD,
+                                 .n_target = 2,
+                                 .n_neg = DRAWS,
+                                 .target = target + 2 * s * PER_SHARD,
+                                 .weight = weight + s * PER_SHARD,
+                                 .col = col,
+                                 .n_col = BIG_Q + DRAWS,
+                                 .query_col = own + s * PER_SHARD,
                                  .shard = s};
         w->h[s] = malloc(PER_SHARD * BIG_D * sizeof(real));
         for (int m = 0; m < 2; m++)
@@ -388,7 +491,8 @@ static void big_end(struct world *w)
 }
 
 /* One step in mode 0 (on each shard) or 1 (on the batch, with that many threads). */
-static void big_step(struct world *w, const struct head *hd, int mode, struct head_batch *hb, struct pool *p)
+static void big_step(struct world *w, const struct head *hd, int mode, struct head_batch *hb,
+                     struct pool *p)
 {
     struct tensor *h[N_SHARDS];
     memset(w->g[mode], 0, params_size(w->ps) * sizeof(real));
@@ -396,11 +500,15 @@ static void big_step(struct world *w, const struct head *hd, int mode, struct he
         head_batch_begin(hb, hd, w->x, w->g[mode], false);
     w->loss[mode] = 0;
     for (int s = 0; s < N_SHARDS; s++) {
-        struct tape_env env = {.x = w->x, .g = w->g[mode], .training = true, .keep_grads = true};
+        struct tape_env env = {
+            .x = w->x, .g = w->g[mode], .training = true, .keep_grads = true};
         tape_begin(w->tape[s], &env);
         struct tensor *in = tape_input(w->tape[s], w->h[s], 2, (int32_t[]){PER_SHARD, BIG_D});
-        struct tensor *add = tape_param(w->tape[s], w->table); /* something trained below, so that states want a gradient */
-        h[s] = op_add(w->tape[s], in, op_scale(w->tape[s], op_pick(w->tape[s], add, w->b[s].query_col, PER_SHARD), 1e-3f));
+        /* something trained below, so that states want a gradient */
+        struct tensor *add = tape_param(w->tape[s], w->table);
+        h[s] = op_add(w->tape[s], in,
+                      op_scale(w->tape[s],
+                               op_pick(w->tape[s], add, w->b[s].query_col, PER_SHARD), 1e-3f));
         w->b[s].head_batch = mode ? hb : NULL;
         op_head(w->tape[s], h[s], hd, &w->b[s]);
     }
@@ -426,7 +534,13 @@ static void test_batch_form(void **state)
         {.loss = HEAD_XENT, .cols = COLS_ALL, .n_items = BIG_V, .smooth = 0.1f},
         {.loss = HEAD_XENT, .cols = COLS_ALL, .n_items = BIG_V, .unit = true},
         {.loss = HEAD_XENT, .cols = COLS_BATCH, .n_items = BIG_V},
-        {.loss = HEAD_BPR_MAX, .cols = COLS_BATCH, .n_items = BIG_V, .bpreg = 1, .act = ACT_ELU, .act_a = 0.5f, .mask_dup = true},
+        {.loss = HEAD_BPR_MAX,
+         .cols = COLS_BATCH,
+         .n_items = BIG_V,
+         .bpreg = 1,
+         .act = ACT_ELU,
+         .act_a = 0.5f,
+         .mask_dup = true},
     };
     for (unsigned k = 0; k < sizeof heads / sizeof *heads; k++) {
         struct head hd = heads[k];
@@ -442,16 +556,20 @@ static void test_batch_form(void **state)
             pool_free(p);
             assert_true(fabs(w.loss[0] - w.loss[1]) < 1e-5 * fabs(w.loss[0]));
             for (size_t i = 0; i < n; i++)
-                if (!(fabs((double)(w.g[0][i] - w.g[1][i])) < 1e-6 + 1e-4 * fabs((double)w.g[0][i])))
-                    fail_msg("head %u: gradient %zu is %g on the batch, %g on the shards", k, i, (double)w.g[1][i], (double)w.g[0][i]);
+                if (!(fabs((double)(w.g[0][i] - w.g[1][i])) <
+                      1e-6 + 1e-4 * fabs((double)w.g[0][i])))
+                    fail_msg("head %u: gradient %zu is %g on the batch, %g on the shards", k, i,
+                             (double)w.g[1][i], (double)w.g[0][i]);
             for (int s = 0; s < N_SHARDS; s++)
                 for (int i = 0; i < PER_SHARD * BIG_D; i++)
-                    assert_true(fabs((double)(w.gh[0][s][i] - w.gh[1][s][i])) < 1e-6 + 1e-4 * fabs((double)w.gh[0][s][i]));
+                    assert_true(fabs((double)(w.gh[0][s][i] - w.gh[1][s][i])) <
+                                1e-6 + 1e-4 * fabs((double)w.gh[0][s][i]));
             if (!first) {
                 first = malloc(n * sizeof *first);
                 memcpy(first, w.g[1], n * sizeof *first);
             }
-            assert_memory_equal(first, w.g[1], n * sizeof *first); /* any number of threads: the same bits */
+            /* any number of threads: the same bits */
+            assert_memory_equal(first, w.g[1], n * sizeof *first);
         }
         free(first);
     }
@@ -464,7 +582,11 @@ static void test_full_softmax_in_pieces(void **state)
     (void)state;
     struct world w;
     big_start(&w, 0);
-    struct head hd = {.loss = HEAD_XENT, .cols = COLS_ALL, .n_items = BIG_V, .table = w.table, .bias = w.bias};
+    struct head hd = {.loss = HEAD_XENT,
+                      .cols = COLS_ALL,
+                      .n_items = BIG_V,
+                      .table = w.table,
+                      .bias = w.bias};
     int32_t *target = malloc(BIG_Q * sizeof *target);
     real *h = calloc(BIG_Q * 32, sizeof *h);
     float *weight = malloc(BIG_Q * sizeof *weight);
@@ -478,7 +600,8 @@ static void test_full_softmax_in_pieces(void **state)
         for (int i = 1; i <= BIG_V; i++) {
             double s = (double)w.x[w.bias->at + (size_t)i];
             for (int j = 0; j < BIG_D; j++)
-                s += (double)h[q * 32 + j] * (double)w.x[w.table->at + (size_t)(i * w.table->ld + j)];
+                s += (double)h[q * 32 + j] *
+                     (double)w.x[w.table->at + (size_t)(i * w.table->ld + j)];
             z += exp(s);
             own = i == target[q] ? s : own;
         }
@@ -487,8 +610,15 @@ static void test_full_softmax_in_pieces(void **state)
     struct block b = {.n_query = BIG_Q, .n_target = 1, .target = target, .weight = weight};
     struct arena *mem;
     assert_int_equal(arena_new(&mem, 1 << 20, NULL), ST_OK);
-    struct head_job j = {.hd = &hd, .b = &b, .table = w.x + w.table->at, .bias = w.x + w.bias->at, .ld = (size_t)w.table->ld, .h = h, .ldh = 32,
-                         .d = BIG_D, .mem = mem};
+    struct head_job j = {.hd = &hd,
+                         .b = &b,
+                         .table = w.x + w.table->at,
+                         .bias = w.x + w.bias->at,
+                         .ld = (size_t)w.table->ld,
+                         .h = h,
+                         .ldh = 32,
+                         .d = BIG_D,
+                         .mem = mem};
     assert_true(fabs(compute(&j) - want) < 1e-5 * want);
     arena_free(mem);
     free(target);
@@ -505,10 +635,15 @@ static void test_scores(void **state)
     for (int way = 0; way < 4; way++)
         for (int m = 1; m <= PER_SHARD; m += 60) {
             const int id0 = way & 1;
-            struct head hd = {.n_items = BIG_V + id0, .id0 = id0, .table = w.table, .bias = w.bias, .unit = way & 2};
+            struct head hd = {.n_items = BIG_V + id0,
+                              .id0 = id0,
+                              .table = w.table,
+                              .bias = w.bias,
+                              .unit = way & 2};
             struct tape_env env = {.x = w.x};
             tape_begin(w.tape[0], &env);
-            struct tensor *h = tape_input(w.tape[0], w.h[0], 2, (int32_t[]){m, BIG_D}), *s = op_head_scores(w.tape[0], h, &hd);
+            struct tensor *h = tape_input(w.tape[0], w.h[0], 2, (int32_t[]){m, BIG_D}),
+                          *s = op_head_scores(w.tape[0], h, &hd);
             assert_int_equal(tape_check(w.tape[0], NULL), ST_OK);
             assert_int_equal(s->d[0], m);
             assert_int_equal(s->d[1], hd.n_items + 1);
@@ -518,11 +653,13 @@ static void test_scores(void **state)
                 for (int i = 1; i <= hd.n_items; i++) {
                     double want = 0, square = 0;
                     for (int k = 0; k < BIG_D; k++) {
-                        double e = (double)w.x[w.table->at + (size_t)((i - id0) * w.table->ld + k)];
+                        double e =
+                            (double)w.x[w.table->at + (size_t)((i - id0) * w.table->ld + k)];
                         want += (double)w.h[0][q * BIG_D + k] * e;
                         square += e * e;
                     }
-                    want = (hd.unit ? want / sqrt(square) : want) + (double)w.x[w.bias->at + (size_t)(i - id0)];
+                    want = (hd.unit ? want / sqrt(square) : want) +
+                           (double)w.x[w.bias->at + (size_t)(i - id0)];
                     assert_true(fabs((double)o[i] - want) < 2e-5);
                 }
                 for (int i = hd.n_items + 1; i < s->ld; i++)
@@ -590,7 +727,8 @@ static double loss_of(const struct head *hd0, const double *s, int n, const floa
 {
     struct arena *mem;
     assert_int_equal(arena_new(&mem, 1 << 20, NULL), ST_OK);
-    real *table = arena_alloc(mem, (size_t)(n + 1) * LD * sizeof(real)), *h = arena_alloc(mem, LD * sizeof(real));
+    real *table = arena_alloc(mem, (size_t)(n + 1) * LD * sizeof(real)),
+         *h = arena_alloc(mem, LD * sizeof(real));
     int32_t target = 1, *neg = arena_alloc(mem, (size_t)n * sizeof *neg);
     float one = 1;
     h[0] = 1;
@@ -598,10 +736,18 @@ static double loss_of(const struct head *hd0, const double *s, int n, const floa
         table[(i + 1) * LD] = (real)s[i];
     for (int i = 1; i < n; i++)
         neg[i - 1] = i + 1;
-    struct block b = {.n = 1, .n_query = 1, .n_target = 1, .n_neg = n - 1, .target = &target, .neg = neg, .weight = &one, .logq = logq};
+    struct block b = {.n = 1,
+                      .n_query = 1,
+                      .n_target = 1,
+                      .n_neg = n - 1,
+                      .target = &target,
+                      .neg = neg,
+                      .weight = &one,
+                      .logq = logq};
     struct head hd = *hd0;
     hd.cols = COLS_QUERY;
-    struct head_job j = {.hd = &hd, .b = &b, .table = table, .ld = LD, .h = h, .ldh = LD, .d = 1, .mem = mem};
+    struct head_job j = {
+        .hd = &hd, .b = &b, .table = table, .ld = LD, .h = h, .ldh = LD, .d = 1, .mem = mem};
     double loss = compute(&j);
     arena_free(mem);
     return loss;
@@ -611,7 +757,8 @@ static void test_known_numbers(void **state)
 {
     (void)state;
     const double g[] = {2, .5, -1, 0, 3};
-    struct head hd = {.loss = HEAD_GBCE, .n_items = 1001, .gbce_t = .75f}; /* V = 1001, k = 4: beta .253 */
+    /* V = 1001, k = 4: beta .253 */
+    struct head hd = {.loss = HEAD_GBCE, .n_items = 1001, .gbce_t = .75f};
     assert_true(fabs(loss_of(&hd, g, 5, NULL) - 1.01224) < 1e-4);
     hd.gbce_t = 0; /* plain BCE */
     assert_true(fabs(loss_of(&hd, g, 5, NULL) * 5 - 5.156) < 1e-3);
@@ -651,7 +798,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_selu), cmocka_unit_test(test_several_targets),
+        cmocka_unit_test(test_selu),
+        cmocka_unit_test(test_several_targets),
         cmocka_unit_test(test_official_losses),
         cmocka_unit_test(test_far_scores),
         cmocka_unit_test(test_full_softmax_value),

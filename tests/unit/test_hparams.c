@@ -48,8 +48,16 @@ static void test_set_and_text(void **state)
 {
     (void)state;
     static const char *const cases[][3] = {/* name, typed, printed */
-        {"lr", "0.0005", "0.0005"}, {"lr", "5e-4", "0.0005"}, {"lr", "1", "1"}, {"d", "64", "64"}, {"hidden", "100,50", "100,50"},
-        {"loss", "ce", "ce"}, {"tied", "off", "off"}, {"tied", "1", "on"}, {"warmup", "100", "100"}, {"batch", "65536", "65536"}};
+                                           {"lr", "0.0005", "0.0005"},
+                                           {"lr", "5e-4", "0.0005"},
+                                           {"lr", "1", "1"},
+                                           {"d", "64", "64"},
+                                           {"hidden", "100,50", "100,50"},
+                                           {"loss", "ce", "ce"},
+                                           {"tied", "off", "off"},
+                                           {"tied", "1", "on"},
+                                           {"warmup", "100", "100"},
+                                           {"batch", "65536", "65536"}};
     struct hparams *hp = fresh();
     struct err err;
     char buf[64];
@@ -71,9 +79,22 @@ static void test_refused(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"lr", "-1"}, {"lr", "nan"}, {"lr", "inf"}, {"lr", ""}, {"lr", "1x"}, {"lr", " 1"}, {"lr", "0x1"}, {"d", "0"}, {"d", "1.5"},
-        {"d", "99999999999999999999"}, {"hidden", "100,"}, {"hidden", "1,2,3,4,5,6,7,8,9"}, {"loss", "BCE"}, {"tied", "maybe"},
-        {"dropout", "0.99"}, {"lr", "1111111111111111111111111111111111111111111111111111111111"}};
+        {"lr", "-1"},
+        {"lr", "nan"},
+        {"lr", "inf"},
+        {"lr", ""},
+        {"lr", "1x"},
+        {"lr", " 1"},
+        {"lr", "0x1"},
+        {"d", "0"},
+        {"d", "1.5"},
+        {"d", "99999999999999999999"},
+        {"hidden", "100,"},
+        {"hidden", "1,2,3,4,5,6,7,8,9"},
+        {"loss", "BCE"},
+        {"tied", "maybe"},
+        {"dropout", "0.99"},
+        {"lr", "1111111111111111111111111111111111111111111111111111111111"}};
     struct hparams *hp = fresh();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct err err = {0};
@@ -93,7 +114,11 @@ static void test_refused(void **state)
 static void test_advice(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"learning_rate", "lr"}, {"dropuot", "dropout"}, {"hidden_units", "d"}, {"drop", "dropout"}, {"warm", "warmup"}};
+    static const char *const cases[][2] = {{"learning_rate", "lr"},
+                                           {"dropuot", "dropout"},
+                                           {"hidden_units", "d"},
+                                           {"drop", "dropout"},
+                                           {"warm", "warmup"}};
     struct hparams *hp = fresh();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct err err = {0};
@@ -128,8 +153,9 @@ static void test_all_or_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_set_and_text), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_advice),   cmocka_unit_test(test_all_or_nothing),
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_set_and_text),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_all_or_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Importers: what each form means, and that every way to be malformed is one clear line and builds nothing. */
+/* Importers: what each form means, and that every way to be malformed is one clear line and
+ * builds nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +52,9 @@ static void test_given_test_part(void **state)
     struct split *sp;
     struct err err = {0};
     snprintf(test, sizeof test, "%s", tmp_write(&tmp_here, "test.txt", "2 3\n1 2 3\n", 10));
-    const char *train = tmp_write(&tmp_here, "train.txt", "1 2 3\n2 3 1\n3 1\n1 2\n2 3\n3 1 2\n1 3\n2 1\n3 2\n1 2 4\n", 48);
+    const char *train =
+        tmp_write(&tmp_here, "train.txt",
+                  "1 2 3\n2 3 1\n3 1\n1 2\n2 3\n3 1 2\n1 3\n2 1\n3 2\n1 2 4\n", 48);
     struct import_opts o = {.test_path = test};
     ds = import_as(train, NULL, &o, NULL);
     assert_int_equal(ds->n_sessions, 12);
@@ -73,7 +76,8 @@ static void test_given_test_part(void **state)
     assert_null(ds);
     o.test_path = test;
     train = tmp_write(&tmp_here, "ui.txt", "1 1\n1 2\n2 3\n2 1\n", 16);
-    assert_int_equal(dataset_import(&ds, train, "user-item", &o, NULL, NULL, NULL, &err), ST_ARG);
+    assert_int_equal(dataset_import(&ds, train, "user-item", &o, NULL, NULL, NULL, &err),
+                     ST_ARG);
 }
 
 /* ---- each form, read right ---- */
@@ -122,8 +126,8 @@ static void test_sessions(void **state)
     dataset_free(ds);
     struct err err = {0}; /* one of three among rising users is a mistake, not a session */
     const char *slip = "1 7\n1 8\n1 9 3\n2 7\n";
-    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "slip.txt", slip, strlen(slip)), NULL,
-                                    NULL, NULL, NULL, NULL, &err),
+    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "slip.txt", slip, strlen(slip)),
+                                    NULL, NULL, NULL, NULL, NULL, &err),
                      ST_FORMAT);
     assert_non_null(strstr(err.msg, "slip.txt:3: expected 2 columns"));
     ds = NULL;
@@ -147,7 +151,8 @@ static void test_udata(void **state)
     const char *titles = "1|Toy Story (1995)|01-Jan-1995||x\n2|GoldenEye "
                          "(1995)|x\n3|Mis\xe9rables, Les (1995)|x\n";
     tmp_write(&tmp_here, "u.item", titles, strlen(titles));
-    /* sorted by user and time; equal times in the order of the file; a line written twice once */
+    /* sorted by user and time; equal times in the order of the file; a line written twice
+     * once */
     struct dataset *ds = import_text(
         "u.data",
         "2\t3\t4\t500\n1\t2\t5\t300\n1\t1\t3\t100\n2\t1\t4\t500\n2\t2\t1\t500\n2\t3\t4\t500\n",
@@ -194,7 +199,8 @@ static void test_csv(void **state)
     assert_true(ds->by_user);
     dataset_free(ds);
     (void)unlink(tmp_path(&tmp_here, "movies.csv"));
-    /* semicolons, a session column, quotes with separators and line ends inside; rows without a key are counted */
+    /* semicolons, a session column, quotes with separators and line ends inside; rows
+     * without a key are counted */
     ds = import_text(
         "shop.csv",
         "\"session ID\";Item;Date;Title\n2;A;2020-01-02 10:00:00;\"one;\ntwo\"\n1;B;2020-01-01 "
@@ -298,13 +304,13 @@ static void refuse(const char *path, const char *importer, const char *label, co
 static const struct form {
     const char *importer, *head, *good;
 } forms[] = {
-    {"user-item",   "",                                                "1 2\n"         },
-    {"sessions",    "",                                                "1 2 3\n"       },
-    {"spmf",        "",                                                "1 -1 2 -1 -2\n"},
-    {"u.data",      "",                                                "1\t2\t3\t100\n"},
-    {"ratings.dat", "",                                                "1::2::3::100\n"},
-    {"inter",       "user_id:token\titem_id:token\ttimestamp:float\n", "1\t2\t100\n"   },
-    {"csv",         "user_id,item_id,timestamp\n",                     "1,2,100\n"     },
+    {"user-item", "", "1 2\n"},
+    {"sessions", "", "1 2 3\n"},
+    {"spmf", "", "1 -1 2 -1 -2\n"},
+    {"u.data", "", "1\t2\t3\t100\n"},
+    {"ratings.dat", "", "1::2::3::100\n"},
+    {"inter", "user_id:token\titem_id:token\ttimestamp:float\n", "1\t2\t100\n"},
+    {"csv", "user_id,item_id,timestamp\n", "1,2,100\n"},
 };
 enum { FORMS = sizeof forms / sizeof *forms };
 
@@ -365,7 +371,8 @@ static void test_malformed_anywhere(void **state)
     }
 }
 
-/* Bad lines after one good line (and the header): the message must name the file and this line. */
+/* Bad lines after one good line (and the header): the message must name the file and this
+ * line. */
 // clang-format off
 static const struct bad {
     const char *importer, *line, *part;
@@ -536,8 +543,8 @@ static void test_long_fields(void **state)
     p = text + sprintf_at(text, "a;b\nc;");
     memset(p, 'i', 500);
     p[500] = '\n';
-    refuse(tmp_write(&tmp_here, "long.txt", text, (size_t)(p + 501 - text)), "sessions", "long name",
-           "long.txt:2: an item's name");
+    refuse(tmp_write(&tmp_here, "long.txt", text, (size_t)(p + 501 - text)), "sessions",
+           "long name", "long.txt:2: an item's name");
     refuse(tmp_write(&tmp_here, "empty.txt", "a;b\nc;;d\n", 9), "sessions", "empty item",
            "empty.txt:2: an empty item");
     p = text;
@@ -570,14 +577,14 @@ static void test_bad_headers(void **state)
 {
     (void)state;
     static const struct bad headers[] = {
-        {"csv",   "foo,bar,baz\n1,2,3\n",     ":1: no column is named like an item"},
-        {"csv",   "item_id,rating\n1,2\n",    "no column is named like a user"     },
-        {"csv",   "1,2,3\n1,2,3\n",           ":1: no column"                      },
-        {"csv",   "\"user_id,item_id\n1,2\n", "quote"                              },
-        {"csv",   "just text\n",              "no column"                          },
-        {"inter", "user_id\titem_id\n1\t2\n", "has no type"                        },
-        {"inter", "a:token\tb:token\n1\t2\n", "no column"                          },
-        {"inter", "user_id:token\n1\n",       "no column"                          },
+        {"csv", "foo,bar,baz\n1,2,3\n", ":1: no column is named like an item"},
+        {"csv", "item_id,rating\n1,2\n", "no column is named like a user"},
+        {"csv", "1,2,3\n1,2,3\n", ":1: no column"},
+        {"csv", "\"user_id,item_id\n1,2\n", "quote"},
+        {"csv", "just text\n", "no column"},
+        {"inter", "user_id\titem_id\n1\t2\n", "has no type"},
+        {"inter", "a:token\tb:token\n1\t2\n", "no column"},
+        {"inter", "user_id:token\n1\n", "no column"},
     };
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
         refuse(tmp_write(&tmp_here, "h.csv", headers[i].line, strlen(headers[i].line)),
@@ -586,8 +593,8 @@ static void test_bad_headers(void **state)
     struct err err = {0};
     struct import_opts o = {.item_col = "wot"};
     const char *text = "user_id,what\n1,2\n";
-    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "h.csv", text, strlen(text)), "csv",
-                                    &o, NULL, NULL, NULL, &err),
+    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "h.csv", text, strlen(text)),
+                                    "csv", &o, NULL, NULL, NULL, &err),
                      ST_FORMAT);
     assert_non_null(strstr(err.msg, "no column is called \"wot\""));
 }
@@ -604,8 +611,8 @@ static void test_many_bad_lines(void **state)
     struct err err = {0};
     struct import_report rep;
     clock_t began = clock();
-    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "bad.txt", text, n), "user-item", NULL,
-                                    &rep, NULL, NULL, &err),
+    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "bad.txt", text, n), "user-item",
+                                    NULL, &rep, NULL, NULL, &err),
                      ST_FORMAT);
     assert_true(clock() - began < CLOCKS_PER_SEC);
     assert_non_null(strstr(err.msg, "bad.txt:1: item \"x\""));
@@ -613,9 +620,9 @@ static void test_many_bad_lines(void **state)
     assert_int_equal(rep.bad_line[3], 5);
     assert_non_null(strstr(err.hint, "lines 2, 3, 5, 6; stopped there"));
     struct import_opts o = {.max_errors = 1};
-    assert_int_equal(
-        dataset_import(&ds, tmp_path(&tmp_here, "bad.txt"), "user-item", &o, &rep, NULL, NULL, NULL),
-        ST_FORMAT);
+    assert_int_equal(dataset_import(&ds, tmp_path(&tmp_here, "bad.txt"), "user-item", &o, &rep,
+                                    NULL, NULL, NULL),
+                     ST_FORMAT);
     assert_int_equal(rep.n_bad, 1);
     free(text);
 }
@@ -628,24 +635,25 @@ static void test_guessing(void **state)
     } no[] = {
         {"g.txt",
          "\x7f"
-         "ELF\0\0\1\2",                                   "not a text file"        },
+         "ELF\0\0\1\2",
+         "not a text file"},
         {"g.txt", "once upon a time\nthere was a file\n", "none of the known forms"},
     };
     for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
         struct dataset *ds = NULL;
         struct err err = {0};
-        assert_int_equal(
-            dataset_import(&ds,
-                           tmp_write(&tmp_here, no[i].name, no[i].text, i ? strlen(no[i].text) : 8),
-                           NULL, NULL, NULL, NULL, NULL, &err),
-            ST_FORMAT);
+        assert_int_equal(dataset_import(&ds,
+                                        tmp_write(&tmp_here, no[i].name, no[i].text,
+                                                  i ? strlen(no[i].text) : 8),
+                                        NULL, NULL, NULL, NULL, NULL, &err),
+                         ST_FORMAT);
         assert_non_null(strstr(err.msg, no[i].part));
     }
     struct dataset *ds = NULL;
     struct err err = {0};
-    assert_int_equal(
-        dataset_import(&ds, tmp_path(&tmp_here, "g.txt"), "parquet", NULL, NULL, NULL, NULL, &err),
-        ST_ARG);
+    assert_int_equal(dataset_import(&ds, tmp_path(&tmp_here, "g.txt"), "parquet", NULL, NULL,
+                                    NULL, NULL, &err),
+                     ST_ARG);
     assert_non_null(strstr(err.hint, "user-item"));
 }
 
@@ -666,8 +674,8 @@ static void test_cancel(void **state)
     struct dataset *ds = NULL;
     struct err err = {0};
     int calls = 4;
-    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "c.txt", text, n), NULL, NULL, NULL,
-                                    stop, &calls, &err),
+    assert_int_equal(dataset_import(&ds, tmp_write(&tmp_here, "c.txt", text, n), NULL, NULL,
+                                    NULL, stop, &calls, &err),
                      ST_CANCELLED);
     assert_null(ds);
     free(text);
@@ -710,19 +718,19 @@ static const struct real_set {
     int64_t events;
     bool by_user, named;
 } real_sets[] = {
-    {"ml-1m/ml-1m.txt.gz",                               6040,   3416,  999611,  true,  true },
-    {"ml-1m/ml-1m-movie-ids.txt.gz",                     6040,   3706,  1000209, true,  true },
-    {"ml-100k/u.data",                                   943,    1682,  100000,  true,  true },
-    {"ml-100k/ml-100k.inter",                            943,    1682,  100000,  true,  true },
-    {"ml-latest-small/ratings.csv",                      610,    9724,  100836,  true,  true },
-    {"amazon-video-games/Video.txt",                     31013,  23715, 287107,  true,  false},
-    {"diginetica/test.txt",                              15963,  0,     0,       false, false},
-    {"tmall/train.txt",                                  65286,  0,     0,       false, false},
-    {"retailrocket/train.txt",                           126168, 0,     0,       false, false},
-    {"msnbc/msnbc.txt",                                  31790,  17,    423776,  false, true },
-    {"wikispeedia/paths.txt",                            51312,  4162,  305210,  false, true },
-    {"e-shop-clothing-2008/e-shop clothing 2008.csv.gz", 24026,  217,   165474,  false, true },
-    {"online-retail/Online Retail.csv.gz",               25900,  4070,  0,       false, true },
+    {"ml-1m/ml-1m.txt.gz", 6040, 3416, 999611, true, true},
+    {"ml-1m/ml-1m-movie-ids.txt.gz", 6040, 3706, 1000209, true, true},
+    {"ml-100k/u.data", 943, 1682, 100000, true, true},
+    {"ml-100k/ml-100k.inter", 943, 1682, 100000, true, true},
+    {"ml-latest-small/ratings.csv", 610, 9724, 100836, true, true},
+    {"amazon-video-games/Video.txt", 31013, 23715, 287107, true, false},
+    {"diginetica/test.txt", 15963, 0, 0, false, false},
+    {"tmall/train.txt", 65286, 0, 0, false, false},
+    {"retailrocket/train.txt", 126168, 0, 0, false, false},
+    {"msnbc/msnbc.txt", 31790, 17, 423776, false, true},
+    {"wikispeedia/paths.txt", 51312, 4162, 305210, false, true},
+    {"e-shop-clothing-2008/e-shop clothing 2008.csv.gz", 24026, 217, 165474, false, true},
+    {"online-retail/Online Retail.csv.gz", 25900, 4070, 0, false, true},
 };
 
 static void test_real_data(void **state)
@@ -753,7 +761,8 @@ static void test_real_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_useritem), cmocka_unit_test(test_given_test_part),
+        cmocka_unit_test(test_useritem),
+        cmocka_unit_test(test_given_test_part),
         cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_spmf),
         cmocka_unit_test(test_udata),

@@ -10,12 +10,14 @@
 #include <cmocka.h>
 
 enum { MAXN = 80, SPACE = MAXN * 96 };
-static const int sizes[] = {1, 2, 3, 5, 6, 7, 13, 15, 16, 17, 25, 31, 32, 33, 48, 50, 63, 64, 65, 70};
+static const int sizes[] = {1,  2,  3,  5,  6,  7,  13, 15, 16, 17,
+                            25, 31, 32, 33, 48, 50, 63, 64, 65, 70};
 enum { N_SIZES = sizeof sizes / sizeof *sizes };
 
 static real *buf[12]; /* scratch of SPACE numbers each, 64-byte aligned */
 static const struct rng_key any_key = {0x1234567u, 0x89abcdefu};
-static const real tol = sizeof(real) == 4 ? 1 : (real)1e-6; /* the double build is held to less */
+/* the double build is held to less */
+static const real tol = sizeof(real) == 4 ? 1 : (real)1e-6;
 
 static int group_setup(void **state)
 {
@@ -61,18 +63,19 @@ static void assert_filler(const char *what, const real *x, int rows, int n, int 
             if (x[r * ld + c] != 0)
                 fail_msg("%s: filler (%d,%d) is %g", what, r, c, (double)x[r * ld + c]);
 }
-static void assert_matrix(const char *what, const real *x, const double *want, int rows, int n, int ld, double rtol,
-                          double atol)
+static void assert_matrix(const char *what, const real *x, const double *want, int rows, int n,
+                          int ld, double rtol, double atol)
 {
     for (int r = 0; r < rows; r++)
-        assert_close(what, x + r * ld, want + r * n, (size_t)n, rtol * (double)tol, atol * (double)tol);
+        assert_close(what, x + r * ld, want + r * n, (size_t)n, rtol * (double)tol,
+                     atol * (double)tol);
     assert_filler(what, x, rows, n, ld);
 }
 
 static const char *const levels[] = {"avx512", "avx2", "baseline"};
 /* Runs the body once for each level that runs here. */
-#define FOR_LEVELS                                                                                                     \
-    for (int lv_ = 0; lv_ < 3; lv_++)                                                                                  \
+#define FOR_LEVELS                                                                             \
+    for (int lv_ = 0; lv_ < 3; lv_++)                                                          \
         if (kernels_choose(levels[lv_], NULL) == ST_OK)
 
 static double want[SPACE], want2[SPACE];
@@ -88,15 +91,16 @@ static void test_choose(void **state)
     assert_int_equal(kernels_choose("auto", &e), ST_OK);
 }
 
-static void gemm_want(enum gemm_part part, int m, int n, int k, const real *a, size_t rs, size_t cs, const real *b,
-                      size_t ldb, const real *c0, size_t ldc, int acc)
+static void gemm_want(enum gemm_part part, int m, int n, int k, const real *a, size_t rs,
+                      size_t cs, const real *b, size_t ldb, const real *c0, size_t ldc, int acc)
 {
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++) {
             double s = acc ? (double)c0[(size_t)i * ldc + (size_t)j] : 0;
             for (int q = 0; q < k; q++)
                 if ((part != GEMM_K_LE || q <= i) && (part != GEMM_K_GE || q >= i))
-                    s += (double)a[(size_t)i * rs + (size_t)q * cs] * (double)b[(size_t)q * ldb + (size_t)j];
+                    s += (double)a[(size_t)i * rs + (size_t)q * cs] *
+                         (double)b[(size_t)q * ldb + (size_t)j];
             want[i * n + j] = s;
         }
 }
@@ -116,7 +120,8 @@ static void one_gemm(enum gemm_part part, int m, int n, int k, int ta, int acc)
     kern()->gemm(part, m, n, k, a, rs, cs, b, (size_t)ldb, c, (size_t)ldc, acc);
     for (int i = 0; i < m; i++) {
         int cols = part == GEMM_COLS_LE && i + 1 < n ? i + 1 : n;
-        assert_close("gemm", c + i * ldc, want + i * n, (size_t)cols, 1e-5 * (double)tol, 2e-5 * (double)tol);
+        assert_close("gemm", c + i * ldc, want + i * n, (size_t)cols, 1e-5 * (double)tol,
+                     2e-5 * (double)tol);
         for (int j = n; j < ldc && part != GEMM_COLS_LE; j++)
             assert_true(c[i * ldc + j] == 0);
     }
@@ -130,7 +135,8 @@ static void test_gemm_sizes(void **state)
         for (int in = im % 2; in < N_SIZES; in += 2)
             for (int ik = 0; ik < N_SIZES; ik += 3) {
                 one_gemm(GEMM_FULL, sizes[im], sizes[in], sizes[ik], (im + ik) % 2, in % 2);
-                one_gemm(GEMM_FULL, sizes[im], sizes[in], sizes[ik], (im + ik + 1) % 2, (in + 1) % 2);
+                one_gemm(GEMM_FULL, sizes[im], sizes[in], sizes[ik], (im + ik + 1) % 2,
+                         (in + 1) % 2);
             }
     FOR_LEVELS
     {
@@ -146,12 +152,15 @@ static void test_gemm_parts(void **state)
     for (int m = 1; m <= 40; m += m < 14 ? 1 : 5)
         for (unsigned part = GEMM_COLS_LE; part <= GEMM_K_GE; part++)
             for (int ta = 0; ta < 2; ta++) {
-                one_gemm(part, m, part == GEMM_COLS_LE ? m : 50, part == GEMM_COLS_LE ? 25 : m, ta, ta);
-                one_gemm(part, m, 25, m > 3 ? m - 3 : m + 3, ta, !ta); /* k shorter or longer than m */
+                one_gemm(part, m, part == GEMM_COLS_LE ? m : 50, part == GEMM_COLS_LE ? 25 : m,
+                         ta, ta);
+                /* k shorter or longer than m */
+                one_gemm(part, m, 25, m > 3 ? m - 3 : m + 3, ta, !ta);
             }
 }
 
-/* What lies past the part is not read, be it NaN: the causal mask holds even for broken numbers. */
+/* What lies past the part is not read, be it NaN: the causal mask holds even for broken
+ * numbers. */
 static void test_gemm_parts_are_exact(void **state)
 {
     (void)state;
@@ -187,15 +196,18 @@ static void test_gemm_rows_are_independent(void **state)
         kern()->gemm(GEMM_FULL, M, n, K, a, 48, 1, b, (size_t)ldb, c, (size_t)ldb, 0);
         for (int i = 0; i < M; i++)
             for (int h = 1; h <= M - i; h += 4) {
-                kern()->gemm(GEMM_FULL, h, n, K, a + i * 48, 48, 1, b, (size_t)ldb, d, (size_t)ldb, 0);
+                kern()->gemm(GEMM_FULL, h, n, K, a + i * 48, 48, 1, b, (size_t)ldb, d,
+                             (size_t)ldb, 0);
                 assert_bits("rows", d, c + i * ldb, (size_t)(h * ldb));
             }
-        kern()->gemm(GEMM_FULL, M, 16, K, a, 48, 1, b, (size_t)ldb, d, 16, 0); /* nor on the width */
+        /* nor on the width */
+        kern()->gemm(GEMM_FULL, M, 16, K, a, 48, 1, b, (size_t)ldb, d, 16, 0);
         for (int i = 0; i < M; i++)
             assert_bits("columns", d + i * 16, c + i * ldb, 16);
         /* a sum cut in two over k goes on where it stopped */
         kern()->gemm(GEMM_FULL, M, n, 20, a, 48, 1, b, (size_t)ldb, d, (size_t)ldb, 0);
-        kern()->gemm(GEMM_FULL, M, n, K - 20, a + 20, 48, 1, b + 20 * ldb, (size_t)ldb, d, (size_t)ldb, 1);
+        kern()->gemm(GEMM_FULL, M, n, K - 20, a + 20, 48, 1, b + 20 * ldb, (size_t)ldb, d,
+                     (size_t)ldb, 1);
         assert_bits("k in two parts", d, c, (size_t)(M * ldb));
     }
 }
@@ -245,13 +257,20 @@ static void test_transpose(void **state)
 static double act_plain(double x, enum act a)
 {
     switch (a) {
-    case ACT_NONE: return x;
-    case ACT_RELU: return x < 0 ? 0 : x; /* a NaN stays */
-    case ACT_GELU: return 0.5 * x * erfc(-x / sqrt(2));
-    case ACT_TANH: return tanh(x);
-    case ACT_SIGMOID: return 1 / (1 + exp(-x));
-    case ACT_ELU: return x < 0 ? expm1(x) : x;
-    case ACT_GELU_TANH: return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+    case ACT_NONE:
+        return x;
+    case ACT_RELU:
+        return x < 0 ? 0 : x; /* a NaN stays */
+    case ACT_GELU:
+        return 0.5 * x * erfc(-x / sqrt(2));
+    case ACT_TANH:
+        return tanh(x);
+    case ACT_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case ACT_ELU:
+        return x < 0 ? expm1(x) : x;
+    case ACT_GELU_TANH:
+        return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
     }
     return 0;
 }
@@ -259,7 +278,8 @@ static double act_plain(double x, enum act a)
 static void test_act_accuracy(void **state)
 {
     (void)state;
-    static const double rtol[] = {0, 0, 3e-7, 3e-7, 4e-7, 2e-7, 3e-7}, atol[] = {0, 0, 1e-7, 0, 0, 7e-8, 2e-7};
+    static const double rtol[] = {0, 0, 3e-7, 3e-7, 4e-7, 2e-7, 3e-7},
+                        atol[] = {0, 0, 1e-7, 0, 0, 7e-8, 2e-7};
     FOR_LEVELS
     for (unsigned a = ACT_NONE; a <= ACT_GELU_TANH; a++)
         for (double from = -20; from < 20; from += 0.05) {
@@ -274,8 +294,10 @@ static void test_act_accuracy(void **state)
             assert_true(buf[1][N] == 42);
         }
     FOR_LEVELS /* the ends */
-    for (unsigned a = ACT_NONE; a <= ACT_GELU_TANH; a++) {
-        const double x[] = {1000, -1000, 1e30, -1e30, 88.5, -88.5, 0, 1e-30, HUGE_VAL, (double)NAN};
+        for (unsigned a = ACT_NONE; a <= ACT_GELU_TANH; a++)
+    {
+        const double x[] = {1000,  -1000, 1e30,  -1e30,    88.5,
+                            -88.5, 0,     1e-30, HUGE_VAL, (double)NAN};
         for (int i = 0; i < 10; i++) {
             buf[0][i] = (real)x[i];
             want[i] = act_plain(x[i], a);
@@ -301,21 +323,24 @@ static void test_bias_act(void **state)
     for (int in = 0; in < N_SIZES; in++)
         for (unsigned a = ACT_NONE; a <= ACT_GELU_TANH; a++)
             for (int dr = 0; dr < 2; dr++) {
-                int n = sizes[in], rows = 5, ld = row_ld(n) + (in % 3 == 0 ? 16 : 0), row0 = 1000 * dr;
+                int n = sizes[in], rows = 5, ld = row_ld(n) + (in % 3 == 0 ? 16 : 0),
+                    row0 = 1000 * dr;
                 struct dropout d = {.p = dr ? 0.3f : 0, .key = any_key};
                 fill(buf[0], rows, n, ld, 5);
                 fill(buf[1], 1, n, row_ld(n), 6);
                 memset(buf[2], 0, SPACE * sizeof(real));
                 for (int r = 0; r < rows; r++)
                     for (int c = 0; c < n; c++)
-                        want[r * n + c] = act_plain((double)buf[0][r * ld + c] + (double)buf[1][c], a) *
-                                          keep_plain(&d, row0, r, n, c);
+                        want[r * n + c] =
+                            act_plain((double)buf[0][r * ld + c] + (double)buf[1][c], a) *
+                            keep_plain(&d, row0, r, n, c);
                 kern()->bias_act(buf[0], buf[1], a, &d, row0, rows, n, (size_t)ld, buf[2]);
                 assert_matrix("bias_act", buf[2], want, rows, n, ld, 1e-6, 1e-6);
                 /* in place, without bias */
                 for (int r = 0; r < rows; r++)
                     for (int c = 0; c < n; c++)
-                        want[r * n + c] = act_plain((double)buf[0][r * ld + c], a) * keep_plain(&d, row0, r, n, c);
+                        want[r * n + c] = act_plain((double)buf[0][r * ld + c], a) *
+                                          keep_plain(&d, row0, r, n, c);
                 kern()->bias_act(buf[0], NULL, a, &d, row0, rows, n, (size_t)ld, buf[0]);
                 assert_matrix("bias_act in place", buf[0], want, rows, n, ld, 1e-6, 1e-6);
             }
@@ -340,14 +365,17 @@ static void test_bias_act_back(void **state)
                     for (int r = 0; r < rows; r++) {
                         double x = (double)buf[0][r * ld + c], h = 1e-5;
                         double slope = (act_plain(x + h, a) - act_plain(x - h, a)) / (2 * h);
-                        want[r * n + c] = (double)buf[3][r * ld + c] * keep_plain(&d, 3, r, n, c) * slope;
+                        want[r * n + c] =
+                            (double)buf[3][r * ld + c] * keep_plain(&d, 3, r, n, c) * slope;
                         want2[c] += want[r * n + c];
                     }
                 }
                 garbage(buf[4]);
-                kern()->bias_act_back(buf[3], buf[2], buf[0], a, &d, 3, rows, n, (size_t)ld, buf[4], buf[5]);
+                kern()->bias_act_back(buf[3], buf[2], buf[0], a, &d, 3, rows, n, (size_t)ld,
+                                      buf[4], buf[5]);
                 for (int r = 0; r < rows; r++)
-                    assert_close("bias_act_back", buf[4] + r * ld, want + r * n, (size_t)n, 2e-6, 3e-6);
+                    assert_close("bias_act_back", buf[4] + r * ld, want + r * n, (size_t)n,
+                                 2e-6, 3e-6);
                 assert_filler("bias_act_back", buf[4], rows, n, ld);
                 assert_close("gbias", buf[5], want2, (size_t)n, 1e-5, 1e-5);
                 assert_filler("gbias", buf[5], 1, n, ld);
@@ -379,7 +407,8 @@ static void test_dropout_residual(void **state)
         kern()->residual(buf[0], buf[1], NULL, 7, ROWS, N, LD, buf[0]);
         for (int r = 0; r < ROWS; r++)
             for (int c = 0; c < N; c++)
-                want2[r * N + c] = (double)number(1, (size_t)(r * N + c)) + (double)buf[1][r * LD + c];
+                want2[r * N + c] =
+                    (double)number(1, (size_t)(r * N + c)) + (double)buf[1][r * LD + c];
         assert_matrix("residual in place", buf[0], want2, ROWS, N, LD, 2e-7, 2e-7);
     }
 }
@@ -396,7 +425,8 @@ static void test_layernorm(void **state)
         fill(buf[2], 1, n, ld, 3); /* beta */
         for (int q = 3; q <= 5; q++)
             garbage(buf[q]);
-        kern()->layernorm(buf[0], buf[1], buf[2], (float)eps, rows, n, (size_t)ld, buf[3], buf[4], buf[5]);
+        kern()->layernorm(buf[0], buf[1], buf[2], (float)eps, rows, n, (size_t)ld, buf[3],
+                          buf[4], buf[5]);
         fill(buf[6], rows, n, ld, 4); /* gy */
         fill(buf[7], rows, n, ld, 5); /* gx before */
         fill(buf[8], 1, n, ld, 6);
@@ -423,13 +453,15 @@ static void test_layernorm(void **state)
                 gb[c] += (double)gy[c];
             }
             for (int c = 0; c < n; c++)
-                gx[r * n + c] = (double)buf[7][r * ld + c] +
-                                ((double)gy[c] * (double)buf[1][c] - m1 - xh[r * n + c] * m2) * rs;
+                gx[r * n + c] =
+                    (double)buf[7][r * ld + c] +
+                    ((double)gy[c] * (double)buf[1][c] - m1 - xh[r * n + c] * m2) * rs;
         }
         assert_matrix("layernorm", buf[3], want, rows, n, ld, 1e-5, 1e-5);
         assert_matrix("xhat", buf[4], xh, rows, n, ld, 1e-5, 1e-5);
         assert_close("rstd", buf[5], want2, (size_t)rows, 1e-5, 0);
-        kern()->layernorm_back(buf[6], buf[1], buf[4], buf[5], rows, n, (size_t)ld, buf[7], buf[8], buf[9], 1);
+        kern()->layernorm_back(buf[6], buf[1], buf[4], buf[5], rows, n, (size_t)ld, buf[7],
+                               buf[8], buf[9], 1);
         double loose = n == 2 ? 1e-3 : 2e-5; /* two numbers: xhat is +-1 and the rest cancels */
         if (n > 1) {
             assert_matrix("gx", buf[7], gx, rows, n, ld, loose, loose);
@@ -451,7 +483,9 @@ static void test_softmax(void **state)
             float scale = 0.7f;
             for (int r = 0; r < rows; r++)
                 for (int c = 0; c < ld; c++)
-                    buf[0][r * ld + c] = c >= n || (causal && c > r) ? (real)NAN : 10 * number(1, (size_t)(r * n + c));
+                    buf[0][r * ld + c] = c >= n || (causal && c > r)
+                                             ? (real)NAN
+                                             : 10 * number(1, (size_t)(r * n + c));
             memset(want, 0, sizeof want);
             for (int r = 0; r < rows; r++) {
                 int m = causal ? r + 1 : n;
@@ -474,20 +508,26 @@ static void test_softmax(void **state)
             struct dropout d = {.p = 0.2f, .key = any_key};
             for (int r = 0; r < rows; r++)
                 for (int c = 0; c < ld; c++)
-                    buf[1][r * ld + c] = c >= n || (causal && c > r) ? (real)NAN : number(2, (size_t)(r * n + c));
+                    buf[1][r * ld + c] = c >= n || (causal && c > r)
+                                             ? (real)NAN
+                                             : number(2, (size_t)(r * n + c));
             for (int r = 0; r < rows; r++) {
                 int m = causal ? r + 1 : n;
                 double s = 0;
                 for (int c = 0; c < m; c++)
-                    s += want[r * n + c] * (double)buf[1][r * ld + c] * keep_plain(&d, 9, r, n, c);
+                    s += want[r * n + c] * (double)buf[1][r * ld + c] *
+                         keep_plain(&d, 9, r, n, c);
                 for (int c = 0; c < n; c++)
-                    want2[r * n + c] = c >= m ? 0
-                                              : want[r * n + c] * (double)scale *
-                                                    ((double)buf[1][r * ld + c] * keep_plain(&d, 9, r, n, c) - s);
+                    want2[r * n + c] =
+                        c >= m
+                            ? 0
+                            : want[r * n + c] * (double)scale *
+                                  ((double)buf[1][r * ld + c] * keep_plain(&d, 9, r, n, c) - s);
             }
             kern()->softmax_back(buf[0], buf[1], &d, 9, rows, n, (size_t)ld, scale, causal);
             for (int r = 0; r < rows; r++) {
-                assert_close("softmax_back", buf[1] + r * ld, want2 + r * n, (size_t)n, 1e-5, 1e-6);
+                assert_close("softmax_back", buf[1] + r * ld, want2 + r * n, (size_t)n, 1e-5,
+                             1e-6);
                 for (int c = n; c < row_ld(n); c++)
                     assert_true(buf[1][r * ld + c] == 0);
             }
@@ -529,7 +569,8 @@ static void test_spans(void **state)
             }
             assert_close1("dot", (double)kern()->dot(x, y, n), dot, 1e-5, 1e-5);
             if (n)
-                assert_close1("logsumexp", (double)kern()->logsumexp(x, n), log(lse), 1e-6, 1e-6);
+                assert_close1("logsumexp", (double)kern()->logsumexp(x, n), log(lse), 1e-6,
+                              1e-6);
             z[n] = 42;
             kern()->add(x, y, z, (size_t)n);
             for (int i = 0; i < n; i++)
@@ -551,7 +592,8 @@ static void test_spans(void **state)
     FOR_LEVELS
     {
         real x[3] = {1000, -1000, 999};
-        assert_close1("logsumexp far out", (double)kern()->logsumexp(x, 3), 1000 + log1p(exp(-1.0)), 1e-6, 0);
+        assert_close1("logsumexp far out", (double)kern()->logsumexp(x, 3),
+                      1000 + log1p(exp(-1.0)), 1e-6, 0);
         x[1] = (real)NAN;
         assert_true(isnan(kern()->logsumexp(x, 3)));
     }
@@ -597,8 +639,8 @@ static void test_adam(void **state)
                 v[i] = 0.98 * v[i] + 0.02 * g * g;
                 x[i] -= 0.003 * m[i] / (sqrt(v[i]) + 1e-4);
             }
-            kern()->adam(buf[0], step == 2 ? NULL : buf[1], buf[2], buf[3], (size_t)n, 0.003f, 0.9f, 0.98f, 1e-4f,
-                         0.5f, 0.01f);
+            kern()->adam(buf[0], step == 2 ? NULL : buf[1], buf[2], buf[3], (size_t)n, 0.003f,
+                         0.9f, 0.98f, 1e-4f, 0.5f, 0.01f);
         }
         assert_close("adam x", buf[0], x, (size_t)n, 1e-5, 1e-6);
         assert_close("adam m", buf[2], m, (size_t)n, 1e-5, 1e-6);
@@ -620,7 +662,8 @@ static void test_adam(void **state)
     }
 }
 
-/* Levels agree with each other to rounding, and dropout draws the same numbers on all of them. */
+/* Levels agree with each other to rounding, and dropout draws the same numbers on all of
+ * them. */
 static void test_levels_draw_alike(void **state)
 {
     (void)state;

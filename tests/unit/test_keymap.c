@@ -27,7 +27,8 @@ static void test_defaults(void **state)
         assert_true(keymap_key_ok(b[i].keys));
         assert_true(b[i].command[0] != '\0');
         for (size_t j = 0; j < i; j++) /* one meaning a key */
-            assert_false(strcmp(b[i].context, b[j].context) == 0 && strcmp(b[i].keys, b[j].keys) == 0);
+            assert_false(strcmp(b[i].context, b[j].context) == 0 &&
+                         strcmp(b[i].keys, b[j].keys) == 0);
         /* a binding that begins a longer one would hide it */
         bool pending;
         assert_non_null(keymap_lookup(k, b[i].context, b[i].keys, &pending));
@@ -41,17 +42,19 @@ static void test_defaults(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    static const char *const good[] = {"a", "A", ":", "é", "Space", "S-Tab", "F1", "F12", "S-F8", "C-r", "M-b", "M-Up",
-                                       "= *", "g g", "C-\\", "PgDn", "*", "M-*"};
-    static const char *const bad[] = {"", " ", "a ", " a", "F0", "F13", "F012", "C-i", "C-A", "Spce", "ab", "C-", "S-a",
-                                      "a  b", "\x01", "\xff"};
+    static const char *const good[] = {"a",   "A",   ":",    "é",    "Space", "S-Tab",
+                                       "F1",  "F12", "S-F8", "C-r",  "M-b",   "M-Up",
+                                       "= *", "g g", "C-\\", "PgDn", "*",     "M-*"};
+    static const char *const bad[] = {"",    " ",    "a ", " a", "F0",  "F13",  "F012", "C-i",
+                                      "C-A", "Spce", "ab", "C-", "S-a", "a  b", "\x01", "\xff"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_true(keymap_key_ok(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(keymap_key_ok(bad[i]));
 }
 
-static enum key_result feed(struct keymap *k, struct key_state *st, const char *key, char *out, int *repeat)
+static enum key_result feed(struct keymap *k, struct key_state *st, const char *key, char *out,
+                            int *repeat)
 {
     static const char *const contexts[] = {"train.log", "train", "global"};
     return keymap_feed(k, st, contexts, 3, key, out, 64, repeat);
@@ -92,7 +95,8 @@ static void test_feed(void **state)
     assert_int_equal(feed(k, &st, "y", out, &repeat), KEYS_RUN);
     assert_string_equal(out, "set logy toggle");
     assert_int_equal(feed(k, &st, "=", out, &repeat), KEYS_PENDING);
-    assert_int_equal(feed(k, &st, "Up", out, &repeat), KEYS_NONE); /* a star takes characters only */
+    /* a star takes characters only */
+    assert_int_equal(feed(k, &st, "Up", out, &repeat), KEYS_NONE);
     assert_int_equal(st.keys[0], '\0');
     assert_int_equal(feed(k, &st, "&", out, &repeat), KEYS_NONE);
     keymap_free(k);

@@ -71,6 +71,8 @@ static void test_mean_and_se(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_by_hand), cmocka_unit_test(test_ties_are_averaged), cmocka_unit_test(test_mean_and_se)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_by_hand),
+                                       cmocka_unit_test(test_ties_are_averaged),
+                                       cmocka_unit_test(test_mean_and_se)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Exact odds and what follows from them: sums, agreement with the generator, ceilings against the published table. */
+/* Exact odds and what follows from them: sums, agreement with the generator, ceilings
+ * against the published table. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,19 +43,20 @@ static const struct row {
     int64_t n;
     double hr1, hr10, ndcg10, mrr, logloss, bce, oracle1, oracle10;
 } table[] = {
-    {"chain",  ASKED,              7319, .450, .942, .713, .639, 1.829, .318, .445, .945},
-    {"twins",  ASKED,              7195, .450, .942, .713, .639, 1.829, .318, .438, .940},
-    {"pairs",  FLAG(WF_TIN),       1212, .900, 1,    .942, .925, .520,  .096, .904, 1   },
-    {"opener", FLAG(WF_PRESENT),   400,  .900, 1,    .939, .921, .545,  .107, .915, 1   },
-    {"opener", FLAG(WF_BROWSE),    4724, .291, .966, .649, .546, 1.673, .172, .291, .967},
-    {"drift",  ASKED,              4400, .225, .676, .428, .364, 3.273, .576, .219, .668},
-    {"tastes", ASKED,              5715, .146, .520, .310, .257, 3.831, .708, .137, .528},
-    {"skew",   ASKED,              7319, .252, .708, .465, .394, 3.400, .726, .251, .711},
- /* drift on items of the interest: the oracle's score, as the events are chosen by what is hidden */
-    {"drift",  FLAG(WF_BEFORE),    1248, 0,    0,    0,    0,    0,     0,    0,    .768},
-    {"drift",  FLAG(WF_AFTER),     646,  0,    0,    0,    0,    0,     0,    0,    .610},
-    {"drift",  FLAG(WF_LATER),     1278, 0,    0,    0,    0,    0,     0,    0,    .816},
-    {"drift",  FLAG(WF_AFTER_ODD), 385,  0,    0,    0,    0,    0,     0,    0,    .665},
+    {"chain", ASKED, 7319, .450, .942, .713, .639, 1.829, .318, .445, .945},
+    {"twins", ASKED, 7195, .450, .942, .713, .639, 1.829, .318, .438, .940},
+    {"pairs", FLAG(WF_TIN), 1212, .900, 1, .942, .925, .520, .096, .904, 1},
+    {"opener", FLAG(WF_PRESENT), 400, .900, 1, .939, .921, .545, .107, .915, 1},
+    {"opener", FLAG(WF_BROWSE), 4724, .291, .966, .649, .546, 1.673, .172, .291, .967},
+    {"drift", ASKED, 4400, .225, .676, .428, .364, 3.273, .576, .219, .668},
+    {"tastes", ASKED, 5715, .146, .520, .310, .257, 3.831, .708, .137, .528},
+    {"skew", ASKED, 7319, .252, .708, .465, .394, 3.400, .726, .251, .711},
+    /* drift on items of the interest: the oracle's score, as the events are chosen by what is
+  * hidden */
+    {"drift", FLAG(WF_BEFORE), 1248, 0, 0, 0, 0, 0, 0, 0, .768},
+    {"drift", FLAG(WF_AFTER), 646, 0, 0, 0, 0, 0, 0, 0, .610},
+    {"drift", FLAG(WF_LATER), 1278, 0, 0, 0, 0, 0, 0, 0, .816},
+    {"drift", FLAG(WF_AFTER_ODD), 385, 0, 0, 0, 0, 0, 0, 0, .665},
 };
 
 static void near(const struct row *r, const char *what, double got, double want)
@@ -98,7 +100,8 @@ static double softplus(double x)
     return fmax(x, 0) + log1p(exp(-fabs(x)));
 }
 
-/* The floor of the binary loss with k even negatives is what the best logits, ln(p / k u), reach; others lie above. */
+/* The floor of the binary loss with k even negatives is what the best logits, ln(p / k u),
+ * reach; others lie above. */
 static void test_bce_floors(void **state)
 {
     (void)state;
@@ -130,8 +133,8 @@ static void test_bce_floors(void **state)
     dataset_free(ds);
 }
 
-/* For every world and size: odds are odds after any legal prefix and after nonsense; and over many events the
- * targets' -ln p agrees with the expected entropy (4 standard errors). */
+/* For every world and size: odds are odds after any legal prefix and after nonsense; and
+ * over many events the targets' -ln p agrees with the expected entropy (4 standard errors). */
 static void test_odds_are_the_generators(void **state)
 {
     (void)state;
@@ -202,7 +205,8 @@ static void test_nonsense_prefixes(void **state)
     }
 }
 
-/* bazaar's first item: the mean of its stalls' first items; one item in, a card can only be opener's or noise. */
+/* bazaar's first item: the mean of its stalls' first items; one item in, a card can only be
+ * opener's or noise. */
 static void test_bazaar_filter(void **state)
 {
     (void)state;
@@ -277,8 +281,8 @@ static void hidden_odds(const struct dataset *ds, const int32_t *item, int32_t n
     assert_true(p[0] == 0 && fabs(sum - 1) < 1e-9);
 }
 
-/* Two hidden places: the odds of one are those given the other, averaged over the other's own; and what came has, on average, the odds that
- * are said. */
+/* Two hidden places: the odds of one are those given the other, averaged over the other's
+ * own; and what came has, on average, the odds that are said. */
 static void test_hidden_places(void **state)
 {
     (void)state;
@@ -352,8 +356,8 @@ static void test_hidden_end(void **state)
                     fail_msg("%s, session %d, item %d: %.12g and %.12g", all_worlds[w], (int)s,
                              (int)i, p[i], q[i]);
         }
-        assert_false(world_odds_hidden(ds->world, ds->item, 3, 1, (double[256]){0},
-                                       mem)); /* no world has sessions of three */
+        /* no world has sessions of three */
+        assert_false(world_odds_hidden(ds->world, ds->item, 3, 1, (double[256]){0}, mem));
         dataset_free(ds);
     }
     arena_free(mem);
@@ -386,8 +390,8 @@ static void test_cloze_floor(void **state)
     s.rho = 0.5f; /* more hidden: less to tell from */
     assert_int_equal(world_cloze_floor(sp, &s, 0, &part, NULL, &err), ST_OK);
     assert_true(part.mean > f.mean + 0.3);
-    assert_int_equal(world_cloze_floor(sp, &s, 5, &f, NULL, &err),
-                     ST_OK); /* five batches of some sixty places */
+    /* five batches of some sixty places */
+    assert_int_equal(world_cloze_floor(sp, &s, 5, &f, NULL, &err), ST_OK);
     assert_true(f.n < part.n / 3 && fabs(f.mean - part.mean) < 5 * f.se);
     assert_int_equal(world_cloze_floor(sp, &s, 0, &f, &stop, &err), ST_CANCELLED);
     s.mask_other = 0.1f;

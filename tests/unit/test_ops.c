@@ -1,5 +1,6 @@
-/* Ops: what they compute, against formulas and the reference numbers of the models' specifications; a session's bits do not
- * depend on its neighbours; dropout does not depend on where a batch is cut. */
+/* Ops: what they compute, against formulas and the reference numbers of the models'
+ * specifications; a session's bits do not depend on its neighbours; dropout does not depend
+ * on where a batch is cut. */
 #include "engine/tensor/ops.h"
 
 #include <math.h>
@@ -81,18 +82,11 @@ static void test_activations(void **state)
     static const struct {
         enum act act;
         double x, y;
-    } known[] = {
-        {ACT_GELU,      -1,   -0.158655  },
-        {ACT_GELU,      1,    0.841345   },
-        {ACT_GELU,      3,    2.99595    },
-        {ACT_GELU_TANH, -1,   -0.158808  },
-        {ACT_RELU,      -2,   0          },
-        {ACT_RELU,      2,    2          },
-        {ACT_TANH,      0.5,  0.46211716 },
-        {ACT_SIGMOID,   -0.5, 0.37754067 },
-        {ACT_ELU,       -1,   -0.63212056},
-        {ACT_ELU,       2,    2          }
-    };
+    } known[] = {{ACT_GELU, -1, -0.158655},   {ACT_GELU, 1, 0.841345},
+                 {ACT_GELU, 3, 2.99595},      {ACT_GELU_TANH, -1, -0.158808},
+                 {ACT_RELU, -2, 0},           {ACT_RELU, 2, 2},
+                 {ACT_TANH, 0.5, 0.46211716}, {ACT_SIGMOID, -0.5, 0.37754067},
+                 {ACT_ELU, -1, -0.63212056},  {ACT_ELU, 2, 2}};
     struct bench b;
     start(&b);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -168,8 +162,8 @@ static void test_attention_formula(void **state)
             struct tensor *q = FILLED(b.t, 1, 1, R, D), *k = FILLED(b.t, 2, 1.3, R, D),
                           *v = FILLED(b.t, 3, 1, R, D);
             tape_push(b.t, "attn");
-            const struct tensor *y = op_attention(b.t, q, k, v, OFF, N, heads, causal,
-                                                  0.5f); /* no dropout: not training */
+            /* no dropout: not training */
+            const struct tensor *y = op_attention(b.t, q, k, v, OFF, N, heads, causal, 0.5f);
             tape_pop(b.t);
             const struct tensor *score = tape_find(b.t, "attn.score"),
                                 *prob = tape_find(b.t, "attn.prob");
@@ -211,7 +205,8 @@ static void test_attention_formula(void **state)
         }
 }
 
-/* Two sessions one after another, or each as a block of its own that knows its first row: the same bits, dropout on. */
+/* Two sessions one after another, or each as a block of its own that knows its first row:
+ * the same bits, dropout on. */
 static void test_cutting(void **state)
 {
     (void)state;
@@ -347,30 +342,21 @@ static void test_conv_of_one(void **state)
 
 /* ---- recurrent cells ---- */
 
-/* GRU4Rec's cell, reset before the product, two steps of two lanes; and the library's cell, which must differ. */
+/* GRU4Rec's cell, reset before the product, two steps of two lanes; and the library's cell,
+ * which must differ. */
 static void test_gru4rec_cell(void **state)
 {
     (void)state;
-    static const double h1[2][4] = {
-        {0.293497, 0.299455, 0.110845,  -0.134413},
-        {-0.2142,  -0.38874, -0.167206, 0.311916 }
-    };
-    static const double h2[2][4] = {
-        {0.361195,  0.473444,  0.222328,  -0.199156},
-        {-0.318363, -0.540361, -0.281002, 0.352404 }
-    };
-    static const double reset[2][4] = {
-        {0.328836, 0.401782, 0.57036,  0.669119},
-        {0.63328,  0.554624, 0.423295, 0.365039}
-    };
-    static const double update[2][4] = {
-        {0.617192, 0.453124, 0.336069, 0.366402},
-        {0.428268, 0.560047, 0.634072, 0.587268}
-    };
-    static const double cand[2][4] = {
-        {0.403185, 0.68343,   0.442571,  -0.311113},
-        {-0.45742, -0.659469, -0.346675, 0.380859 }
-    };
+    static const double h1[2][4] = {{0.293497, 0.299455, 0.110845, -0.134413},
+                                    {-0.2142, -0.38874, -0.167206, 0.311916}};
+    static const double h2[2][4] = {{0.361195, 0.473444, 0.222328, -0.199156},
+                                    {-0.318363, -0.540361, -0.281002, 0.352404}};
+    static const double reset[2][4] = {{0.328836, 0.401782, 0.57036, 0.669119},
+                                       {0.63328, 0.554624, 0.423295, 0.365039}};
+    static const double update[2][4] = {{0.617192, 0.453124, 0.336069, 0.366402},
+                                        {0.428268, 0.560047, 0.634072, 0.587268}};
+    static const double cand[2][4] = {{0.403185, 0.68343, 0.442571, -0.311113},
+                                      {-0.45742, -0.659469, -0.346675, 0.380859}};
     struct bench b;
     start(&b);
     begin(&b, 0, false);
@@ -382,8 +368,7 @@ static void test_gru4rec_cell(void **state)
     struct tensor *first = op_pick(b.t, xg, (int32_t[]){0, 1}, 2),
                   *second = op_pick(b.t, xg, (int32_t[]){2, 3}, 2);
     struct gru_cell c = {
-        .h = 4, .w = {[GRU_RESET] = {wrz, 0}, [GRU_UPDATE] = {wrz, 4}, [GRU_CAND] = {wh, 0}}
-    };
+        .h = 4, .w = {[GRU_RESET] = {wrz, 0}, [GRU_UPDATE] = {wrz, 4}, [GRU_CAND] = {wh, 0}}};
     gru_thirds(c.x, first, 4, 1, 2, 0);
     tape_push(b.t, "one");
     struct tensor *h = op_gru(b.t, &c, NULL, NULL, 2);
@@ -407,10 +392,8 @@ static void test_gru4rec_cell(void **state)
     h = op_gru(b.t, &c, NULL, (int32_t[]){0, 2, 4}, 2);
     assert_row("session", h, 1, h2[0], 5e-6);
     assert_row("session", h, 3, h2[1], 5e-6);
-    static const double library[2][4] = {
-        {0.255312,  0.519927,  0.352206,  -0.271453},
-        {-0.427725, -0.445946, -0.164364, 0.273773 }
-    };
+    static const double library[2][4] = {{0.255312, 0.519927, 0.352206, -0.271453},
+                                         {-0.427725, -0.445946, -0.164364, 0.273773}};
     c.reset_after = c.update_keeps = true;
     h = op_gru(b.t, &c, NULL, (int32_t[]){0, 2, 4}, 2);
     assert_row("library", h, 1, library[0], 5e-6);
@@ -418,22 +401,19 @@ static void test_gru4rec_cell(void **state)
     stop(&b);
 }
 
-/* SVAE's cell (reset after the product, two biases, the update gate keeps), its draw and its divergences. */
+/* SVAE's cell (reset after the product, two biases, the update gate keeps), its draw and its
+ * divergences. */
 static void test_svae_parts(void **state)
 {
     (void)state;
-    static const double h[4][4] = {
-        {-0.427218,   0.153984,   -0.390437, 0.19571   },
-        {-0.00305816, -0.333731,  -0.131989, -0.294181 },
-        {-0.42116,    -0.0199544, -0.393927, -0.0318372},
-        {-0.0573373,  -0.423237,  -0.167973, -0.359118 }
-    };
-    static const double z[4][2] = {
-        {-1.00994,  -0.70144 },
-        {0.377544,  0.836734 },
-        {0.684582,  -0.422923},
-        {-0.981566, -0.917964}
-    };
+    static const double h[4][4] = {{-0.427218, 0.153984, -0.390437, 0.19571},
+                                   {-0.00305816, -0.333731, -0.131989, -0.294181},
+                                   {-0.42116, -0.0199544, -0.393927, -0.0318372},
+                                   {-0.0573373, -0.423237, -0.167973, -0.359118}};
+    static const double z[4][2] = {{-1.00994, -0.70144},
+                                   {0.377544, 0.836734},
+                                   {0.684582, -0.422923},
+                                   {-0.981566, -0.917964}};
     static const double kl[4] = {0.00876213, 0.0108766, 0.0136466, 0.0172492},
                         exact[4] = {0.00991523, 0.0109044, 0.0140863, 0.0197834};
     static const int32_t in[] = {2, 5, 0, 3}, off[] = {0, 4};
@@ -533,8 +513,8 @@ static void test_augru(void **state)
                   *y = op_augru(b.t, &c, att, AUGRU_PAPER, NULL, of, off, 2);
     const struct tensor *write = tape_find(b.t, "write"), *update, *cand = NULL;
     const struct probe_view *p;
-    size_t n =
-        tape_probes(b.t, &p); /* reset, update, cand of the GRU; reset, update, cand, write */
+    /* reset, update, cand of the GRU; reset, update, cand, write */
+    size_t n = tape_probes(b.t, &p);
     assert_int_equal(n, 7);
     update = p[4].t;
     cand = p[5].t;
@@ -545,8 +525,8 @@ static void test_augru(void **state)
     for (int j = 0; j < 4; j++) {
         assert_close1("write", at(write, 0, j), 0.3 * at(update, 0, j), 1e-6, 0);
         assert_close1("state", at(y, 3, j), at(write, 0, j) * at(cand, 0, j), 1e-5, 1e-7);
-        double left =
-            1; /* shares and what is left of the start sum to 1, and give the last state */
+        /* shares and what is left of the start sum to 1, and give the last state */
+        double left = 1;
         double sum = 0, h = 0;
         for (int t = 2; t >= 0; t--) {
             sum += at(write, t, j) * left;
@@ -598,21 +578,9 @@ static void test_caser_parts(void **state)
     (void)state;
     static const double vert[] = {1.02063, 1.6598, 0.835772, -0.430251, -1.14511, -0.71673};
     static const double top[4][2] = {
-        {0.450402, 0.527707},
-        {1.32566,  1.5053  },
-        {0.486338, 0.605724},
-        {0,        0       }
-    };
-    static const int place[4][2] = {
-        {3, 1},
-        {1, 1},
-        {0, 1},
-        {0, 0}
-    };
-    static const double conv1[2][4] = {
-        {0,        0,        0.0786996, 0.450402},
-        {0.377683, 0.527707, 0,         0       }
-    };
+        {0.450402, 0.527707}, {1.32566, 1.5053}, {0.486338, 0.605724}, {0, 0}};
+    static const int place[4][2] = {{3, 1}, {1, 1}, {0, 1}, {0, 0}};
+    static const double conv1[2][4] = {{0, 0, 0.0786996, 0.450402}, {0.377683, 0.527707, 0, 0}};
     static const int32_t ids[] = {0, 0, 5, 4, 3, 1, 6, 2};
     struct bench b;
     start(&b);

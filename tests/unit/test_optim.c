@@ -1,4 +1,5 @@
-/* Optimisers: reference numbers of the models' specifications, plain double versions of the formulas, rows that catch up. */
+/* Optimisers: reference numbers of the models' specifications, plain double versions of the
+ * formulas, rows that catch up. */
 #include "engine/tensor/optim.h"
 
 #include <math.h>
@@ -28,7 +29,8 @@ static void test_table(void **state)
     assert_null(optim_find("rmsprop"));
 }
 
-/* A weight that never gets a data gradient still moves by about half a learning rate a step under coupled decay. */
+/* A weight that never gets a data gradient still moves by about half a learning rate a step
+ * under coupled decay. */
 static void test_adam_idle_weight(void **state)
 {
     (void)state;
@@ -41,8 +43,8 @@ static void test_adam_idle_weight(void **state)
     s.decay = 1e-6f;
     for (int t = 1, k = 0; t <= 40; t++) {
         s.t = t;
-        adam->span(x, t % 2 ? g : NULL, aux, 16,
-                   &s); /* a zero gradient and none are the same */
+        /* a zero gradient and none are the same */
+        adam->span(x, t % 2 ? g : NULL, aux, 16, &s);
         if (t == at[k])
             assert_close1("idle weight", (double)x[0], want[k++], 1e-4, 1e-7);
     }
@@ -102,16 +104,16 @@ static void test_adamw(void **state)
     assert_close("adamw", x, xd, 5, 1e-4, 1e-6);
 }
 
-/* GRU4Rec's rows: gradients of a row used twice are summed first, untouched rows keep value, accumulator and velocity. */
+/* GRU4Rec's rows: gradients of a row used twice are summed first, untouched rows keep value,
+ * accumulator and velocity. */
 static void test_adagrad_rows(void **state)
 {
     (void)state;
     enum { ROWS = 4, D = 2 };
     static const double after[2][ROWS * D] = {
-        {-0.187679,  0.0161735, 0.197096, 0.296807, 0.0236377,  -0.263204, -0.299997, -0.160972},
-        {-0.0769692, 0.126883,  0.197096, 0.296807, -0.0870714, -0.373912, -0.299997,
-         -0.160972                                                                             }
-    };
+        {-0.187679, 0.0161735, 0.197096, 0.296807, 0.0236377, -0.263204, -0.299997, -0.160972},
+        {-0.0769692, 0.126883, 0.197096, 0.296807, -0.0870714, -0.373912, -0.299997,
+         -0.160972}};
     static const int row[] = {2, 0, 2};
     real x[ROWS * D], acc[ROWS * D] = {0}, vel[ROWS * D] = {0}, g[ROWS * D] = {0};
     for (int i = 0; i < ROWS * D; i++)

@@ -81,14 +81,12 @@ static void test_refusals(void **state)
         int nd;
         int32_t d[4];
         const char *word;
-    } bad[] = {
-        {0, {1},                    "dimensions"},
-        {5, {1},                    "dimensions"},
-        {2, {3, 0},                 "at least 1"},
-        {2, {-4, 3},                "at least 1"},
-        {3, {1 << 30, 1 << 30, 64}, "too large" },
-        {2, {1 << 30, 1 << 30},     "too large" }
-    };
+    } bad[] = {{0, {1}, "dimensions"},
+               {5, {1}, "dimensions"},
+               {2, {3, 0}, "at least 1"},
+               {2, {-4, 3}, "at least 1"},
+               {3, {1 << 30, 1 << 30, 64}, "too large"},
+               {2, {1 << 30, 1 << 30}, "too large"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct params *ps = fresh();
         struct err err = {0};
@@ -173,11 +171,7 @@ static void test_init(void **state)
 static void test_orthogonal(void **state)
 {
     (void)state;
-    static const int32_t shape[][2] = {
-        {8,  8 },
-        {6,  20},
-        {20, 6 }
-    };
+    static const int32_t shape[][2] = {{8, 8}, {6, 20}, {20, 6}};
     for (int k = 0; k < 3; k++) {
         struct params *ps = fresh();
         int32_t rows = shape[k][0], cols = shape[k][1];
@@ -197,7 +191,8 @@ static void test_orthogonal(void **state)
     }
 }
 
-/* A parameter's start depends on seed, name and place alone, not on what was declared before it. */
+/* A parameter's start depends on seed, name and place alone, not on what was declared before
+ * it. */
 static void test_start_by_name(void **state)
 {
     (void)state;
@@ -260,12 +255,12 @@ static void test_sha256(void **state)
         size_t times;
         const char *hex;
     } known[] = {
-        {"",                                                         1,      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-        {"abc",                                                      1,      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
         {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
-         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"                                                                    },
-        {"aaaaaaaaaa",                                               100000,
-         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"                                                                    },
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+        {"aaaaaaaaaa", 100000,
+         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         struct sha256 s;

@@ -277,8 +277,8 @@ static void prefixes(void **state)
     (void)state;
     assert_int_equal(kit_run_as(kit, OUT_TEXT, false, "ech hello"), ST_OK);
     assert_string_equal(kit->said.text, "hello\n");
-    assert_int_not_equal(kit_run_as(kit, OUT_TEXT, true, "ech hello"),
-                         ST_OK);      /* scripts need full verbs */
+    /* scripts need full verbs */
+    assert_int_not_equal(kit_run_as(kit, OUT_TEXT, true, "ech hello"), ST_OK);
     kit_fails(kit, "s 1", "unknown"); /* several begin with it */
     assert_int_equal(kit_run_as(kit, OUT_TEXT, false, "data inf"), ST_OK);
     kit_fails(kit, "data s", "unknown"); /* show, split */
@@ -363,8 +363,8 @@ static void inert_text(void **state)
     char buf[64];
     assert_string_equal(inert(buf, sizeof buf, "a\x1b[31mb\x7f\tc"),
                         "a\xef\xbf\xbd[31mb\xef\xbf\xbd c");
-    assert_string_equal(inert(buf, sizeof buf, "\xe2\x80\xae x"),
-                        "\xef\xbf\xbd x"); /* bidirectional override */
+    /* bidirectional override */
+    assert_string_equal(inert(buf, sizeof buf, "\xe2\x80\xae x"), "\xef\xbf\xbd x");
     assert_string_equal(inert(buf, sizeof buf, "caf\xc3\xa9"), "caf\xc3\xa9");
     assert_string_equal(inert(buf, 3, "caf\xc3\xa9"), "ca");
 }

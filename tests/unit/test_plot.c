@@ -1,5 +1,6 @@
-/* Curves and maps: what must be true of the numbers, and of the picture.  With SEQLAB_PICTURES=DIR the
- * sample screens are also written there as text, ANSI and SVG, for looking at. */
+/* Curves and maps: what must be true of the numbers, and of the picture.  With
+ * SEQLAB_PICTURES=DIR the sample screens are also written there as text, ANSI and SVG, for
+ * looking at. */
 #include "app/ui/svg.h"
 #include "tests/support/sample_screen.h"
 #include "app/ui/curve_data.h"
@@ -29,7 +30,7 @@ static bool has_text(const struct grid *g, const char *want)
     return found;
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 static void test_ema(void **state)
 {
@@ -44,7 +45,8 @@ static void test_ema(void **state)
     struct ema same = {0, 0};
     for (int i = 0; i < 3; i++)
         ema_push(&same, 0.9, y[i]);
-    assert_true(same.sum == e.sum && same.weight == e.weight); /* prefix of the data, prefix of the result */
+    /* prefix of the data, prefix of the result */
+    assert_true(same.sum == e.sum && same.weight == e.weight);
 }
 
 static void test_ticks(void **state)
@@ -66,7 +68,8 @@ static void test_ticks(void **state)
             for (size_t i = 0; i < n; i++) {
                 assert_true(t[i] >= lo - span * 1e-6 && t[i] <= lo + span * (1 + 1e-6));
                 if (i > 0) {
-                    double step = t[1] - t[0], unit = pow(10, floor(log10(step) + 1e-6)), f = step / unit;
+                    double step = t[1] - t[0], unit = pow(10, floor(log10(step) + 1e-6)),
+                           f = step / unit;
                     assert_true(fabs(f - 1) < 1e-6 || fabs(f - 2) < 1e-6 || fabs(f - 5) < 1e-6);
                 }
             }
@@ -130,7 +133,8 @@ static void test_cache(void **state)
 {
     (void)state;
     struct points p = {0, NULL, sample->train};
-    struct curve_series s = {.name = "s", .at = point_at, .ctx = &p, .smooth = 0.9, .raw = true};
+    struct curve_series s = {
+        .name = "s", .at = point_at, .ctx = &p, .smooth = 0.9, .raw = true};
     struct curve_chart ch = {.series = &s, .n_series = 1, .log_y = true};
     struct curve_cache *grown = curve_cache_new();
     struct curve_frame f, g;
@@ -145,7 +149,8 @@ static void test_cache(void **state)
     for (int i = 0; i < 100; i++) {
         assert_int_equal(a.raw[i].n, b.raw[i].n);
         if (a.raw[i].n)
-            assert_true(a.raw[i].lo == b.raw[i].lo && a.raw[i].hi == b.raw[i].hi && a.avg[i].last == b.avg[i].last);
+            assert_true(a.raw[i].lo == b.raw[i].lo && a.raw[i].hi == b.raw[i].hi &&
+                        a.avg[i].last == b.avg[i].last);
     }
     /* A new version starts over. */
     double other[8] = {5, 5, 5, 5, 5, 5, 5, 5};
@@ -198,7 +203,7 @@ static void test_odd_values(void **state)
     grid_done(&g);
 }
 
-/* ---- pictures --------------------------------------------------------------------------------------- */
+/* ---- pictures ---- */
 
 /* A straight line in braille is where it should be: bottom left to top right. */
 static void test_geometry(void **state)
@@ -211,7 +216,8 @@ static void test_geometry(void **state)
     struct curve_series s = {.name = "s", .n = 65, .at = point_at, .ctx = &p};
     struct curve_chart ch = {.series = &s, .n_series = 1, .y_lo = 0, .y_hi = 64, .x_total = 64};
     struct grid g = {0};
-    assert_int_equal(grid_resize(&g, 4, 8, NULL), ST_OK); /* too small for axes: only the curve */
+    /* too small for axes: only the curve */
+    assert_int_equal(grid_resize(&g, 4, 8, NULL), ST_OK);
     struct canvas c = canvas_of(&g, &braille);
     curves_draw(&c, &ch, NULL);
     assert_int_equal(grid_at(&g, 0, 0)->ch[0], ' ');
@@ -222,7 +228,8 @@ static void test_geometry(void **state)
     c.theme = &block;
     canvas_clear(&c);
     curves_draw(&c, &ch, NULL);
-    assert_int_equal(grid_at(&g, 3, 0)->ch[0], 0x2588); /* one row of dots a column: both halves of the corner cells */
+    /* one row of dots a column: both halves of the corner cells */
+    assert_int_equal(grid_at(&g, 3, 0)->ch[0], 0x2588);
     assert_int_equal(grid_at(&g, 0, 7)->ch[0], 0x2588);
     assert_int_equal(grid_at(&g, 0, 0)->ch[0], ' ');
     c.theme = &ascii;
@@ -323,7 +330,7 @@ static void test_cursor_columns(void **state)
     grid_done(&g);
 }
 
-/* ---- maps ------------------------------------------------------------------------------------------- */
+/* ---- maps ---- */
 
 static void test_heat_sizes(void **state)
 {
@@ -377,7 +384,8 @@ static void test_heat_ascii(void **state)
     assert_int_equal(grid_resize(&g, 3, 20, NULL), ST_OK);
     struct canvas c = canvas_of(&g, &ascii);
     float x[] = {0.5f, NAN, NAN, 0.25f, 1, NAN, 0, 0.5f, 1};
-    struct heatmap m = {.rows = 3, .cols = 3, .x = x, .ld = 3, .scale = HEAT_UNIT, .size = HEAT_TINY};
+    struct heatmap m = {
+        .rows = 3, .cols = 3, .x = x, .ld = 3, .scale = HEAT_UNIT, .size = HEAT_TINY};
     struct heat_info info;
     heat_draw(&c, &m, &info);
     char *s = grid_text(&g);
@@ -408,7 +416,8 @@ static void test_heat_steady(void **state)
     struct canvas c = canvas_of(&g, &braille);
     struct heat_memory memory = {0};
     float x = 0.505f;
-    struct heatmap m = {.rows = 1, .cols = 1, .x = &x, .ld = 1, .scale = HEAT_UNIT, .memory = &memory};
+    struct heatmap m = {
+        .rows = 1, .cols = 1, .x = &x, .ld = 1, .scale = HEAT_UNIT, .memory = &memory};
     heat_draw(&c, &m, NULL);
     color_t was = grid_at(&g, 0, 0)->bg;
     x = 0.495f;
@@ -421,7 +430,7 @@ static void test_heat_steady(void **state)
     grid_done(&g);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------ */
+/* ---- files ---- */
 
 static char *slurp(FILE *f)
 {
@@ -501,8 +510,14 @@ static void test_screens(void **state)
     for (int i = 0; i < 3; i++)
         for (int look = 0; look < 6; look++) {
             struct theme t;
-            theme_fixed(&t, look == 4 ? GLYPHS_BLOCK : look >= 2 && look != 5 ? GLYPHS_ASCII : GLYPHS_BRAILLE,
-                        look == 2 ? DEPTH_MONO : look == 5 ? DEPTH_16 : DEPTH_256, look == 1);
+            theme_fixed(&t,
+                        look == 4                ? GLYPHS_BLOCK
+                        : look >= 2 && look != 5 ? GLYPHS_ASCII
+                                                 : GLYPHS_BRAILLE,
+                        look == 2   ? DEPTH_MONO
+                        : look == 5 ? DEPTH_16
+                                    : DEPTH_256,
+                        look == 1);
             draw_at(&g, sizes[i][0], sizes[i][1], &t);
             draw_at(&again, sizes[i][0], sizes[i][1], &t);
             assert_true(grid_equal(&g, &again));
@@ -513,7 +528,8 @@ static void test_screens(void **state)
             if (dir) {
                 char name[64];
                 snprintf(name, sizeof name, "screen-%d-%s", sizes[i][1],
-                         (const char *const[]){"dark", "light", "mono-ascii", "ascii", "block", "16"}[look]);
+                         (const char *const[]){"dark", "light", "mono-ascii", "ascii", "block",
+                                               "16"}[look]);
                 write_file(dir, name, "svg", svg);
                 write_file(dir, name, "txt", text);
                 write_file(dir, name, "ans", ansi);
@@ -527,7 +543,8 @@ static void test_screens(void **state)
     if (!dir)
         return;
     for (int light = 0; light < 2; light++) {
-        struct plot p = {.title = "A:SASRec on planted-twins, step 1840", .footer = "seed 7, batch 1840, kernels avx2"};
+        struct plot p = {.title = "A:SASRec on planted-twins, step 1840",
+                         .footer = "seed 7, batch 1840, kernels avx2"};
         struct plot_panel *q = plot_add(&p, PLOT_CURVES, "loss by step");
         struct curve_series series[2];
         struct curve_level level;
@@ -543,7 +560,8 @@ static void test_screens(void **state)
     }
 }
 
-/* Merged points draw as what they were merged from: same spans of the raw curve, the same average at the end. */
+/* Merged points draw as what they were merged from: same spans of the raw curve, the same
+ * average at the end. */
 static bool merged_point(const void *ctx, size_t i, double *x, double *y)
 {
     (void)ctx;
@@ -569,8 +587,14 @@ static bool single_point(const void *ctx, size_t i, double *x, double *y)
 static void test_merged_points(void **state)
 {
     (void)state;
-    struct curve_series s[2] = {{.name = "one by one", .n = 400, .at = single_point, .smooth = 0.99, .raw = true},
-                                {.name = "merged", .n = 100, .at = merged_point, .merged = merged_ends, .smooth = 0.99, .raw = true}};
+    struct curve_series s[2] = {
+        {.name = "one by one", .n = 400, .at = single_point, .smooth = 0.99, .raw = true},
+        {.name = "merged",
+         .n = 100,
+         .at = merged_point,
+         .merged = merged_ends,
+         .smooth = 0.99,
+         .raw = true}};
     struct curve_columns c[2];
     for (int i = 0; i < 2; i++) {
         struct curve_chart ch = {.series = &s[i], .n_series = 1, .x_total = 400};
@@ -603,11 +627,14 @@ int main(void)
     theme_fixed(&block, GLYPHS_BLOCK, DEPTH_256, false);
     theme_fixed(&ascii, GLYPHS_ASCII, DEPTH_MONO, false);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merged_points), cmocka_unit_test(test_ema),        cmocka_unit_test(test_ticks),      cmocka_unit_test(test_spike),
-        cmocka_unit_test(test_cache),      cmocka_unit_test(test_odd_values), cmocka_unit_test(test_geometry),
-        cmocka_unit_test(test_chart_text), cmocka_unit_test(test_all_sizes),  cmocka_unit_test(test_cursor_columns),
-        cmocka_unit_test(test_heat_sizes), cmocka_unit_test(test_heat_ascii), cmocka_unit_test(test_heat_steady),
-        cmocka_unit_test(test_svg),        cmocka_unit_test(test_screens),
+        cmocka_unit_test(test_merged_points), cmocka_unit_test(test_ema),
+        cmocka_unit_test(test_ticks),         cmocka_unit_test(test_spike),
+        cmocka_unit_test(test_cache),         cmocka_unit_test(test_odd_values),
+        cmocka_unit_test(test_geometry),      cmocka_unit_test(test_chart_text),
+        cmocka_unit_test(test_all_sizes),     cmocka_unit_test(test_cursor_columns),
+        cmocka_unit_test(test_heat_sizes),    cmocka_unit_test(test_heat_ascii),
+        cmocka_unit_test(test_heat_steady),   cmocka_unit_test(test_svg),
+        cmocka_unit_test(test_screens),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(sample);

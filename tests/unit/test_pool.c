@@ -1,4 +1,5 @@
-/* The worker pool: every task once, results visible after the loop, any number of threads, loops one after another. */
+/* The worker pool: every task once, results visible after the loop, any number of threads,
+ * loops one after another. */
 #include "engine/base/pool.h"
 
 #include <setjmp.h>

@@ -98,7 +98,8 @@ static void test_triple(void **state)
         }
         int64_t a = p.a[p.t.read], b = p.b[p.t.read];
         if (a != -b || a <= last)
-            fail_msg("torn or old: %lld %lld after %lld", (long long)a, (long long)b, (long long)last);
+            fail_msg("torn or old: %lld %lld after %lld", (long long)a, (long long)b,
+                     (long long)last);
         last = a;
     }
     pthread_join(th, NULL);
@@ -107,6 +108,8 @@ static void test_triple(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full_and_empty), cmocka_unit_test(test_two_threads), cmocka_unit_test(test_triple)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full_and_empty),
+                                       cmocka_unit_test(test_two_threads),
+                                       cmocka_unit_test(test_triple)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

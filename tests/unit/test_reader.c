@@ -48,16 +48,21 @@ static void test_lines(void **state)
         {"a\n", 2, "a"},
         {"a\r\nb\r\n", 6, "a|b"},
         {"a\n\nb", 4, "a||b"},
-        {"\xef\xbb\xbf" "a\nb\n", 7, "a|b"},
+        {"\xef\xbb\xbf"
+         "a\nb\n",
+         7, "a|b"},
         {"\n", 1, ""},
     };
     char got[200];
     for (size_t i = 0; i < sizeof ok / sizeof *ok; i++) {
         struct err err = {0};
-        if (lines_of(tmp_write(&tmp_here, "t.txt", ok[i].bytes, ok[i].n), got, sizeof got, &err) != ST_OK)
+        if (lines_of(tmp_write(&tmp_here, "t.txt", ok[i].bytes, ok[i].n), got, sizeof got,
+                     &err) != ST_OK)
             fail_msg("case %zu: %s", i, err.msg);
         assert_string_equal(got, ok[i].want);
-        assert_int_equal(lines_of(tmp_write_gz(&tmp_here, "t.txt.gz", ok[i].bytes, ok[i].n), got, sizeof got, &err), ST_OK);
+        assert_int_equal(lines_of(tmp_write_gz(&tmp_here, "t.txt.gz", ok[i].bytes, ok[i].n),
+                                  got, sizeof got, &err),
+                         ST_OK);
         assert_string_equal(got, ok[i].want);
     }
 }
@@ -76,8 +81,13 @@ static void test_refusals(void **state)
 {
     (void)state;
     refuse(tmp_write(&tmp_here, "n.txt", "ab\nc\0d\n", 7), ST_FORMAT, "n.txt:2: a NUL byte");
-    refuse(tmp_write(&tmp_here, "cr.txt", "a\rb\rc\n", 6), ST_FORMAT, "cr.txt:1: a lone carriage return");
-    refuse(tmp_write(&tmp_here, "u16.txt", "\xff\xfe" "1\0 \0", 6), ST_FORMAT, "UTF-16");
+    refuse(tmp_write(&tmp_here, "cr.txt", "a\rb\rc\n", 6), ST_FORMAT,
+           "cr.txt:1: a lone carriage return");
+    refuse(tmp_write(&tmp_here, "u16.txt",
+                     "\xff\xfe"
+                     "1\0 \0",
+                     6),
+           ST_FORMAT, "UTF-16");
     refuse(tmp_path(&tmp_here, "none.txt"), ST_IO, "No such file");
     refuse(tmp_here.path, ST_IO, "is a directory");
     refuse("/dev/zero", ST_IO, "not a regular file");
@@ -86,9 +96,11 @@ static void test_refusals(void **state)
     char *big = malloc(1500000);
     memset(big, 'x', 1500000);
     memcpy(big, "ok\n", 3);
-    refuse(tmp_write(&tmp_here, "long.txt", big, 1500000), ST_FORMAT, "long.txt:2: the line is longer than 1 MiB");
+    refuse(tmp_write(&tmp_here, "long.txt", big, 1500000), ST_FORMAT,
+           "long.txt:2: the line is longer than 1 MiB");
     big[1500000 - 1] = '\n';
-    refuse(tmp_write(&tmp_here, "long.txt", big, 1500000), ST_FORMAT, "long.txt:2: the line is longer than 1 MiB");
+    refuse(tmp_write(&tmp_here, "long.txt", big, 1500000), ST_FORMAT,
+           "long.txt:2: the line is longer than 1 MiB");
     free(big);
 }
 
@@ -108,11 +120,16 @@ static void test_gzip_cut_off(void **state)
     struct err err = {0};
     assert_int_equal(lines_of(path, got, sizeof got, &err), ST_OK);
     for (int cut = 0; cut < 3; cut++) {
-        assert_int_equal(truncate(path, cut == 0 ? st.st_size - 4 : cut == 1 ? st.st_size / 2 : 30), 0);
+        assert_int_equal(truncate(path, cut == 0   ? st.st_size - 4
+                                        : cut == 1 ? st.st_size / 2
+                                                   : 30),
+                         0);
         refuse(path, ST_FORMAT, "cut");
     }
     free(text);
-    refuse(tmp_write(&tmp_here, "bad.gz", "\x1f\x8b\x08\0\0\0\0\0\0\x03garbage beyond any doubt", 34), ST_FORMAT, "bad.gz");
+    refuse(tmp_write(&tmp_here, "bad.gz",
+                     "\x1f\x8b\x08\0\0\0\0\0\0\x03garbage beyond any doubt", 34),
+           ST_FORMAT, "bad.gz");
 }
 
 static void test_head_and_progress(void **state)
@@ -122,7 +139,8 @@ static void test_head_and_progress(void **state)
     char *s;
     size_t n;
     int64_t total;
-    assert_int_equal(reader_open(&r, tmp_write(&tmp_here, "h.txt", "one\ntwo\n", 8), NULL), ST_OK);
+    assert_int_equal(reader_open(&r, tmp_write(&tmp_here, "h.txt", "one\ntwo\n", 8), NULL),
+                     ST_OK);
     const char *head = reader_head(r, &n);
     assert_int_equal(n, 8);
     assert_memory_equal(head, "one\ntwo\n", 8);
@@ -179,15 +197,24 @@ static void test_inert(void **state)
         {"a\tb\nc", "a b c"},
         {"\x1b[31mred", "\xef\xbf\xbd[31mred"},
         {"\x7f", "\xef\xbf\xbd"},
-        {"\xc2\x9b" "31m", "\xef\xbf\xbd" "31m"},          /* C1 as UTF-8 */
-        {"\x9b" "31m", "\xef\xbf\xbd" "31m"},              /* and as a byte */
-        {"a\xe2\x80\xae" "b", "a\xef\xbf\xbd" "b"},        /* right-to-left override */
-        {"\xe2\x81\xa6", "\xef\xbf\xbd"},                  /* isolate */
-        {"\xef\xbb\xbf", "\xef\xbf\xbd"},                  /* byte-order mark */
-        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},          /* overlong */
+        {"\xc2\x9b"
+         "31m",
+         "\xef\xbf\xbd"
+         "31m"}, /* C1 as UTF-8 */
+        {"\x9b"
+         "31m",
+         "\xef\xbf\xbd"
+         "31m"}, /* and as a byte */
+        {"a\xe2\x80\xae"
+         "b",
+         "a\xef\xbf\xbd"
+         "b"},                                                    /* right-to-left override */
+        {"\xe2\x81\xa6", "\xef\xbf\xbd"},                         /* isolate */
+        {"\xef\xbb\xbf", "\xef\xbf\xbd"},                         /* byte-order mark */
+        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},                 /* overlong */
         {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* surrogate */
         {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
-        {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},          /* cut off */
+        {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"}, /* cut off */
         {"\xf0\x9f\x8d\x9e", "\xf0\x9f\x8d\x9e"},
     };
     char out[64];
@@ -196,7 +223,8 @@ static void test_inert(void **state)
         assert_string_equal(out, t[i].want);
         assert_int_equal(n, strlen(t[i].want));
         assert_true(text_is_utf8(out, n) && (text_is_inert(out, n)));
-        assert_true(text_is_inert(t[i].in, strlen(t[i].in)) == (strcmp(t[i].in, t[i].want) == 0));
+        assert_true(text_is_inert(t[i].in, strlen(t[i].in)) ==
+                    (strcmp(t[i].in, t[i].want) == 0));
     }
     assert_int_equal(text_inert("\xc3\xa9\xc3\xa9", 4, out, 4), 2); /* never half a character */
     assert_string_equal(out, "\xc3\xa9");
@@ -214,8 +242,9 @@ static void test_inert(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_gzip_cut_off),
-        cmocka_unit_test(test_head_and_progress), cmocka_unit_test(test_long_file), cmocka_unit_test(test_inert),
+        cmocka_unit_test(test_lines),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_gzip_cut_off), cmocka_unit_test(test_head_and_progress),
+        cmocka_unit_test(test_long_file),    cmocka_unit_test(test_inert),
     };
     return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }

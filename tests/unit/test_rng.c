@@ -1,4 +1,5 @@
-/* Random numbers without a state: fixed bits, even spread, keys that do not resemble each other. */
+/* Random numbers without a state: fixed bits, even spread, keys that do not resemble each
+ * other. */
 #include "engine/base/rng.h"
 
 #include <math.h>
@@ -86,13 +87,11 @@ static void test_keys_differ(void **state)
 {
     (void)state;
     struct rng_key base = rng_key(1, 1, rng_site("block1.attn.drop"));
-    const struct rng_key other[] = {
-        rng_key(2, 1, rng_site("block1.attn.drop")),
-        rng_key(1, 2, rng_site("block1.attn.drop")),
-        rng_key(1, 1, rng_site("block2.attn.drop")),
-        rng_key(1, -1, rng_site("block1.attn.drop")),
-        {base.k0, base.k1 ^ 1}
-    };
+    const struct rng_key other[] = {rng_key(2, 1, rng_site("block1.attn.drop")),
+                                    rng_key(1, 2, rng_site("block1.attn.drop")),
+                                    rng_key(1, 1, rng_site("block2.attn.drop")),
+                                    rng_key(1, -1, rng_site("block1.attn.drop")),
+                                    {base.k0, base.k1 ^ 1}};
     for (size_t o = 0; o < sizeof other / sizeof *other; o++) {
         int equal_bits = 0;
         for (uint32_t i = 0; i < 1000; i++) {

@@ -1,4 +1,5 @@
-/* Durable files and the safetensors form: what is written is read back, damage of every kind is refused with one sentence, nothing on disk is lost. */
+/* Durable files and the safetensors form: what is written is read back, damage of every kind
+ * is refused with one sentence, nothing on disk is lost. */
 #include "engine/base/durable.h"
 #include "engine/tensor/safetensors.h"
 
@@ -44,7 +45,8 @@ static int tear_down(void **state)
 
 static void write_it(void)
 {
-    const struct st_meta meta[] = {{"model", "sasrec"}, {"note", "quote \" and checksum\":\" inside"}};
+    const struct st_meta meta[] = {{"model", "sasrec"},
+                                   {"note", "quote \" and checksum\":\" inside"}};
     struct err err;
     assert_int_equal(st_write(path, arrays, 3, meta, 2, &err), ST_OK);
 }
@@ -154,15 +156,25 @@ static void test_hostile_headers(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "{}", "[]", "{\"item.E\":1}", "{\"item.E\":{}}", "nonsense", "{\"a\":1,\"a\":2}", "[[[[[[[[[[1]]]]]]]]]]", "{\"__metadata__\":3}",
+        "{}",
+        "[]",
+        "{\"item.E\":1}",
+        "{\"item.E\":{}}",
+        "nonsense",
+        "{\"a\":1,\"a\":2}",
+        "[[[[[[[[[[1]]]]]]]]]]",
+        "{\"__metadata__\":3}",
         "{\"__metadata__\":{\"k\":5}}",
-        "{\"item.E\":{\"dtype\":\"F32\",\"shape\":[3,5],\"data_offsets\":[0,18446744073709551615]}}",
-        "{\"item.E\":{\"dtype\":\"F32\",\"shape\":[4294967295,4294967297],\"data_offsets\":[0,60]}}",
+        "{\"item.E\":{\"dtype\":\"F32\",\"shape\":[3,5],\"data_offsets\":[0,"
+        "18446744073709551615]}}",
+        "{\"item.E\":{\"dtype\":\"F32\",\"shape\":[4294967295,4294967297],\"data_offsets\":[0,"
+        "60]}}",
         "{\"item.E\":{\"dtype\":\"F32\",\"shape\":[3,5],\"data_offsets\":[-4,56]}}",
         "{\"item.E\":{\"dtype\":\"F32\",\"shape\":[3,5,1,1,1],\"data_offsets\":[0,60]}}",
         "{\"item.E\":{\"dtype\":\"F64\",\"shape\":[3,5],\"data_offsets\":[0,60]}}",
         "{\"item.E\":{\"dtype\":\"F32\",\"shape\":[3,5],\"data_offsets\":[0,60],\"more\":0}}",
-        "{\"item.E\":{\"dtype\":\"F32\",\"shape\":[3,5],\"data_offsets\":[0,60]},\"bias\":{\"dtype\":\"F32\",\"shape\":[7],\"data_offsets\":[0,28]},"
+        "{\"item.E\":{\"dtype\":\"F32\",\"shape\":[3,5],\"data_offsets\":[0,60]},\"bias\":{"
+        "\"dtype\":\"F32\",\"shape\":[7],\"data_offsets\":[0,28]},"
         "\"row_step\":{\"dtype\":\"I64\",\"shape\":[3],\"data_offsets\":[88,112]}}",
     };
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -194,7 +206,8 @@ static void test_odd_files(void **state)
     assert_int_equal(st_open(&f, "/dev/zero", &err), ST_IO);
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_int_equal(st_open(&f, path, &err), ST_IO);
-    assert_int_not_equal(st_write(path, arrays, 3, NULL, 0, &err), ST_OK); /* a fifo is not replaced */
+    /* a fifo is not replaced */
+    assert_int_not_equal(st_write(path, arrays, 3, NULL, 0, &err), ST_OK);
     unlink(path);
     assert_int_equal(st_open(&f, path, &err), ST_IO);
 }
@@ -232,7 +245,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hostile_headers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_a_number_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_odd_files, set_up, NULL),
-        cmocka_unit_test_setup_teardown(test_failed_write_leaves_the_old_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failed_write_leaves_the_old_file, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

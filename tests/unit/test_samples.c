@@ -1,5 +1,6 @@
-/* sample_data/ is what this test writes: the generated world bazaar in every form that can be imported, and a broken file for each
- * importer.  With SEQLAB_WRITE_SAMPLES=1 it writes them; else they must be these bytes, and import (or be refused) as they should. */
+/* sample_data/ is what this test writes: the generated world bazaar in every form that can
+ * be imported, and a broken file for each importer.  With SEQLAB_WRITE_SAMPLES=1 it writes
+ * them; else they must be these bytes, and import (or be refused) as they should. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,32 +92,32 @@ static const struct sample {
     void (*write)(char *o);
     bool by_user;
 } samples[] = {
-    {"user-item.txt", "user-item",   user_item,   true },
-    {"sessions.txt",  "sessions",    sessions,    false},
-    {"names.txt",     "sessions",    names,       false},
-    {"spmf.txt",      "spmf",        spmf,        false},
-    {"u.data",        "u.data",      u_data,      true },
-    {"ratings.dat",   "ratings.dat", ratings_dat, true },
-    {"events.inter",  "inter",       inter,       false},
-    {"events.csv",    "csv",         csv,         false},
-    {"items.tsv",     NULL,          items_tsv,   false},
+    {"user-item.txt", "user-item", user_item, true},
+    {"sessions.txt", "sessions", sessions, false},
+    {"names.txt", "sessions", names, false},
+    {"spmf.txt", "spmf", spmf, false},
+    {"u.data", "u.data", u_data, true},
+    {"ratings.dat", "ratings.dat", ratings_dat, true},
+    {"events.inter", "inter", inter, false},
+    {"events.csv", "csv", csv, false},
+    {"items.tsv", NULL, items_tsv, false},
 };
 
 static const struct broken {
     const char *file, *importer, *text, *part;
 } broken[] = {
-    {"user-item.txt", "user-item",   "1 17\n1 3\n1 twelve\n2 5\n",
-     ":3: item \"twelve\" is not a number"                                                                                      },
-    {"sessions.txt",  "sessions",    "1 2 3\n4 5 0\n6 7\n",
-     ":2: item \"0\" is not a number from 1"                                                                                    },
-    {"spmf.txt",      "spmf",        "1 -1 2 -1 -2\n3 -1 4 -2\n",                             ":2: item 4 is not followed by -1"},
-    {"u.data",        "u.data",      "1\t2\t5\t100\n1\t3\t5\n",                               ":2: expected 4 columns"          },
-    {"ratings.dat",   "ratings.dat", "1::2::5::100\n1::3::5::yesterday\n",
-     ":2: time \"yesterday\""                                                                                                   },
-    {"events.inter",  "inter",       "user_id:token\titem_id:token\ttimestamp:float\n1\t2\n",
-     ":2: 2 columns where the header has 3"                                                                                     },
-    {"events.csv",    "csv",         "user_id,item_id,timestamp\n1,\"2,100\n1,3,101\n",
-     ": the quote opened on line 2 is never closed"                                                                             },
+    {"user-item.txt", "user-item", "1 17\n1 3\n1 twelve\n2 5\n",
+     ":3: item \"twelve\" is not a number"},
+    {"sessions.txt", "sessions", "1 2 3\n4 5 0\n6 7\n",
+     ":2: item \"0\" is not a number from 1"},
+    {"spmf.txt", "spmf", "1 -1 2 -1 -2\n3 -1 4 -2\n", ":2: item 4 is not followed by -1"},
+    {"u.data", "u.data", "1\t2\t5\t100\n1\t3\t5\n", ":2: expected 4 columns"},
+    {"ratings.dat", "ratings.dat", "1::2::5::100\n1::3::5::yesterday\n",
+     ":2: time \"yesterday\""},
+    {"events.inter", "inter", "user_id:token\titem_id:token\ttimestamp:float\n1\t2\n",
+     ":2: 2 columns where the header has 3"},
+    {"events.csv", "csv", "user_id,item_id,timestamp\n1,\"2,100\n1,3,101\n",
+     ": the quote opened on line 2 is never closed"},
 };
 
 static bool writing(void)

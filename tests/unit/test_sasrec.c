@@ -1,4 +1,5 @@
-/* SASRec's outside: parameters, start values, presets, refusals, negatives of each loss, the lens. */
+/* SASRec's outside: parameters, start values, presets, refusals, negatives of each loss, the
+ * lens. */
 #include "tests/support/approx.h"
 #include "tests/support/kit.h"
 #include "models/models.h"
@@ -26,26 +27,47 @@ static void assert_names(const char *settings, const char *const *want)
 static void test_parameters(void **state)
 {
     (void)state;
-    static const char *const official[] = {"item.E", "pos.P", "blk1.ln1.gamma", "blk1.ln1.beta", "blk1.Wq", "blk1.bq", "blk1.Wk", "blk1.bk",
-                                           "blk1.Wv", "blk1.bv", "blk1.ln2.gamma", "blk1.ln2.beta", "blk1.W1", "blk1.b1", "blk1.W2", "blk1.b2",
-                                           "lnf.gamma", "lnf.beta", NULL};
-    static const char *const bare[] = {"item.E", "blk1.ln1.gamma", "blk1.ln1.beta", "blk1.Wq", "blk1.bq", "blk1.Wk", "blk1.bk", "blk1.Wv", "blk1.bv",
-                                       "blk1.Wo", "blk1.bo", "lnf.gamma", "lnf.beta", "out.E2", NULL};
+    static const char *const official[] = {"item.E",
+                                           "pos.P",
+                                           "blk1.ln1.gamma",
+                                           "blk1.ln1.beta",
+                                           "blk1.Wq",
+                                           "blk1.bq",
+                                           "blk1.Wk",
+                                           "blk1.bk",
+                                           "blk1.Wv",
+                                           "blk1.bv",
+                                           "blk1.ln2.gamma",
+                                           "blk1.ln2.beta",
+                                           "blk1.W1",
+                                           "blk1.b1",
+                                           "blk1.W2",
+                                           "blk1.b2",
+                                           "lnf.gamma",
+                                           "lnf.beta",
+                                           NULL};
+    static const char *const bare[] = {
+        "item.E",  "blk1.ln1.gamma", "blk1.ln1.beta", "blk1.Wq", "blk1.bq",
+        "blk1.Wk", "blk1.bk",        "blk1.Wv",       "blk1.bv", "blk1.Wo",
+        "blk1.bo", "lnf.gamma",      "lnf.beta",      "out.E2",  NULL};
     static const char *const none[] = {"item.E", "pos.P", "lnf.gamma", "lnf.beta", NULL};
     assert_names("style=official layers=1", official);
     assert_names("style=pre_ln layers=1 pos=none ffn=none tie_output=0", bare);
     assert_names("layers=0", none);
 
-    struct kit k; /* the paper's ML-1M: (V+1) d + n d + L (5 d^2 + 9 d) + 2 d, less the row of zeros */
+    /* the paper's ML-1M: (V+1) d + n d + L (5 d^2 + 9 d) + 2 d, less the row of zeros */
+    struct kit k;
     kit_new(&k, "sasrec", "style=official d=50 layers=2 heads=1 maxlen=200", 3416, 1);
     assert_int_equal(params_count(k.ps), 3416 * 50 + 200 * 50 + 2 * (5 * 2500 + 9 * 50) + 100);
     kit_free(&k);
-    kit_new(&k, "sasrec", "style=official d=8 layers=1 heads=1 maxlen=4 ffn=causal_conv ffn.k=3", 10, 1);
+    kit_new(&k, "sasrec",
+            "style=official d=8 layers=1 heads=1 maxlen=4 ffn=causal_conv ffn.k=3", 10, 1);
     assert_int_equal(params_count(k.ps), 80 + 32 + 3 * 72 + 2 * 3 * 64 + 2 * 8 + 4 * 8 + 16);
     kit_free(&k);
 }
 
-/* Largest size and standard deviation of a parameter's start values, the row of zeros left out. */
+/* Largest size and standard deviation of a parameter's start values, the row of zeros left
+ * out. */
 static void spread(struct kit *k, const char *name, size_t from, double *most, double *sd)
 {
     size_t n = kit_size(k, name);
@@ -75,7 +97,8 @@ static void test_start_values(void **state)
         {"init=normal_002", "item.E", 32, 0, 0.02},
         {"init=normal_002", "blk1.W1", 0, 0, 0.02},
         {"init=normal_002", "blk1.Wo", 0, 0, 0.02},
-        {"init=normal_002", "blk1.Wk", 0, sqrt(6.0 / (4 * 32)), 0}, /* one (d,3d) matrix in the 2023 code */
+        {"init=normal_002", "blk1.Wk", 0, sqrt(6.0 / (4 * 32)),
+         0}, /* one (d,3d) matrix in the 2023 code */
         {"init=auto loss=bce", "pos.P", 0, sqrt(6.0 / (40 + 32)), 0},
         {"init=auto loss=ce", "pos.P", 0, 0, 0.02},
         {"init=auto loss=gbce", "item.E", 32, 0, 0.02},
@@ -116,7 +139,8 @@ static void test_negatives_of_each_loss(void **state)
         {"loss=bce_k", 4, NEG_QUERY, false, false},
         {"loss=bce_k neg=17", 17, NEG_QUERY, false, false},
         {"loss=gbce", 256, NEG_QUERY, false, false},
-        {"loss=gbce neg=900", 499, NEG_QUERY, false, false}, /* no more than the catalogue less the target */
+        {"loss=gbce neg=900", 499, NEG_QUERY, false,
+         false}, /* no more than the catalogue less the target */
         {"loss=ce neg=5", 0, NEG_QUERY, false, false},
         {"loss=ssm", 499, NEG_SESSION, true, false},
         {"loss=ssm neg=100 neg.dist=pop neg.alpha=0.5", 100, NEG_SESSION, true, true},
@@ -131,7 +155,8 @@ static void test_negatives_of_each_loss(void **state)
             assert_int_equal(k.spec.neg_cols, of[i].cols);
         assert_int_equal(k.spec.kind, BATCH_SESSIONS);
         bool softmax = k.def->traits(k.self) & MODEL_SOFTMAX;
-        assert_int_equal(softmax, strstr(of[i].settings, "loss=ce") || strstr(of[i].settings, "loss=ssm"));
+        assert_int_equal(softmax, strstr(of[i].settings, "loss=ce") ||
+                                      strstr(of[i].settings, "loss=ssm"));
         kit_free(&k);
     }
 }
@@ -180,7 +205,8 @@ static void test_lens(void **state)
     static real a[128], c[128];
     const int32_t item[] = {3, 9, 14, 2, 7}, *session = item, len = 5;
     kit_new(&two, "sasrec", "d=16 heads=2 layers=2 maxlen=8", 20, 1);
-    kit_new(&none, "sasrec", "d=16 heads=2 layers=0 maxlen=8", 20, 1); /* start values depend on names alone: the same tables */
+    /* start values depend on names alone: the same tables */
+    kit_new(&none, "sasrec", "d=16 heads=2 layers=0 maxlen=8", 20, 1);
     kit_block(&two, &b, 1, &session, &len, NULL, 0, NULL);
     kit_scores(&two, &b);
     assert_null(tape_find(two.tape, "lens1")); /* only for who looks */
@@ -201,8 +227,11 @@ static void test_lens(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parameters), cmocka_unit_test(test_start_values), cmocka_unit_test(test_negatives_of_each_loss),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_lens),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_start_values),
+        cmocka_unit_test(test_negatives_of_each_loss),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_lens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

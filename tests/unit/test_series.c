@@ -1,4 +1,5 @@
-/* Curves: growth over chunk borders, what is merged and what is not, bounded memory, and a reader beside the writer. */
+/* Curves: growth over chunk borders, what is merged and what is not, bounded memory, and a
+ * reader beside the writer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +48,8 @@ static double value(int i)
     return i == 777 ? 1e6 : i == 1234567 ? -1e6 : sin(i * 1e-5) + (i % 7 - 3) * 0.01;
 }
 
-/* Of a long curve: no point uncounted, no spike lost, means and order right, the newest as they came, and the room it takes. */
+/* Of a long curve: no point uncounted, no spike lost, means and order right, the newest as
+ * they came, and the room it takes. */
 static void test_merges(void **state)
 {
     (void)state;

@@ -43,8 +43,8 @@ static void test_leave_one_out(void **state)
     split_free(NULL);
 }
 
-/* k items test, the k before them validate, each asked after all before it; who has fewer than 2 k + 2 trains whole; k = 1 asks what
- * leave-one-out does. */
+/* k items test, the k before them validate, each asked after all before it; who has fewer
+ * than 2 k + 2 trains whole; k = 1 asks what leave-one-out does. */
 static void test_leave_k_out(void **state)
 {
     (void)state;
@@ -53,7 +53,13 @@ static void test_leave_k_out(void **state)
     int32_t item[24];
     for (int i = 0; i < 24; i++)
         item[i] = 1 + i % 10;
-    struct dataset ds = {.name = "hand", .n_items = 10, .n_sessions = 3, .n_events = 24, .off = off, .item = item, .by_user = true};
+    struct dataset ds = {.name = "hand",
+                         .n_items = 10,
+                         .n_sessions = 3,
+                         .n_events = 24,
+                         .off = off,
+                         .item = item,
+                         .by_user = true};
     struct split *sp = NULL, *one = NULL;
     struct err err;
     int32_t from, to;
@@ -231,11 +237,14 @@ static void test_share(void **state)
             const int32_t valid = test - (own ? 40 : 50) * share[i] / 100;
             assert_int_equal(split_sessions(&sp, &ds, share[i], NULL), ST_OK);
             for (int32_t s = 0; s < 50; s++)
-                assert_int_equal(sp->part[s], s < valid ? PART_TRAIN : s < test ? PART_VALID : PART_TEST);
+                assert_int_equal(sp->part[s], s < valid  ? PART_TRAIN
+                                              : s < test ? PART_VALID
+                                                         : PART_TEST);
             assert_int_equal(sp->n_train, valid);
             assert_int_equal(sp->n_valid, 2 * (test - valid));
             assert_int_equal(sp->n_test, 2 * (50 - test));
-            snprintf(name, sizeof name, "number, %d / %d ", (int)(names - share[i]), (int)share[i]);
+            snprintf(name, sizeof name, "number, %d / %d ", (int)(names - share[i]),
+                     (int)share[i]);
             assert_non_null(strstr(sp->name, name));
             split_free(sp);
         }
@@ -250,8 +259,9 @@ static void test_share(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_leave_one_out), cmocka_unit_test(test_leave_k_out),  cmocka_unit_test(test_by_session),
-        cmocka_unit_test(test_unseen_items),   cmocka_unit_test(test_ratio),
-        cmocka_unit_test(test_held_out_users), cmocka_unit_test(test_share)};
+        cmocka_unit_test(test_leave_one_out), cmocka_unit_test(test_leave_k_out),
+        cmocka_unit_test(test_by_session),    cmocka_unit_test(test_unseen_items),
+        cmocka_unit_test(test_ratio),         cmocka_unit_test(test_held_out_users),
+        cmocka_unit_test(test_share)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

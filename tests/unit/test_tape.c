@@ -1,4 +1,5 @@
-/* The tape: sticky errors, stepping, scopes and keys, probes, terms, carried states, gradient buffers, memory. */
+/* The tape: sticky errors, stepping, scopes and keys, probes, terms, carried states,
+ * gradient buffers, memory. */
 #include "engine/tensor/ops.h"
 
 #include <math.h>

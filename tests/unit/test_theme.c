@@ -46,7 +46,8 @@ static void test_ladder(void **state)
     }
 }
 
-/* Sequential tables rise strictly in lightness; on light they fall; diverging ones are symmetric in sign. */
+/* Sequential tables rise strictly in lightness; on light they fall; diverging ones are
+ * symmetric in sign. */
 static void test_tables(void **state)
 {
     (void)state;
@@ -62,10 +63,14 @@ static void test_tables(void **state)
         }
         for (int k = 1; p->diverging && k <= p->n / 2; k++) {
             int mid = p->n / 2;
-            assert_true(color_lightness(p->index[mid + k]) > color_lightness(p->index[mid + k - 1]));
-            assert_true(color_lightness(p->index[mid - k]) > color_lightness(p->index[mid - k + 1]));
-            assert_true(color_lightness(p->light[mid + k]) < color_lightness(p->light[mid + k - 1]));
-            assert_true(color_lightness(p->light[mid - k]) < color_lightness(p->light[mid - k + 1]));
+            assert_true(color_lightness(p->index[mid + k]) >
+                        color_lightness(p->index[mid + k - 1]));
+            assert_true(color_lightness(p->index[mid - k]) >
+                        color_lightness(p->index[mid - k + 1]));
+            assert_true(color_lightness(p->light[mid + k]) <
+                        color_lightness(p->light[mid + k - 1]));
+            assert_true(color_lightness(p->light[mid - k]) <
+                        color_lightness(p->light[mid - k + 1]));
         }
     }
     for (int k = 0; k < 8; k++)
@@ -79,7 +84,8 @@ static void test_roles(void **state)
     for (int light = 0; light < 2; light++) {
         struct theme t;
         theme_fixed(&t, GLYPHS_BRAILLE, DEPTH_256, light);
-        static const enum role texts[] = {ROLE_DIM, ROLE_TAB_OFF, ROLE_TITLE_OFF, ROLE_AXIS, ROLE_GOOD, ROLE_BAD, ROLE_WARN};
+        static const enum role texts[] = {ROLE_DIM,  ROLE_TAB_OFF, ROLE_TITLE_OFF, ROLE_AXIS,
+                                          ROLE_GOOD, ROLE_BAD,     ROLE_WARN};
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
             color_t fg = t.role[texts[i]].fg;
             if (fg == COLOR_NONE)
@@ -97,7 +103,8 @@ static void test_roles(void **state)
             if (d == DEPTH_MONO)
                 assert_true(t.role[r].fg == COLOR_NONE && t.role[r].bg == COLOR_NONE);
             if (d == DEPTH_16)
-                assert_true((t.role[r].fg == COLOR_NONE || t.role[r].fg < 8) && t.role[r].bg == COLOR_NONE);
+                assert_true((t.role[r].fg == COLOR_NONE || t.role[r].fg < 8) &&
+                            t.role[r].bg == COLOR_NONE);
         }
         for (int g = 0; g < G_COUNT; g++)
             assert_true(t.glyph[g] && strlen(t.glyph[g]) == 1);
@@ -174,8 +181,9 @@ static void test_ink_and_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ladder), cmocka_unit_test(test_tables),     cmocka_unit_test(test_roles),
-        cmocka_unit_test(test_levels), cmocka_unit_test(test_hysteresis), cmocka_unit_test(test_ink_and_words),
+        cmocka_unit_test(test_ladder),     cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_roles),      cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_hysteresis), cmocka_unit_test(test_ink_and_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

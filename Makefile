@@ -109,7 +109,7 @@ test-grad-double: deps ## build the gradient checks in double precision
 	@+if [ "$(MODE)" = release ]; then $(MAKE) --no-print-directory MODE=double $(patsubst %.c,build/double/%,$(wildcard tests/grad/test_*.c)); fi
 test-one: $(PROGRAM) $(B)/tests/$(T) ## one test binary: make test-one T=unit/test_arena
 	@MODE=$(MODE) tests/tools/run_tests.sh $(B)/tests/$(T)
-test-long: all ## planted patterns over several seeds, kill -9, storms, real data: an hour
+test-long: all ## planted patterns over several seeds, kill -9, storms, worlds, real data: three hours
 	@for t in tests/long/*.sh; do echo "== $$t"; SEQLAB=$(PROGRAM) sh $$t || exit 1; done
 bench-bins: all $(BENCH_BIN)
 bench: bench-bins ## times: our steps against PyTorch (when it is there), kernels, start, keys
@@ -120,7 +120,7 @@ fuzz: ## libFuzzer on every parser, a minute each (clang)
 	@sh tests/fuzz/run.sh
 mutants: ## plant known mistakes one at a time: a test must fail for each
 	@sh tests/tools/mutants.sh
-valgrind: test-bins ## the suite under valgrind: a quarter of an hour
+valgrind: test-bins ## the suite under valgrind: an hour
 	@sh tests/tools/valgrind.sh $(TEST_BIN)
 dev: ; @+$(MAKE) --no-print-directory MODE=dev all ## debug build: asserts, -Werror
 check: lint test ; @+$(MAKE) --no-print-directory MODE=asan test ## lint, tests, tests under sanitizers

@@ -1,4 +1,4 @@
-/* The terminal: the only file that knows curses.  Shows grids, reads events, gives the terminal back.
+/* The terminal: the only part that knows curses.  Shows grids, reads events, gives the terminal back.
  * One terminal a process, screen thread only; signals_start() comes first.
  *
  *     term_start(&t, &opt, &err);            ST_UNSUPPORTED: no terminal, dumb: use the line mode

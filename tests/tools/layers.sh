@@ -23,7 +23,7 @@ only() { # only HEADER FILES...: one file touches each library
         [ $ok = 1 ] || complain "$f: includes <$h>, which belongs to $*"
     done
 }
-only 'ncurses\.h|curses\.h' app/ui/term.c
+only '(ncurses|curses|term)\.h' app/ui/term_impl.h
 only 'readline/.*' app/ui/prompt.c
 only cblas.h engine/tensor/gemm.c
 only csv.h engine/data/import_csv.c

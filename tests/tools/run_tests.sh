@@ -8,6 +8,7 @@ box=$(mktemp -d) || exit 1
 trap 'rm -rf "$box"' EXIT
 export SEQLAB_HOME="$box/home" HOME="$box" TMPDIR="$box"
 case ${MODE:-release} in release | double) limit=180 ;; *) limit=900 ;; esac # instrumented code is slow
+export LSAN_OPTIONS="suppressions=$(pwd)/tests/tools/lsan.supp:print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}"
 passed=0 failed=0 skipped=0
 for t in "$@"; do
     rm -rf "$SEQLAB_HOME"

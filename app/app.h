@@ -196,6 +196,10 @@ void slot_free(struct slot *s); /* what is in it; the explorer must be at rest *
 void app_explorer_rest(struct app *a);
 /* Facts of a slot's model whether it rests or runs; NULL = empty. */
 const struct learner *app_learner(const struct app *a, int slot);
+/* How its batches are made, and its head, as published last: what the learner itself has may
+ * be set under a run. NULL = none. */
+const struct batch_spec *app_batch_spec(const struct app *a, int slot);
+const struct head *app_head(const struct app *a, int slot);
 int64_t app_step(struct app *a, int slot); /* updates done; 0 for an empty slot */
 bool app_running(struct app *a, int slot); /* RUN, STEP or EVAL */
 /* the workers; NULL while a run or a replay has them to itself */

@@ -140,12 +140,13 @@ void background_cancel(struct app *a)
 static bool hides(const struct app *a, int slot, struct batch_spec *spec)
 {
     const struct learner *l = app_learner(a, slot);
+    const struct batch_spec *own = app_batch_spec(a, slot);
     memset(spec, 0, sizeof *spec);
-    if (!a->ds || !a->ds->world || !l || !l->self || !l->model->spec || !l->batcher)
+    if (!a->ds || !a->ds->world || !l || !own || !l->batcher)
         return false;
-    l->model->spec(l->self, spec);
+    *spec = *own;
     spec->n_neg = 0; /* what is compared does not matter */
-    const struct head *h = l->model->head(l->self);
+    const struct head *h = app_head(a, slot);
     return spec->kind == BATCH_CLOZE && h && h->loss == HEAD_XENT;
 }
 

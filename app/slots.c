@@ -101,6 +101,18 @@ const struct snapshot *app_snapshot(struct app *a, int slot)
     return a->slots[slot].trainer ? trainer_snapshot(a->slots[slot].trainer) : NULL;
 }
 
+const struct batch_spec *app_batch_spec(const struct app *a, int slot)
+{
+    const struct weights *w = a->slots[slot].weights;
+    return w && w->model->spec ? &w->spec : NULL;
+}
+
+const struct head *app_head(const struct app *a, int slot)
+{
+    const struct weights *w = a->slots[slot].weights;
+    return w && w->model->head && w->self ? w->model->head(w->self) : NULL;
+}
+
 int64_t app_step(struct app *a, int slot)
 {
     const struct snapshot *s = app_snapshot(a, slot);

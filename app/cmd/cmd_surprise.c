@@ -129,16 +129,13 @@ enum status run_surprise(struct app *a, const struct cmd_call *call, struct cmd_
     static struct surprise s; /* large; the app's thread only */
     const struct sequence *seq =
         call_seq(call, "SEQUENCE") ? call_seq(call, "SEQUENCE") : &a->seq;
-    const struct learner *l = app_learner(a, a->slot);
-    struct batch_spec spec = {.kind = BATCH_SESSIONS};
+    const struct batch_spec *spec = app_batch_spec(a, a->slot);
     enum status st = check_sequence(a, a->slot, seq, err);
     if (st != ST_OK)
         return st;
-    if (l && l->self && l->model->spec)
-        l->model->spec(l->self, &spec);
     memset(&s, 0, sizeof s);
-    s.hides = spec.kind == BATCH_CLOZE;
-    s.first = s.hides && seq->n > spec.max_len ? seq->n - spec.max_len : 0;
+    s.hides = spec && spec->kind == BATCH_CLOZE;
+    s.first = s.hides && seq->n > spec->max_len ? seq->n - spec->max_len : 0;
     for (int32_t i = 0; i < SEQ_MAX; i++)
         s.prob[i] = s.truth[i] = (double)NAN;
     float *odds = malloc(((size_t)a->ds->n_items + 1) * sizeof *odds);

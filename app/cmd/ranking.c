@@ -57,11 +57,9 @@ enum status check_sequence(struct app *a, int slot, const struct sequence *s, st
         err_set(err, ST_STATE, "the sequence is empty");
         return err_hint(err, "empty-seq", "Try: predict 12 87 3"), ST_STATE;
     }
-    struct batch_spec spec = {0};
+    const struct batch_spec *spec = app_batch_spec(a, slot);
     const struct learner *l = app_learner(a, slot);
-    if (l && l->model->spec)
-        l->model->spec(l->self, &spec);
-    if (in_sequence(s, a->ds->n_items + 1) && spec.kind != BATCH_CLOZE) {
+    if (in_sequence(s, a->ds->n_items + 1) && !(spec && spec->kind == BATCH_CLOZE)) {
         err_set(err, ST_STATE, "_ is the mask of BERT4Rec; %c is %s", 'A' + slot,
                 l ? l->model->title : "empty");
         return err_hint(err, "not-for-model", "Try: whatif drop"), ST_STATE;

@@ -406,22 +406,20 @@ static void metric_line(struct table *t, const char *label, double v, bool known
 enum { ENOUGH_EPOCHS = 100 };
 
 /* How long ago validation was best; of a model that fills in not before it is time to judge. */
-static void draw_patience(const struct app *a, const struct learner *l, double epochs,
-                          double per_epoch, struct canvas *c, int row)
+static void draw_patience(const struct app *a, double epochs, double per_epoch,
+                          struct canvas *c, int row)
 {
     const struct series *s = slot_series(a, a->slot, "valid.ndcg");
     double x, y, best = (double)-INFINITY, at = 0;
-    struct batch_spec spec = {0};
+    const struct batch_spec *spec = app_batch_spec(a, a->slot);
     char b[FMT_NUM];
     for (size_t i = 0, n = s ? series_len(s) : 0; i < n; i++)
         if (series_at(s, i, &x, &y) && y > best) {
             best = y;
             at = x;
         }
-    if (l && l->self && l->model->spec)
-        l->model->spec(l->self, &spec);
     /* too early to judge */
-    if (row < c->rows && spec.kind == BATCH_CLOZE && epochs < ENOUGH_EPOCHS)
+    if (row < c->rows && spec && spec->kind == BATCH_CLOZE && epochs < ENOUGH_EPOCHS)
         canvas_printf(c, row, 1, ROLE_DIM, "epoch %d of %d it may need", (int)epochs,
                       ENOUGH_EPOCHS);
     else if (row < c->rows && isfinite(best))
@@ -517,7 +515,7 @@ static void draw_run(const struct view *v, struct canvas *c)
         canvas_printf(c, row, 1, ROLE_DIM, "%s cases, %s", fmt_count(n, (double)e->n),
                       protocol_def(e->protocol)->name);
         if (trained && p->steps_per_epoch > 0)
-            draw_patience(a, l, (double)p->step / (double)p->steps_per_epoch,
+            draw_patience(a, (double)p->step / (double)p->steps_per_epoch,
                           (double)p->steps_per_epoch, c, row + 1);
     }
 }

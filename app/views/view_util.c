@@ -56,16 +56,17 @@ void slot_brief(const struct app *a, int slot, char *buf, size_t size)
 /* A binary loss with w_pos on the target and w_neg on each of k even negatives is w_pos
  * times that with k w_neg / w_pos of them. Returns that number, 0 where no floor is known
  * for it. */
-static int even_negatives(const struct learner *l, double *w_pos)
+static int even_negatives(const struct app *a, int slot, double *w_pos)
 {
-    const struct head *h = l->model->head(l->self);
-    struct batch_spec spec = {0};
-    l->model->spec(l->self, &spec);
+    const struct head *h = app_head(a, slot);
+    const struct batch_spec *spec = app_batch_spec(a, slot);
+    if (!h || !spec)
+        return 0;
     double pos = h->w_pos > 0 ? (double)h->w_pos : 1, neg = h->w_neg > 0 ? (double)h->w_neg : 1,
-           k = spec.n_neg * neg / pos;
+           k = spec->n_neg * neg / pos;
     *w_pos = pos;
-    bool known = h->loss == HEAD_BCE && spec.neg_alpha == 0 &&
-                 (spec.n_target == 0 || spec.n_target == 1);
+    bool known = h->loss == HEAD_BCE && spec->neg_alpha == 0 &&
+                 (spec->n_target == 0 || spec->n_target == 1);
     return known && fabs(k - round(k)) < 1e-6 && k >= 0.5 && k < BCE_FLOORS + 0.5
                ? (int)lround(k)
                : 0;
@@ -74,33 +75,26 @@ static int even_negatives(const struct learner *l, double *w_pos)
 double slot_bce_floor(const struct app *a, int slot, const struct ceiling *top)
 {
     double w_pos;
-    int k = even_negatives(app_learner(a, slot), &w_pos);
+    int k = even_negatives(a, slot, &w_pos);
     return k ? w_pos * top->bce_floor[k - 1] : (double)NAN;
 }
 
 enum floor_kind slot_floor(const struct app *a, int slot)
 {
-    const struct slot *s = &a->slots[slot];
-    const struct learner *l = app_learner(a, slot);
-    if (!s->model || !s->model->head || !l || !l->self)
-        return FLOOR_NONE;
-    const struct head *h = s->model->head(l->self);
+    const struct head *h = app_head(a, slot);
     if (!h)
         return FLOOR_NONE;
     if (h->loss == HEAD_XENT)
         return FLOOR_SOFTMAX;
     double w_pos;
-    return even_negatives(l, &w_pos) ? FLOOR_BCE : FLOOR_NONE;
+    return even_negatives(a, slot, &w_pos) ? FLOOR_BCE : FLOOR_NONE;
 }
 
 bool slot_loss_in_nats(const struct app *a, int slot)
 {
-    const struct learner *l = app_learner(a, slot);
-    struct batch_spec spec = {0};
-    if (slot_floor(a, slot) != FLOOR_SOFTMAX)
-        return false;
-    l->model->spec(l->self, &spec);
-    return spec.n_target == 0 || spec.n_target == 1;
+    const struct batch_spec *spec = app_batch_spec(a, slot);
+    return slot_floor(a, slot) == FLOOR_SOFTMAX && spec &&
+           (spec->n_target == 0 || spec->n_target == 1);
 }
 
 bool effect_shown(double effect)

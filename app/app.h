@@ -190,6 +190,8 @@ enum status app_put_learner(struct app *a, int slot, struct learner *l, const ch
 enum status app_put_fork(struct app *a, int slot, int from, struct learner *l,
                          const char *origin, struct err *err);
 void app_drop_slot(struct app *a, int slot);
+/* At rest, after its learner was changed: what views read is what it has now. */
+enum status slot_publish(struct slot *s, struct err *err);
 void slot_free(struct slot *s); /* what is in it; the explorer must be at rest */
 /* Published parameters borrow from their learner; nothing may be looking at them when it
  * goes: the explorer stops and begins anew. */

@@ -145,8 +145,6 @@ static bool hides(const struct app *a, int slot, struct batch_spec *spec)
     if (!a->ds || !a->ds->world || !l || !own || !l->batcher)
         return false;
     *spec = *own;
-    if (!a->slots[slot].trainer) /* at rest: what was set since counts */
-        l->model->spec(l->self, spec);
     spec->n_neg = 0; /* what is compared does not matter */
     const struct head *h = app_head(a, slot);
     return spec->kind == BATCH_CLOZE && h && h->loss == HEAD_XENT;

@@ -96,6 +96,17 @@ enum status app_put_learner(struct app *a, int slot, struct learner *l, const ch
     return ST_OK;
 }
 
+enum status slot_publish(struct slot *s, struct err *err)
+{
+    struct weights *w = NULL;
+    enum status st = weights_of(&w, s->learner, err);
+    if (st != ST_OK)
+        return st;
+    weights_unref(s->weights);
+    s->weights = w;
+    return ST_OK;
+}
+
 const struct snapshot *app_snapshot(struct app *a, int slot)
 {
     return a->slots[slot].trainer ? trainer_snapshot(a->slots[slot].trainer) : NULL;

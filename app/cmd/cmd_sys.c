@@ -105,6 +105,8 @@ static enum status set_model(struct app *a, const struct cmd_call *call, const c
         }
     } else {
         st = learner_set(s->learner, key, value, err);
+        if (st == ST_OK)
+            st = slot_publish(s, err);
         if (st == ST_OK && s->n_change < (int)(sizeof s->change / sizeof *s->change)) {
             struct setting_change *c = &s->change[s->n_change++];
             c->step = step;

@@ -473,10 +473,9 @@ const struct model_def model_bert4rec = {
     .paper = "Sun et al. 2019, BERT4Rec: Sequential Recommendation with Bidirectional Encoder "
              "Representations, arXiv 1904.06690",
     .doc = "Learns by filling in: some items of a session are hidden, and it guesses them from "
-           "both sides. To recommend, a hidden "
-           "slot is put after the last item. Its loss stays flat long before it falls, and "
-           "quality creeps up long after: do not "
-           "stop it early. Defaults are the preset small, not the paper's; preset=paper is.",
+           "both sides. To recommend, a hidden slot is put after the last item. Its loss stays "
+           "flat long before it falls, and quality creeps up long after: do not stop it early. "
+           "Defaults are the preset small, not the paper's; preset=paper is.",
     .flags = MODEL_ATTENTION | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

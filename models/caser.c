@@ -606,11 +606,9 @@ const struct model_def model_caser = {
     .title = "Caser",
     .paper = "Tang & Wang 2018, Convolutional Sequence Embedding, arXiv 1809.07426",
     .doc = "Looks at the last L items as a picture: filters a few rows high fire on patterns "
-           "of neighbouring items wherever they "
-           "stand, filters one column wide weigh the rows. Defaults are the preset small: one "
-           "target and full softmax, because "
-           "with several targets the weights blur over the rows. preset=official is the "
-           "authors' code.",
+           "of neighbouring items wherever they stand, filters one column wide weigh the rows. "
+           "Defaults are the preset small: one target and full softmax, because with several "
+           "targets the weights blur over the rows. preset=official is the authors' code.",
     .flags = MODEL_FILTERS | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

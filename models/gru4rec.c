@@ -475,11 +475,10 @@ const struct model_def model_gru4rec = {
     .paper = "Hidasi et al. 2016, Session-based Recommendations with Recurrent Neural "
              "Networks, arXiv 1511.06939",
     .doc = "Reads a session click by click and keeps a summary of it; gates decide how much of "
-           "the summary each click rewrites. "
-           "Sessions run side by side in lanes, and a lane's summary is wiped when its session "
-           "ends. Defaults are the preset "
-           "small: full softmax and bptt=10, because with the authors' bptt=1 it never learns "
-           "to hold on to an early click.",
+           "the summary each click rewrites. Sessions run side by side in lanes, and a lane's "
+           "summary is wiped when its session ends. Defaults are the preset small: full "
+           "softmax and bptt=10, because with the authors' bptt=1 it never learns to hold on "
+           "to an early click.",
     .flags = MODEL_GATES | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

@@ -607,11 +607,10 @@ const struct model_def model_pen4rec = {
     .paper = "Hu et al. 2021, PEN4Rec: Preference Evolution Networks for Session-based "
              "Recommendation, arXiv 2106.09306",
     .doc = "A session becomes a small graph of its items; then it is read again for each of "
-           "the latest items, and a preference "
-           "evolves click by click, irrelevant clicks changing little. The authors' program is "
-           "not public: this is a "
-           "reconstruction from the abstract and the work it builds on (SR-GNN, DIEN). "
-           "head=srgnn is the model to compare with.",
+           "the latest items, and a preference evolves click by click, irrelevant clicks "
+           "changing little. The authors' program is not public: this is a reconstruction from "
+           "the abstract and the work it builds on (SR-GNN, DIEN). head=srgnn is the model to "
+           "compare with.",
     .flags = MODEL_EVOLUTION | MODEL_GATES | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

@@ -503,11 +503,10 @@ const struct model_def model_sasrec = {
     .title = "SASRec",
     .paper = "Kang & McAuley 2018, Self-Attentive Sequential Recommendation, arXiv 1808.09781",
     .doc = "Every item looks back at the items before it and decides by itself which of them "
-           "matter for what comes next "
-           "(attention). Defaults are the preset small, not the paper's: full softmax, "
-           "positions from the session's start, "
-           "because whole sessions with left padding let a model count down to their end. "
-           "preset=official is the paper's.",
+           "matter for what comes next (attention). Defaults are the preset small, not the "
+           "paper's: full softmax, positions from the session's start, because whole sessions "
+           "with left padding let a model count down to their end. preset=official is the "
+           "paper's.",
     .flags = MODEL_ATTENTION | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

@@ -425,10 +425,9 @@ const struct model_def model_svae = {
     .paper = "Sachdeva et al. 2019, Sequential Variational Autoencoders for Collaborative "
              "Filtering, arXiv 1811.09975",
     .doc = "Says how sure it is: after every item the taste behind a session is a cloud in a "
-           "latent space, and a point of it is "
-           "decoded into the next items. Defaults are the preset small: one ramp of the KL "
-           "weight to 1, and a spread that is what "
-           "its KL takes it for. preset=official is the authors' code.",
+           "latent space, and a point of it is decoded into the next items. Defaults are the "
+           "preset small: one ramp of the KL weight to 1, and a spread that is what its KL "
+           "takes it for. preset=official is the authors' code.",
     .flags = MODEL_LATENT | MODEL_SOFTMAX,
     .hparams = hparams,
     .presets = presets,

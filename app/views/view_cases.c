@@ -467,8 +467,8 @@ const struct view_def view_cases = {
     .name = "cases",
     .title = "who is right",
     .help = "Every held-out question ranked by both sides: who has the target among the first "
-            "k, the metric's difference and its paired 95 % interval.  "
-            "Styles: hr ndcg mrr; test valid.  Esc stops, Enter goes on.",
+            "k, the metric's difference and its paired 95 % interval.  Styles: hr ndcg mrr; "
+            "test valid.  Esc stops, Enter goes on.",
     .flags = VIEW_NEEDS_DATA | VIEW_EXPORTS,
     .min_rows = 4,
     .min_cols = 30,

@@ -446,10 +446,9 @@ const struct view_def view_evolution = {
     .name = "evolution",
     .title = "two retrieval stages",
     .help = "PEN4Rec reads the session again for each of its last items (tracks): first-stage "
-            "weight, relevance, gate, share of the final state, size "
-            "and direction of the change.  The questions come from the end of the session: "
-            "what it knew at a click is the style replay.  "
-            "Stage 1 weights gather context; they are not relevance.",
+            "weight, relevance, gate, share of the final state, size and direction of the "
+            "change.  The questions come from the end of the session: what it knew at a click "
+            "is the style replay.  Stage 1 weights gather context; they are not relevance.",
     .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS,
     .min_rows = 5,
     .min_cols = 30,

@@ -146,9 +146,8 @@ const struct view_def view_ops = {
     .name = "ops",
     .title = "ops",
     .help = "The ops of the open batch in the order they run, with the shape of their output "
-            "(rows are the packed items of one shard). "
-            "d: the backward part of an op; upd: the update of a parameter. Enter runs to the "
-            "op under the cursor, or back to it.",
+            "(rows are the packed items of one shard). d: the backward part of an op; upd: the "
+            "update of a parameter. Enter runs to the op under the cursor, or back to it.",
     .flags = VIEW_LIVE,
     .min_rows = 4,
     .min_cols = 24,
@@ -330,9 +329,8 @@ const struct view_def view_op = {
     .name = "op",
     .title = "tensor",
     .help = "The output of the op that ran last: statistics, histogram (counts on a log scale) "
-            "and values, the last rows first. v: its gradient, "
-            "once the backward part has reached it. In the update: by how much each number of "
-            "the parameter changed.",
+            "and values, the last rows first. v: its gradient, once the backward part has "
+            "reached it. In the update: by how much each number of the parameter changed.",
     .flags = VIEW_LIVE,
     .min_rows = 4,
     .min_cols = 24,

@@ -666,8 +666,8 @@ const struct view_def view_present = {
     .name = "present",
     .title = "now: next item",
     .help = "The list after the last click and how that click moved it; below, what the chosen "
-            "item loses without each click (occlusion), and how well "
-            "PEN4Rec's stage 1 weights and relevance rank the clicks by that.",
+            "item loses without each click (occlusion), and how well PEN4Rec's stage 1 weights "
+            "and relevance rank the clicks by that.",
     .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS,
     .min_rows = 4,
     .min_cols = 24,

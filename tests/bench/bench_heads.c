@@ -29,60 +29,22 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+// clang-format off
 static const struct shape {
     const char *what;
     struct head hd;
     int32_t v, d, nq, draws; /* of the whole batch; on the shard form: of one block */
 } shapes[] = {
-    {"softmax  43097 x 100, 100 queries (PEN4Rec)",
-     {.loss = HEAD_XENT, .cols = COLS_ALL},
-     43097,
-     100,
-     100,
-     0},
-    {"softmax  26744 x 64, 400 queries",
-     {.loss = HEAD_XENT, .cols = COLS_ALL},
-     26744,
-     64,
-     400,
-     0},
-    {"columns  37483 x 100, 32 + 2048, xe (GRU4Rec)",
-     {.loss = HEAD_XENT, .cols = COLS_BATCH},
-     37483,
-     100,
-     32,
-     2048},
-    {"columns  37483 x 100, 32 + 2048, bpr-max",
-     {.loss = HEAD_BPR_MAX, .cols = COLS_BATCH, .bpreg = 1, .act = ACT_ELU, .act_a = 1},
-     37483,
-     100,
-     32,
-     2048},
-    {"softmax  3416 x 50, 512 queries (SASRec ce)",
-     {.loss = HEAD_XENT, .cols = COLS_ALL},
-     3416,
-     50,
-     512,
-     0},
-    {"softmax  3416 x 64, 512 queries (BERT4Rec)",
-     {.loss = HEAD_XENT, .cols = COLS_ALL},
-     3416,
-     64,
-     512,
-     0},
-    {"own draws 3416 x 50, 512 queries, 1",
-     {.loss = HEAD_BCE, .cols = COLS_QUERY},
-     3416,
-     50,
-     512,
-     1},
-    {"own draws 3416 x 64, 512 queries, 256 (gBCE)",
-     {.loss = HEAD_GBCE, .cols = COLS_QUERY, .gbce_t = .75f},
-     3416,
-     64,
-     512,
-     256},
+    {"softmax  43097 x 100, 100 queries (PEN4Rec)", {.loss = HEAD_XENT, .cols = COLS_ALL}, 43097, 100, 100, 0},
+    {"softmax  26744 x 64, 400 queries", {.loss = HEAD_XENT, .cols = COLS_ALL}, 26744, 64, 400, 0},
+    {"columns  37483 x 100, 32 + 2048, xe (GRU4Rec)", {.loss = HEAD_XENT, .cols = COLS_BATCH}, 37483, 100, 32, 2048},
+    {"columns  37483 x 100, 32 + 2048, bpr-max", {.loss = HEAD_BPR_MAX, .cols = COLS_BATCH, .bpreg = 1, .act = ACT_ELU, .act_a = 1}, 37483, 100, 32, 2048},
+    {"softmax  3416 x 50, 512 queries (SASRec ce)", {.loss = HEAD_XENT, .cols = COLS_ALL}, 3416, 50, 512, 0},
+    {"softmax  3416 x 64, 512 queries (BERT4Rec)", {.loss = HEAD_XENT, .cols = COLS_ALL}, 3416, 64, 512, 0},
+    {"own draws 3416 x 50, 512 queries, 1", {.loss = HEAD_BCE, .cols = COLS_QUERY}, 3416, 50, 512, 1},
+    {"own draws 3416 x 64, 512 queries, 256 (gBCE)", {.loss = HEAD_GBCE, .cols = COLS_QUERY, .gbce_t = .75f}, 3416, 64, 512, 256},
 };
+// clang-format on
 
 struct run {
     struct params *ps;

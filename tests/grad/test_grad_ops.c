@@ -32,7 +32,8 @@ static void check_all(const struct grad_case *c, size_t n)
         check_all(cases_, sizeof cases_ / sizeof *cases_);                                     \
     } while (0)
 
-// clang-format off: cases are rows
+/* Cases are rows. */
+// clang-format off
 /* ---- element by element ---- */
 
 BUILD(b_input)
@@ -124,10 +125,8 @@ BUILD(b_act)
     UNUSED();
     return op_act(t, in[0], *(const enum act *)ctx);
 }
-static const enum act ACTS[] = {ACT_NONE,    ACT_RELU, ACT_GELU,     ACT_TANH,
-                                ACT_SIGMOID, ACT_ELU,  ACT_GELU_TANH};
-static const char *const ACT_NAMES[] = {"act_none",    "act_relu", "act_gelu",     "act_tanh",
-                                        "act_sigmoid", "act_elu",  "act_gelu_tanh"};
+static const enum act ACTS[] = {ACT_NONE, ACT_RELU, ACT_GELU, ACT_TANH, ACT_SIGMOID, ACT_ELU, ACT_GELU_TANH};
+static const char *const ACT_NAMES[] = {"act_none", "act_relu", "act_gelu", "act_tanh", "act_sigmoid", "act_elu", "act_gelu_tanh"};
 static void grad_act(void **state)
 {
     (void)state;
@@ -155,12 +154,7 @@ static void grad_concat(void **state)
 {
     (void)state;
     static const int32_t three = 3;
-    CHECK({"concat",
-           3,
-           {{"a", 2, {4, 5}, 0, 0}, {"b", 2, {4, 16}, 0, 0}, {"c", 2, {4, 1}, 0, 0}},
-           b_concat,
-           &three,
-           0});
+    CHECK({"concat", 3, {{"a", 2, {4, 5}, 0, 0}, {"b", 2, {4, 16}, 0, 0}, {"c", 2, {4, 1}, 0, 0}}, b_concat, &three, 0});
 }
 
 BUILD(b_fold)
@@ -188,8 +182,7 @@ BUILD(b_matmul)
 static void grad_matmul(void **state)
 {
     (void)state;
-    static const struct transposes nn = {false, false}, tn = {true, false}, nt = {false, true},
-                                   tt = {true, true};
+    static const struct transposes nn = {false, false}, tn = {true, false}, nt = {false, true}, tt = {true, true};
     CHECK({"matmul", 2, {{"a", 2, {7, 5}, 0, 0}, {"b", 2, {5, 9}, 0, 0}}, b_matmul, &nn, 0},
           {"matmul_ta", 2, {{"a", 2, {5, 7}, 0, 0}, {"b", 2, {5, 9}, 0, 0}}, b_matmul, &tn, 0},
           {"matmul_tb", 2, {{"a", 2, {7, 5}, 0, 0}, {"b", 2, {9, 5}, 0, 0}}, b_matmul, &nt, 0},
@@ -216,37 +209,12 @@ static void grad_linear(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof ACTS / sizeof *ACTS; i++) {
         const struct layer plain = {ACTS[i], 0}, drops = {ACTS[i], 0.3f};
-        CHECK({"linear",
-               3,
-               {{"x", 2, {11, 5}, 0, 0}, {"w", 2, {5, 18}, 0, 0}, {"b", 1, {18}, 0, 0}},
-               b_linear,
-               &plain,
-               0},
-              {"linear_drop",
-               3,
-               {{"x", 2, {11, 20}, 0, 0}, {"w", 2, {20, 6}, 0, 0.3f}, {"b", 1, {6}, 0, 0}},
-               b_linear,
-               &drops,
-               0});
+        CHECK({"linear", 3, {{"x", 2, {11, 5}, 0, 0}, {"w", 2, {5, 18}, 0, 0}, {"b", 1, {18}, 0, 0}}, b_linear, &plain, 0},
+              {"linear_drop", 3, {{"x", 2, {11, 20}, 0, 0}, {"w", 2, {20, 6}, 0, 0.3f}, {"b", 1, {6}, 0, 0}}, b_linear, &drops, 0});
     }
-    CHECK({"linear_bare",
-           2,
-           {{"x", 2, {11, 5}, 0, 0}, {"w", 2, {5, 18}, 0, 0}},
-           b_linear_bare,
-           NULL,
-           0},
-          {"linear_frozen",
-           2,
-           {{"x", 2, {11, 5}, PARAM_FROZEN, 0}, {"w", 2, {5, 18}, 0, 0}},
-           b_linear_bare,
-           NULL,
-           0},
-          {"linear_frozen_w",
-           2,
-           {{"x", 2, {11, 5}, 0, 0}, {"w", 2, {5, 18}, PARAM_FROZEN, 0}},
-           b_linear_bare,
-           NULL,
-           0});
+    CHECK({"linear_bare", 2, {{"x", 2, {11, 5}, 0, 0}, {"w", 2, {5, 18}, 0, 0}}, b_linear_bare, NULL, 0},
+          {"linear_frozen", 2, {{"x", 2, {11, 5}, PARAM_FROZEN, 0}, {"w", 2, {5, 18}, 0, 0}}, b_linear_bare, NULL, 0},
+          {"linear_frozen_w", 2, {{"x", 2, {11, 5}, 0, 0}, {"w", 2, {5, 18}, PARAM_FROZEN, 0}}, b_linear_bare, NULL, 0});
 }
 
 /* ---- rows ---- */
@@ -262,10 +230,9 @@ static const int32_t ZERO = 0, ONE = 1;
 static void grad_rows(void **state)
 {
     (void)state;
-    CHECK(
-        {"rows", 1, {{"e", 2, {7, 5}, PARAM_ROWS, 0}}, b_rows, &ZERO, 0},
-        {"rows_zero", 1, {{"e", 2, {7, 5}, PARAM_ROWS | PARAM_ZERO_ROW0, 0}}, b_rows, &ZERO, 0},
-        {"rows_from_1", 1, {{"e", 2, {6, 20}, PARAM_ROWS, 0}}, b_rows, &ONE, 0});
+    CHECK({"rows", 1, {{"e", 2, {7, 5}, PARAM_ROWS, 0}}, b_rows, &ZERO, 0},
+          {"rows_zero", 1, {{"e", 2, {7, 5}, PARAM_ROWS | PARAM_ZERO_ROW0, 0}}, b_rows, &ZERO, 0},
+          {"rows_from_1", 1, {{"e", 2, {6, 20}, PARAM_ROWS, 0}}, b_rows, &ONE, 0});
 }
 
 BUILD(b_embed)
@@ -282,18 +249,8 @@ static void grad_embed(void **state)
 {
     (void)state;
     static const float none = 0, some = 0.3f;
-    CHECK({"embed",
-           2,
-           {{"e", 2, {7, 18}, PARAM_ZERO_ROW0, 0}, {"p", 2, {4, 18}, 0, 0}},
-           b_embed,
-           &none,
-           0},
-          {"embed_drop",
-           2,
-           {{"e", 2, {7, 18}, PARAM_ZERO_ROW0, 0}, {"p", 2, {4, 18}, 0, 0}},
-           b_embed,
-           &some,
-           0},
+    CHECK({"embed", 2, {{"e", 2, {7, 18}, PARAM_ZERO_ROW0, 0}, {"p", 2, {4, 18}, 0, 0}}, b_embed, &none, 0},
+          {"embed_drop", 2, {{"e", 2, {7, 18}, PARAM_ZERO_ROW0, 0}, {"p", 2, {4, 18}, 0, 0}}, b_embed, &some, 0},
           {"embed_alone", 1, {{"e", 2, {7, 18}, 0, 0}}, b_embed_alone, &some, 0});
 }
 
@@ -319,26 +276,9 @@ BUILD(b_layernorm)
 static void grad_layernorm(void **state)
 {
     (void)state;
-    CHECK({"layernorm",
-           3,
-           {{"x", 2, {7, 50}, 0, 0}, {"gamma", 1, {50}, 0, 0}, {"beta", 1, {50}, 0, 0}},
-           b_layernorm,
-           NULL,
-           0},
-          {"layernorm_16",
-           3,
-           {{"x", 2, {7, 16}, 0, 0}, {"gamma", 1, {16}, 0, 0}, {"beta", 1, {16}, 0, 0}},
-           b_layernorm,
-           NULL,
-           0},
-          {"layernorm_fixed",
-           3,
-           {{"x", 2, {7, 5}, 0, 0},
-            {"gamma", 1, {5}, PARAM_FROZEN, 0},
-            {"beta", 1, {5}, PARAM_FROZEN, 0}},
-           b_layernorm,
-           NULL,
-           0});
+    CHECK({"layernorm", 3, {{"x", 2, {7, 50}, 0, 0}, {"gamma", 1, {50}, 0, 0}, {"beta", 1, {50}, 0, 0}}, b_layernorm, NULL, 0},
+          {"layernorm_16", 3, {{"x", 2, {7, 16}, 0, 0}, {"gamma", 1, {16}, 0, 0}, {"beta", 1, {16}, 0, 0}}, b_layernorm, NULL, 0},
+          {"layernorm_fixed", 3, {{"x", 2, {7, 5}, 0, 0}, {"gamma", 1, {5}, PARAM_FROZEN, 0}, {"beta", 1, {5}, PARAM_FROZEN, 0}}, b_layernorm, NULL, 0});
 }
 
 BUILD(b_unit)
@@ -380,24 +320,12 @@ static void grad_attention(void **state)
     (void)state;
     for (int i = 0; i < 4; i++) {
         const struct att one = {1, i & 1, i & 2 ? 0.3f : 0}, two = {2, i & 1, i & 2 ? 0.3f : 0};
-#define QKV(d)                                                                                 \
-    {                                                                                          \
-        {"q", 2, {R, d}, 0, 0}, {"k", 2, {R, d}, 0, 0},                                        \
-        {                                                                                      \
-            "v", 2, {R, d}, 0, 0                                                               \
-        }                                                                                      \
-    }
-        CHECK({"attention", 3, QKV(10), b_attention, &one, 0},
-              {"attention_wide", 3, QKV(32), b_attention, &two, 0},
+#define QKV(d) {{"q", 2, {R, d}, 0, 0}, {"k", 2, {R, d}, 0, 0}, {"v", 2, {R, d}, 0, 0}}
+        CHECK({"attention", 3, QKV(10), b_attention, &one, 0}, {"attention_wide", 3, QKV(32), b_attention, &two, 0},
               {"attention_odd", 3, QKV(10), b_attention, &two, 0},
               {"attention_qkv", 1, {{"qkv", 2, {R, 30}, 0, 0}}, b_attention_qkv, &two, 0},
               {"attention_qkv_wide", 1, {{"qkv", 2, {R, 48}, 0, 0}}, b_attention_qkv, &one, 0},
-              {"attention_self",
-               2,
-               {{"x", 2, {R, 6}, 0, 0}, {"v", 2, {R, 6}, 0, 0}},
-               b_attention_self,
-               &one,
-               0});
+              {"attention_self", 2, {{"x", 2, {R, 6}, 0, 0}, {"v", 2, {R, 6}, 0, 0}}, b_attention_self, &one, 0});
 #undef QKV
     }
 }
@@ -412,24 +340,9 @@ static void grad_causal_conv(void **state)
 {
     (void)state;
     const struct layer plain = {ACT_NONE, 0}, gelu = {ACT_GELU, 0.3f}, tanh = {ACT_TANH, 0};
-    CHECK({"conv",
-           3,
-           {{"x", 2, {R, 5}, 0, 0}, {"w", 3, {3, 5, 9}, 0, 0}, {"b", 1, {9}, 0, 0}},
-           b_causal_conv,
-           &plain,
-           0},
-          {"conv_gelu",
-           3,
-           {{"x", 2, {R, 5}, 0, 0}, {"w", 3, {2, 5, 9}, 0, 0}, {"b", 1, {9}, 0, 0}},
-           b_causal_conv,
-           &gelu,
-           0},
-          {"conv_1",
-           3,
-           {{"x", 2, {R, 5}, 0, 0}, {"w", 3, {1, 5, 9}, 0, 0}, {"b", 1, {9}, 0, 0}},
-           b_causal_conv,
-           &tanh,
-           0});
+    CHECK({"conv", 3, {{"x", 2, {R, 5}, 0, 0}, {"w", 3, {3, 5, 9}, 0, 0}, {"b", 1, {9}, 0, 0}}, b_causal_conv, &plain, 0},
+          {"conv_gelu", 3, {{"x", 2, {R, 5}, 0, 0}, {"w", 3, {2, 5, 9}, 0, 0}, {"b", 1, {9}, 0, 0}}, b_causal_conv, &gelu, 0},
+          {"conv_1", 3, {{"x", 2, {R, 5}, 0, 0}, {"w", 3, {1, 5, 9}, 0, 0}, {"b", 1, {9}, 0, 0}}, b_causal_conv, &tanh, 0});
 }
 
 /* ---- recurrent ---- */
@@ -438,8 +351,7 @@ struct cell {
     bool reset_after, keeps, bias, start;
     enum augru_form form;
 };
-static struct gru_cell joined(struct tensor *xg, struct tensor *wh, struct tensor *bh,
-                              const struct cell *c, int32_t h)
+static struct gru_cell joined(struct tensor *xg, struct tensor *wh, struct tensor *bh, const struct cell *c, int32_t h)
 {
     struct gru_cell g = {.h = h, .reset_after = c->reset_after, .update_keeps = c->keeps};
     gru_thirds(g.x, xg, h, 1, 2, 0);
@@ -474,13 +386,9 @@ BUILD(b_gru_step) /* lanes: sessions of one row, states from before */
     struct tensor *h1 = op_gru(t, &g, in[3], NULL, 4);
     return op_gru(t, &g, h1, NULL, 4);
 }
-#define GRU_ARGS(h)                                                                            \
-    {                                                                                          \
-        {"xg", 2, {R, 3 * (h)}, 0, 0}, {"wh", 2, {h, 3 * (h)}, 0, 0.4f},                       \
-            {"bh", 1, {3 * (h)}, 0, 0.4f},                                                     \
-        {                                                                                      \
-            "h0", 2, {N, h}, 0, 0                                                              \
-        }                                                                                      \
+#define GRU_ARGS(h)                                                                                                    \
+    {                                                                                                                  \
+        {"xg", 2, {R, 3 * (h)}, 0, 0}, {"wh", 2, {h, 3 * (h)}, 0, 0.4f}, {"bh", 1, {3 * (h)}, 0, 0.4f}, {"h0", 2, {N, h}, 0, 0}         \
     }
 static void grad_gru(void **state)
 {
@@ -488,26 +396,12 @@ static void grad_gru(void **state)
     for (int i = 0; i < 8; i++) {
         const struct cell c = {i & 1, i & 2, i & 4, i & 4, AUGRU_GRU};
         CHECK({"gru", 4, GRU_ARGS(5), b_gru, &c, 0}, {"gru_16", 4, GRU_ARGS(16), b_gru, &c, 0},
-              {"gru_apart",
-               6,
-               {{"xr", 2, {R, 20}, 0, 0},
-                {"xu", 2, {R, 20}, 0, 0},
-                {"xc", 2, {R, 20}, 0, 0},
-                {"wr", 2, {20, 20}, 0, 0.3f},
-                {"wu", 2, {20, 20}, 0, 0.3f},
-                {"wc", 2, {20, 20}, 0, 0.3f}},
-               b_gru_apart,
-               &c,
-               0},
-              {"gru_step",
-               4,
-               {{"xg", 2, {4, 18}, 0, 0},
-                {"wh", 2, {6, 18}, 0, 0.4f},
-                {"bh", 1, {18}, 0, 0.4f},
-                {"h0", 2, {4, 6}, 0, 0}},
-               b_gru_step,
-               &c,
-               0});
+              {"gru_apart", 6,
+               {{"xr", 2, {R, 20}, 0, 0}, {"xu", 2, {R, 20}, 0, 0}, {"xc", 2, {R, 20}, 0, 0}, {"wr", 2, {20, 20}, 0, 0.3f}, {"wu", 2, {20, 20}, 0, 0.3f}, {"wc", 2, {20, 20}, 0, 0.3f}},
+               b_gru_apart, &c, 0},
+              {"gru_step", 4,
+               {{"xg", 2, {4, 18}, 0, 0}, {"wh", 2, {6, 18}, 0, 0.4f}, {"bh", 1, {18}, 0, 0.4f}, {"h0", 2, {4, 6}, 0, 0}},
+               b_gru_step, &c, 0});
     }
 }
 
@@ -520,12 +414,7 @@ static void grad_lstm(void **state)
 {
     (void)state;
     CHECK({"lstm", 2, {{"x", 2, {R, 20}, 0, 0}, {"w", 2, {5, 20}, 0, 0.4f}}, b_lstm, NULL, 0},
-          {"lstm_16",
-           2,
-           {{"x", 2, {R, 64}, 0, 0}, {"w", 2, {16, 64}, 0, 0.3f}},
-           b_lstm,
-           NULL,
-           0});
+          {"lstm_16", 2, {{"x", 2, {R, 64}, 0, 0}, {"w", 2, {16, 64}, 0, 0.3f}}, b_lstm, NULL, 0});
 }
 
 BUILD(b_augru)
@@ -549,24 +438,8 @@ static void grad_augru(void **state)
     for (int form = AUGRU_PAPER; form <= AUGRU_GRU; form++)
         for (int i = 0; i < 2; i++) {
             const struct cell c = {i, false, true, false, (enum augru_form)form};
-            CHECK({"augru",
-                   4,
-                   {{"xg", 2, {R, 15}, 0, 0},
-                    {"wh", 2, {5, 15}, 0, 0.4f},
-                    {"bh", 1, {15}, 0, 0.4f},
-                    {"att", 2, {R, 1}, 0, 0.4f}},
-                   b_augru,
-                   &c,
-                   0},
-                  {"augru_tracks",
-                   4,
-                   {{"xg", 2, {9, 15}, 0, 0},
-                    {"wh", 2, {5, 15}, 0, 0.4f},
-                    {"bh", 1, {15}, 0, 0.4f},
-                    {"att", 2, {12, 1}, 0, 0.4f}},
-                   b_augru_tracks,
-                   &c,
-                   0});
+            CHECK({"augru", 4, {{"xg", 2, {R, 15}, 0, 0}, {"wh", 2, {5, 15}, 0, 0.4f}, {"bh", 1, {15}, 0, 0.4f}, {"att", 2, {R, 1}, 0, 0.4f}}, b_augru, &c, 0},
+                  {"augru_tracks", 4, {{"xg", 2, {9, 15}, 0, 0}, {"wh", 2, {5, 15}, 0, 0.4f}, {"bh", 1, {15}, 0, 0.4f}, {"att", 2, {12, 1}, 0, 0.4f}}, b_augru_tracks, &c, 0});
         }
 }
 
@@ -580,8 +453,7 @@ BUILD(b_seg_softmax)
 static void grad_seg_softmax(void **state)
 {
     (void)state;
-    CHECK({"seg_softmax", 1, {{"x", 2, {R, 1}, 0, 0}}, b_seg_softmax, NULL, 0},
-          {"seg_softmax_3", 1, {{"x", 2, {R, 3}, 0, 0}}, b_seg_softmax, NULL, 0});
+    CHECK({"seg_softmax", 1, {{"x", 2, {R, 1}, 0, 0}}, b_seg_softmax, NULL, 0}, {"seg_softmax_3", 1, {{"x", 2, {R, 3}, 0, 0}}, b_seg_softmax, NULL, 0});
 }
 BUILD(b_seg_sum)
 {
@@ -607,8 +479,7 @@ static void grad_seg_mean(void **state)
 BUILD(b_graph)
 {
     UNUSED();
-    static const float adj[] = {
-        0, 1, 0, 0, 0, 1, 0.5f, 0.5f, 0, /* one node without edges: */ 0, 0.5f, 0.5f, 0, 0};
+    static const float adj[] = {0, 1, 0, 0, 0, 1, 0.5f, 0.5f, 0, /* one node without edges: */ 0, 0.5f, 0.5f, 0, 0};
     static const int32_t adj_off[] = {0, 9, 10, 14}, node_off[] = {0, 3, 4, 6};
     return op_graph(t, adj, adj_off, in[0], node_off, 3);
 }
@@ -638,14 +509,7 @@ static void grad_convmax(void **state)
         for (int pool = POOL_MAX; pool <= POOL_MEAN; pool++)
             for (int32_t height = 1; height <= 5; height += 2) {
                 const struct window c = {acts[i], (enum pool_kind)pool};
-                const struct grad_case one = {"convmax",
-                                              3,
-                                              {{"x", 2, {15, 6}, 0, 0},
-                                               {"f", 3, {4, height, 6}, 0, 0.3f},
-                                               {"b", 1, {4}, 0, 0.3f}},
-                                              b_convmax,
-                                              &c,
-                                              0};
+                const struct grad_case one = {"convmax", 3, {{"x", 2, {15, 6}, 0, 0}, {"f", 3, {4, height, 6}, 0, 0.3f}, {"b", 1, {4}, 0, 0.3f}}, b_convmax, &c, 0};
                 grad_check(&one);
             }
 }
@@ -657,12 +521,7 @@ BUILD(b_convcol)
 static void grad_convcol(void **state)
 {
     (void)state;
-    CHECK({"convcol",
-           3,
-           {{"x", 2, {15, 6}, 0, 0}, {"f", 2, {4, 5}, 0, 0}, {"b", 1, {4}, 0, 0}},
-           b_convcol,
-           NULL,
-           0});
+    CHECK({"convcol", 3, {{"x", 2, {15, 6}, 0, 0}, {"f", 2, {4, 5}, 0, 0}, {"b", 1, {4}, 0, 0}}, b_convcol, NULL, 0});
 }
 
 /* ---- latent variables ---- */
@@ -702,17 +561,10 @@ static void grad_kl(void **state)
 {
     (void)state;
     for (int form = LATENT_HALF; form <= LATENT_EXACT; form++) {
-        const struct latent plain = {(enum latent_form)form, false},
-                            weighed = {(enum latent_form)form, true};
-        CHECK({"kl", 1, {{"ms", 2, {7, 10}, 0, 0}}, b_kl, &plain, 0},
-              {"kl_weighed", 1, {{"ms", 2, {7, 10}, 0, 0}}, b_kl, &weighed, 0});
+        const struct latent plain = {(enum latent_form)form, false}, weighed = {(enum latent_form)form, true};
+        CHECK({"kl", 1, {{"ms", 2, {7, 10}, 0, 0}}, b_kl, &plain, 0}, {"kl_weighed", 1, {{"ms", 2, {7, 10}, 0, 0}}, b_kl, &weighed, 0});
     }
-    CHECK({"kl_prior",
-           2,
-           {{"ms", 2, {7, 10}, 0, 0}, {"prior", 2, {7, 10}, 0, 0}},
-           b_kl_prior,
-           NULL,
-           0});
+    CHECK({"kl_prior", 2, {{"ms", 2, {7, 10}, 0, 0}, {"prior", 2, {7, 10}, 0, 0}}, b_kl_prior, NULL, 0});
 }
 
 /* ---- output layers: every loss and choice of columns has its formula in tests/unit/test_heads.c; here the op's path ---- */
@@ -720,18 +572,10 @@ static void grad_kl(void **state)
 BUILD(b_head)
 {
     UNUSED();
-    static const int32_t target[] = {3, 1, 7, 3}, neg[] = {2, 4, 5, 2, 6, 1, 8, 8},
-                         session[] = {0, 0, 1, 1};
+    static const int32_t target[] = {3, 1, 7, 3}, neg[] = {2, 4, 5, 2, 6, 1, 8, 8}, session[] = {0, 0, 1, 1};
     static const float weight[] = {0.25f, 0.5f, 0.125f, 1};
     struct head hd = *(const struct head *)ctx;
-    const struct block b = {.n = 2,
-                            .n_query = 4,
-                            .n_target = 1,
-                            .n_neg = 2,
-                            .target = target,
-                            .neg = neg,
-                            .weight = weight,
-                            .query_session = session};
+    const struct block b = {.n = 2, .n_query = 4, .n_target = 1, .n_neg = 2, .target = target, .neg = neg, .weight = weight, .query_session = session};
     hd.table = p[1];
     hd.bias = p[2];
     op_head(t, in[0], &hd, &b);
@@ -740,25 +584,10 @@ BUILD(b_head)
 static void grad_head(void **state)
 {
     (void)state;
-    static const struct head heads[] = {
-        {.loss = HEAD_XENT, .cols = COLS_ALL, .n_items = 8},
-        {.loss = HEAD_SAMPLED, .cols = COLS_SESSION, .n_items = 8},
-        {.loss = HEAD_BCE, .cols = COLS_QUERY, .n_items = 8},
-        {.loss = HEAD_BPR_MAX,
-         .cols = COLS_QUERY,
-         .act = ACT_ELU,
-         .act_a = 0.5f,
-         .bpreg = 1,
-         .n_items = 8}};
+    static const struct head heads[] = {{.loss = HEAD_XENT, .cols = COLS_ALL, .n_items = 8}, {.loss = HEAD_SAMPLED, .cols = COLS_SESSION, .n_items = 8},
+                                        {.loss = HEAD_BCE, .cols = COLS_QUERY, .n_items = 8}, {.loss = HEAD_BPR_MAX, .cols = COLS_QUERY, .act = ACT_ELU, .act_a = 0.5f, .bpreg = 1, .n_items = 8}};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        CHECK({"head",
-               3,
-               {{"h", 2, {4, 5}, 0, 0},
-                {"E", 2, {9, 5}, PARAM_ROWS | PARAM_ZERO_ROW0, 0},
-                {"b", 1, {9}, 0, 0}},
-               b_head,
-               &heads[i],
-               2});
+        CHECK({"head", 3, {{"h", 2, {4, 5}, 0, 0}, {"E", 2, {9, 5}, PARAM_ROWS | PARAM_ZERO_ROW0, 0}, {"b", 1, {9}, 0, 0}}, b_head, &heads[i], 2});
 }
 // clang-format on
 int main(void)

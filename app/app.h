@@ -190,6 +190,8 @@ enum status app_put_learner(struct app *a, int slot, struct learner *l, const ch
 enum status app_put_fork(struct app *a, int slot, int from, struct learner *l,
                          const char *origin, struct err *err);
 void app_drop_slot(struct app *a, int slot);
+/* The error of a command that needs a model where none is. */
+enum status slot_none(int slot, struct err *err);
 /* At rest, after its learner was changed: what views read is what it has now. */
 enum status slot_publish(struct slot *s, struct err *err);
 void slot_free(struct slot *s); /* what is in it; the explorer must be at rest */

@@ -4,7 +4,6 @@
 #include "engine/base/cancel.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,12 +81,7 @@ static void *work(void *arg)
 static void start(struct app *a, struct background *b)
 {
     b->split = a->split;
-    sigset_t all, old;
-    sigfillset(&all); /* signals are for the first thread only */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&b->thread, NULL, work, b);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc != 0) {
+    if (pool_thread(&b->thread, work, b) != 0) {
         free(b->filling);
         free(b);
     } else {

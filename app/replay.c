@@ -5,7 +5,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,11 +191,7 @@ static enum status run(struct replay *r, struct app *a, int64_t step, struct err
     describe(r, a, r->from, step, &r->cancel);
     a->replay = r;
     atomic_store_explicit(&r->done, false, memory_order_relaxed);
-    sigset_t all, old;
-    sigfillset(&all); /* signals are for the first thread only */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    r->running = pthread_create(&r->thread, NULL, work, r) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    r->running = pool_thread(&r->thread, work, r) == 0;
     r->back = 0;
     return r->running ? ST_OK : err_set(err, ST_NOMEM, "no thread to replay the run on");
 }

@@ -12,12 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum status no_model(int slot, struct err *err)
-{
-    err_set(err, ST_STATE, "no model in slot %c", 'A' + slot);
-    return err_hint(err, "no-model", "Try: model new sasrec slot=%c", 'A' + slot), ST_STATE;
-}
-
 /* The first command: it starts the thread. */
 static enum status begin(struct app *a, int slot, struct err *err)
 {
@@ -35,7 +29,7 @@ enum status run_trainer(struct app *a, int slot, struct trainer **out, struct er
     struct slot *s = &a->slots[slot];
     *out = NULL;
     if (!s->model)
-        return no_model(slot, err);
+        return slot_none(slot, err);
     if (s->model->flags & MODEL_BASELINE) {
         err_set(err, ST_STATE, "%s is a baseline: it is counted, not trained", s->model->title);
         return err_hint(err, "not-for-model", "Try: eval"), ST_STATE;
@@ -237,7 +231,7 @@ enum status run_quantity(struct app *a, const struct quantity *q, double *v, str
     if (q->kind == Q_MEASURE)
         return measure_value(a, q->text, v, err);
     if (!app_slot(a)->model)
-        return no_model(a->slot, err);
+        return slot_none(a->slot, err);
     const struct snapshot *s = app_snapshot(a, a->slot);
     const struct learner *l = app_learner(a, a->slot);
     switch (q->kind) {

@@ -96,6 +96,12 @@ enum status app_put_learner(struct app *a, int slot, struct learner *l, const ch
     return ST_OK;
 }
 
+enum status slot_none(int slot, struct err *err)
+{
+    err_set(err, ST_STATE, "no model in slot %c", 'A' + slot);
+    return err_hint(err, "no-model", "Try: model new sasrec slot=%c", 'A' + slot), ST_STATE;
+}
+
 enum status slot_publish(struct slot *s, struct err *err)
 {
     struct weights *w = NULL;
@@ -163,10 +169,8 @@ enum status app_weights_at(struct app *a, int slot, int64_t at, struct weights *
 {
     struct slot *s = &a->slots[slot];
     *out = NULL;
-    if (!s->model) {
-        err_set(err, ST_STATE, "no model in slot %c", 'A' + slot);
-        return err_hint(err, "no-model", "Try: model new sasrec slot=%c", 'A' + slot), ST_STATE;
-    }
+    if (!s->model)
+        return slot_none(slot, err);
     if (at == STEP_LIVE || (s->weights && s->weights->step == at)) {
         *out = weights_ref(s->weights);
         return ST_OK;
@@ -249,10 +253,8 @@ enum status app_resolve_time(struct app *a, int slot, const char *text, int64_t 
                              struct err *err)
 {
     struct slot *s = &a->slots[slot];
-    if (!s->model) {
-        err_set(err, ST_STATE, "no model in slot %c", 'A' + slot);
-        return err_hint(err, "no-model", "Try: model new sasrec slot=%c", 'A' + slot), ST_STATE;
-    }
+    if (!s->model)
+        return slot_none(slot, err);
     if (strcmp(text, "live") == 0)
         return *step = STEP_LIVE, ST_OK;
     static int64_t kept[KEPT_MAX]; /* the app's thread only */

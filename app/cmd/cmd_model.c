@@ -172,8 +172,7 @@ enum status run_model_use(struct app *a, const struct cmd_call *call, struct cmd
     int slot = (int)call_int(call, "SLOT", 0);
     if (!a->slots[slot].model) {
         call_blame(call, "SLOT", out);
-        err_set(err, ST_STATE, "no model in slot %c", 'A' + slot);
-        return err_hint(err, "no-model", "Try: model new sasrec slot=%c", 'A' + slot), ST_STATE;
+        return slot_none(slot, err);
     }
     a->slot = slot;
     a->at = STEP_LIVE;

@@ -141,6 +141,16 @@ static void next_generation(struct pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+int pool_thread(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = pthread_create(thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc;
+}
+
 enum status pool_new(struct pool **out, int threads, struct err *err)
 {
     *out = NULL;
@@ -157,23 +167,18 @@ enum status pool_new(struct pool **out, int threads, struct err *err)
     pthread_cond_init(&p->start, NULL);
     pthread_cond_init(&p->finish, NULL);
 
-    /* Signals are the screen thread's: workers are born with all of them blocked. */
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     enum status st = ST_OK;
     int want = p->threads;
     for (int i = 1; i < want && st == ST_OK; i++) {
         struct worker_arg *arg = malloc(sizeof *arg);
         if (arg)
             *arg = (struct worker_arg){.p = p, .worker = i};
-        if (!arg || pthread_create(&p->thread[i], NULL, work, arg) != 0) {
+        if (!arg || pool_thread(&p->thread[i], work, arg) != 0) {
             free(arg);
             p->threads = i; /* so that pool_free joins just the ones that live */
             st = err_set(err, ST_NOMEM, "cannot start worker thread %d of %d", i + 1, want);
         }
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (st != ST_OK) {
         pool_free(p);
         return st;

@@ -6,6 +6,7 @@
 #define ENGINE_BASE_POOL_H
 
 #include "engine/base/status.h"
+#include <pthread.h>
 
 struct pool;
 
@@ -22,6 +23,9 @@ void pool_run(struct pool *p, int n_tasks, void (*fn)(void *ctx, int task, int w
               void *ctx);
 void pool_free(struct pool *p); /* joins; accepts NULL */
 
+/* Starts a thread that takes no signals, these are for the first thread only; 0 or an error
+ * number, as pthread_create. */
+int pool_thread(pthread_t *thread, void *(*run)(void *arg), void *arg);
 int pool_cores(void); /* cores allowed to this process, >= 1 */
 /* sets flush-to-zero in the calling thread: call in every thread that computes; the mode it
  * had */

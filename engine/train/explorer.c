@@ -216,12 +216,7 @@ enum status explorer_start(struct explorer **out, struct err *err)
     }
     pthread_mutex_init(&e->lock, NULL);
     pthread_cond_init(&e->wake, NULL);
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&e->thread, NULL, run, e);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc != 0) {
+    if (pool_thread(&e->thread, run, e) != 0) {
         close(e->fd);
         free(e);
         return err_set(err, ST_NOMEM, "cannot start the explorer thread");

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -562,11 +561,7 @@ static bool ensure_thread(struct trainer *t)
 {
     if (t->started)
         return true;
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    t->started = pthread_create(&t->thread, NULL, run, t) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    t->started = pool_thread(&t->thread, run, t) == 0;
     return t->started;
 }
 

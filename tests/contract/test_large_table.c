@@ -6,6 +6,7 @@
 #include "engine/tensor/gemm.h"
 #include "engine/train/learner_work.h"
 #include "engine/train/weights.h"
+#include "tests/support/instrumented.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -200,12 +201,6 @@ static void set(struct learner *l, const char *name, const char *value)
         fail_msg("%s", err.msg);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { LATE_STEPS = ROW_LAG + 10, LATE_WAYS = 2 };
-#else
-enum { LATE_STEPS = 2 * ROW_LAG + 20, LATE_WAYS = 100 };
-#endif
-
 /* looks: now and then somebody reads all numbers, a batch is broken off in the middle of its
  * update, a copy takes over. */
 static void run_late(const struct kit *k, bool plain, struct pool *p, bool looks, char hex[65])
@@ -215,7 +210,8 @@ static void run_late(const struct kit *k, bool plain, struct pool *p, bool looks
     if (learner_new(&l, k->def, k->hp, &k->split, 7, &err))
         fail_msg("%s", err.msg);
     l->work->plain_tables = plain;
-    for (int step = 0; step < LATE_STEPS; step++) {
+    int steps = instrumented() ? ROW_LAG + 10 : 2 * ROW_LAG + 20;
+    for (int step = 0; step < steps; step++) {
         if (step == 60)
             set(l, "lr", "0.004");
         if (step == 80)
@@ -273,7 +269,8 @@ static void test_late_rows(void **state)
     };
     struct pool *four;
     assert_int_equal(pool_new(&four, 4, NULL), ST_OK);
-    for (size_t i = 0; i < sizeof way / sizeof *way && i < LATE_WAYS; i++) {
+    size_t ways = instrumented() ? 2 : sizeof way / sizeof *way;
+    for (size_t i = 0; i < ways; i++) {
         struct kit k;
         char late[65], looked[65], dense[65];
         new_kit(&k, way[i].model, way[i].settings);

@@ -4,6 +4,7 @@
 #include "engine/tensor/gemm.h"
 #include "engine/train/weights.h"
 #include "models/models.h"
+#include "tests/support/instrumented.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -101,7 +102,7 @@ static void check_row(void **state)
 
 static void check_presets(void **state)
 {
-    if (getenv("VALGRIND")) /* the sizes of the papers: hours */
+    if (instrumented()) /* the sizes of the papers: hours */
         skip();
     const struct model_def *m = *state;
     for (const struct preset_def *p = m->presets; p && p->name; p++) {

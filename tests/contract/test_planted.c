@@ -1,22 +1,18 @@
 /* What is planted is found: SASRec's preset for small worlds on one seed of chain and of
  * opener; the other worlds and seeds are tests/long/planted_sasrec.c's. */
 #include "tests/support/planted.h"
+#include "tests/support/instrumented.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOW_BUILD 1
-#endif
-
 static void test_chain(void **state)
 {
     (void)state;
-#ifdef SLOW_BUILD
-    skip();
-#endif
+    if (instrumented())
+        skip();
     struct planted p;
     planted_train(&p, "chain", 4, 0, "sasrec", "", 600);
     double gap = planted_gap(&p, planted_baseline(&p, "pop", -1).hr);
@@ -32,9 +28,8 @@ static void test_chain(void **state)
 static void test_opener(void **state)
 {
     (void)state;
-#ifdef SLOW_BUILD
-    skip();
-#endif
+    if (instrumented())
+        skip();
     struct planted p;
     double se;
     planted_train(&p, "opener", 4, 0, "sasrec", "", 600);

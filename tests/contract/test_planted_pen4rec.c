@@ -2,6 +2,7 @@
  * on one seed, the preset for small worlds. Other worlds, forms and seeds are
  * tests/long/planted_pen4rec.c's. */
 #include "tests/support/evolution.h"
+#include "tests/support/instrumented.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,9 +12,8 @@
 static void test_drift(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip();
-#endif
+    if (instrumented())
+        skip();
     struct planted p;
     double se;
     planted_train(&p, "drift", 4, 0, "pen4rec", "preset=small", 0);

@@ -2,6 +2,7 @@
  * worlds; where a nat costs too much it collapses. Other worlds and seeds are
  * tests/long/planted_svae.c's. */
 #include "tests/support/latent.h"
+#include "tests/support/instrumented.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -12,9 +13,8 @@
 static void test_tastes(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip();
-#endif
+    if (instrumented())
+        skip();
     struct planted p;
     planted_train(&p, "tastes", 4, 0, "svae", "", 0);
     planted_more(&p, 6 * learner_steps_per_epoch(p.l));

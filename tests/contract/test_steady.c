@@ -4,6 +4,7 @@
 #include "tests/support/kit.h"
 #include "engine/tensor/gemm.h"
 #include "engine/train/learner.h"
+#include "tests/support/instrumented.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,9 +125,8 @@ static void steady(const char *model, const char *settings, int32_t items, int t
 static void test_steady(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip(); /* their own allocators and shadow pages would be counted */
-#endif
+    if (instrumented()) /* their own allocators and shadow pages would be counted */
+        skip();
     assert_true(calls > 0); /* the pool of main: the count works */
     for (size_t i = 0; i < sizeof of / sizeof *of; i++)
         for (int threads = 1; threads <= 2; threads++)

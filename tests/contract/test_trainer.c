@@ -6,6 +6,7 @@
 #include "engine/train/history.h"
 #include "engine/train/trainer.h"
 #include "models/models.h"
+#include "tests/support/instrumented.h"
 
 #include <math.h>
 #include <poll.h>
@@ -64,10 +65,9 @@ static void plain(char hex[65], int steps, int set_at, const char *lr)
     learner_free(l);
 }
 
-/* Longer than any of these runs takes, also under valgrind. */
 static int wait_ms(void)
 {
-    return getenv("VALGRIND") ? 600000 : 20000;
+    return patience(20000);
 }
 
 static void post(struct trainer *t, enum train_cmd_kind kind, int64_t n, const char *text)

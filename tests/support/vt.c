@@ -8,6 +8,7 @@
 
 #include "tests/support/vt.h"
 #include "engine/base/clock.h"
+#include "tests/support/instrumented.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -157,7 +158,7 @@ static int take(struct vt *t)
 
 int vt_pump(struct vt *t, int ms)
 {
-    double end = clock_s() + ms / 1000.0;
+    double end = clock_s() + patience(ms) / 1000.0;
     int total = 0;
     for (;;) {
         total += take(t);
@@ -205,7 +206,7 @@ bool vt_sees(struct vt *t, const char *text)
 
 static bool wait_for(struct vt *t, const char *text, int ms, bool want)
 {
-    double end = clock_s() + ms / 1000.0;
+    double end = clock_s() + patience(ms) / 1000.0;
     for (;;) {
         take(t);
         if (vt_sees(t, text) == want)
@@ -229,7 +230,7 @@ bool vt_wait_gone(struct vt *t, const char *text, int ms)
 
 bool vt_wait_exit(struct vt *t, int ms, int *status)
 {
-    double end = clock_s() + ms / 1000.0;
+    double end = clock_s() + patience(ms) / 1000.0;
     while (!t->ended) {
         take(t);
         if (waitpid(t->pid, &t->status, WNOHANG) == t->pid) {

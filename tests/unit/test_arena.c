@@ -1,5 +1,6 @@
 /* Arenas: alignment, zeros, marks over chunk borders, merging, steady rounds. */
 #include "engine/base/arena.h"
+#include "tests/support/instrumented.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,9 +96,8 @@ static size_t round_of(struct arena *a) /* many sizes, more than the first chunk
 static void test_steady_rounds(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_THREAD__)
-    skip(); /* its own shadow pages would be counted */
-#endif
+    if (instrumented()) /* its own shadow pages would be counted */
+        skip();
     struct arena *a = fresh(0);
     struct rusage before, after;
     size_t used = round_of(a);
@@ -116,9 +116,8 @@ static void test_steady_rounds(void **state)
 static void test_reserve_is_touched(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_THREAD__)
-    skip(); /* its own shadow pages would be counted */
-#endif
+    if (instrumented()) /* its own shadow pages would be counted */
+        skip();
     struct arena *a = fresh(8u << 20);
     struct rusage before, after;
     getrusage(RUSAGE_SELF, &before);

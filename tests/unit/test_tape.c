@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <cmocka.h>
 #include "tests/support/approx.h"
+#include "tests/support/instrumented.h"
 
 struct fix {
     struct params *ps;
@@ -392,9 +393,8 @@ static void test_rows_elsewhere(void **state)
 static void test_steady(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_THREAD__)
-    skip(); /* its own shadow pages would be counted */
-#endif
+    if (instrumented()) /* its own shadow pages would be counted */
+        skip();
     struct fix f;
     start(&f);
     size_t used = 0;

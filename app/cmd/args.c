@@ -1,4 +1,4 @@
-/* Words become typed, range-checked values; text of errors: ui-design 7.7. */
+/* Words become typed, range-checked values. */
 #include "app/cmd/call.h"
 #include "app/cmd/condition.h"
 #include "app/settings.h"

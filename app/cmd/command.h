@@ -1,5 +1,5 @@
 /* The command language: the only door.  Keys, the prompt, the start file, scripts and tests
- * all run command lines.  ui-design section 7. */
+ * all run command lines. */
 #ifndef APP_CMD_COMMAND_H
 #define APP_CMD_COMMAND_H
 

@@ -1,4 +1,4 @@
-/* Conditions and quantities (ui-design 7.1): "loss<3", "hr@10>0.35", "nan", "step=100",
+/* Conditions and quantities: "loss<3", "hr@10>0.35", "nan", "step=100",
  * "epoch", "block1.attn.prob.max>0.9". */
 #ifndef APP_CMD_CONDITION_H
 #define APP_CMD_CONDITION_H

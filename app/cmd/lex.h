@@ -1,4 +1,4 @@
-/* From a line of text to commands and their words (ui-design 7.1): blanks, quotes, comments,
+/* From a line of text to commands and their words: blanks, quotes, comments,
  * `;`, key=value, commas, stamps. */
 #ifndef APP_CMD_LEX_H
 #define APP_CMD_LEX_H

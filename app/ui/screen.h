@@ -1,5 +1,5 @@
 /* The screen: six fixed lines around the open tab, the loop of keys, engine events and
- * ticks.  ui-design sections 3 and 12. Screen thread (the program's first). */
+ * ticks.  Screen thread (the program's first). */
 #ifndef APP_UI_SCREEN_H
 #define APP_UI_SCREEN_H
 

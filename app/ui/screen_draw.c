@@ -1,5 +1,4 @@
-/* The six fixed lines, the panes of the open tab, pop-ups: state -> cells.  ui-design
- * section 3. */
+/* The six fixed lines, the panes of the open tab, pop-ups: state -> cells. */
 #include "app/cmd/ablate.h"
 #include "app/lesson/course.h"
 #include "app/ui/keymap.h"

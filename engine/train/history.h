@@ -1,6 +1,6 @@
 /* Kept steps of a run, within a budget: parameters (any view at that step is immediate) and,
  * more rarely, full learners (from which any step can be replayed).  Written by the
- * trainer's thread, read by any through references.  ui-design section 13. */
+ * trainer's thread, read by any through references. */
 #ifndef ENGINE_TRAIN_HISTORY_H
 #define ENGINE_TRAIN_HISTORY_H
 

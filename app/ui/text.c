@@ -1,6 +1,7 @@
 /* Widths, graphemes and numbers.  Nothing here asks the locale: a name is as wide in LANG=C
  * as in UTF-8, and a number has a point everywhere. */
 #include "app/ui/text.h"
+#include "engine/base/inert.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,28 +10,14 @@
 
 enum { REPLACEMENT = 0xFFFD };
 
-/* Characters that would act on a terminal or reorder a line instead of being seen. */
-static bool is_unsafe(int32_t u)
-{
-    return u < 0x20 || (u >= 0x7f && u < 0xa0) || (u >= 0x202a && u <= 0x202e) ||
-           (u >= 0x2066 && u <= 0x2069) || u == 0x200e || u == 0x200f || u == 0x061c ||
-           u == 0x2028 || u == 0x2029 || u == 0xfeff || (u >= 0xfff9 && u <= 0xfffb) ||
-           (u >= 0xe0000 && u <= 0xe007f);
-}
-
-/* One code point at s; *u is the replacement mark for a byte that is no UTF-8.  Returns
- * bytes, at least 1. */
+/* One code point at s, the replacement mark for what is no UTF-8 or must not act on a
+ * terminal.  Returns bytes, at least 1. */
 static size_t decode(const char *s, size_t len, int32_t *u)
 {
-    utf8proc_int32_t code = -1;
-    utf8proc_ssize_t n =
-        utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)len, &code);
-    if (n <= 0 || code < 0) {
-        *u = REPLACEMENT;
-        return 1;
-    }
-    *u = code;
-    return (size_t)n;
+    size_t n;
+    uint32_t code = text_decode(s, len, &n);
+    *u = code == '\t' ? ' ' : text_harmful(code) ? REPLACEMENT : (int32_t)code;
+    return n;
 }
 
 size_t text_next(const char *s, size_t len, struct grapheme *out)
@@ -40,10 +27,6 @@ size_t text_next(const char *s, size_t len, struct grapheme *out)
         return 0;
     int32_t u;
     size_t used = decode(s, len, &u);
-    if (u == '\t')
-        u = ' ';
-    if (is_unsafe(u))
-        u = REPLACEMENT;
     /* A combining mark that leads has nothing to sit on. */
     if (u >= 0x80 && utf8proc_charwidth(u) == 0)
         u = REPLACEMENT;
@@ -56,8 +39,7 @@ size_t text_next(const char *s, size_t len, struct grapheme *out)
     while (used < len && s[used] != '\0' && (unsigned char)s[used] >= 0x80) {
         int32_t next;
         size_t n = decode(s + used, len - used, &next);
-        if (next == REPLACEMENT || is_unsafe(next) ||
-            utf8proc_grapheme_break_stateful(before, next, &state))
+        if (next == REPLACEMENT || utf8proc_grapheme_break_stateful(before, next, &state))
             break;
         if (out->n < (int)(sizeof out->ch / sizeof out->ch[0]))
             out->ch[out->n++] = (uint32_t)next;
@@ -86,28 +68,7 @@ size_t text_fit(const char *s, int cols, int *used)
 
 char *inert(char *buf, size_t size, const char *s)
 {
-    size_t n = 0, left = strlen(s);
-    while (left && size) {
-        struct grapheme g;
-        size_t take = text_next(s, left, &g);
-        if (!take)
-            break;
-        bool same = true; /* U+FFFD stands in for what was not fit to be shown */
-        for (int i = 0; i < g.n; i++)
-            same = same && g.ch[i] != 0xfffd;
-        const char *from = same ? s : "\xef\xbf\xbd";
-        size_t len = same ? take : 3;
-        if (same && *s == '\t')
-            from = " ", len = 1;
-        if (n + len >= size)
-            break;
-        memcpy(buf + n, from, len);
-        n += len;
-        s += take;
-        left -= take;
-    }
-    if (size)
-        buf[n] = '\0';
+    text_inert(s, strlen(s), buf, size);
     return buf;
 }
 

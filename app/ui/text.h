@@ -21,8 +21,7 @@ int text_width(const char *s); /* columns */
 /* Bytes of the longest beginning of s that fits `cols` columns; *used (may be NULL): its
  * columns. */
 size_t text_fit(const char *s, int cols, int *used);
-/* Foreign text made inert and valid: control characters, bidirectional overrides and broken
- * UTF-8 become U+FFFD. */
+/* text_inert (engine/base/inert.h) into an argument list: returns buf. size >= 1. */
 char *inert(char *buf, size_t size, const char *s);
 
 /* Numbers.  '.' as decimal point in all locales; "nan", "inf", "-inf"; never "-0".  All

@@ -30,7 +30,7 @@ uint32_t text_decode(const char *s, size_t n, size_t *bytes)
     return u;
 }
 
-static bool harmful(uint32_t u)
+bool text_harmful(uint32_t u)
 {
     static const struct {
         uint32_t from, to;
@@ -53,7 +53,7 @@ size_t text_inert(const char *in, size_t n, char *out, size_t cap)
     size_t w = 0, bytes;
     for (size_t r = 0; r < n; r += bytes) {
         uint32_t u = text_decode(in + r, n - r, &bytes);
-        bool space = u == '\t' || u == '\n' || u == '\r', bad = !space && harmful(u);
+        bool space = u == '\t' || u == '\n' || u == '\r', bad = !space && text_harmful(u);
         const char *put = space ? " " : bad ? "\xef\xbf\xbd" : in + r;
         size_t len = space ? 1 : bad ? 3 : bytes;
         if (w + len >= cap)
@@ -79,7 +79,7 @@ bool text_is_inert(const char *s, size_t n)
 {
     size_t bytes;
     for (size_t r = 0; r < n; r += bytes)
-        if (harmful(text_decode(s + r, n - r, &bytes)))
+        if (text_harmful(text_decode(s + r, n - r, &bytes)))
             return false;
     return true;
 }

@@ -20,5 +20,7 @@ size_t text_from_latin1(const char *in, size_t n, char *out, size_t cap);
 /* Next character of s[0..n), n >= 1, and its bytes; 0 and one byte where the bytes are not
  * UTF-8.  U+0000 is such a byte too. */
 uint32_t text_decode(const char *s, size_t n, size_t *bytes);
+/* It would act on a terminal or reorder a line instead of being seen, or is no character. */
+bool text_harmful(uint32_t u);
 
 #endif

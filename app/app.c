@@ -178,9 +178,11 @@ static bool poll_slot(struct app *a, int i)
             for (size_t n = strlen(c->text); n > 0 && c->text[n - 1] == ' ';)
                 c->text[--n] = '\0';
         }
-        if (ev.is_error) {
+        bool answer = strncmp(ev.text, "saved ", 6) == 0 &&
+                      strncmp(a->message, "saving ", 7) == 0; /* what save said it would do */
+        if (ev.is_error || answer) {
             snprintf(a->message, sizeof a->message, "%s", ev.text);
-            a->message_is_error = true;
+            a->message_is_error = ev.is_error;
         }
         changed = true;
     }

@@ -12,9 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum {
-    LEAVE = 32
-}; /* steps before the wanted one at which a copy stays behind: the next step back is short */
+/* Steps before the wanted one at which a copy stays behind: the next step back is short. */
+enum { LEAVE = 32 };
 
 struct replay {
     /* The run, read only: what of the slot does not change while it is there, and its

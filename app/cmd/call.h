@@ -11,9 +11,8 @@ static inline bool on_screen(const struct app *a, const struct cmd_out *out)
     return a->ui && out_form(out) == OUT_MESSAGE;
 }
 
-enum {
-    CMD_DEPTH = 20
-}; /* source within source, alias within alias: the parser refuses at 16 */
+/* source within source, alias within alias: the parser refuses at 16 */
+enum { CMD_DEPTH = 20 };
 struct arg_value {
     const struct cmd_arg *arg;
     const char *key;  /* ARG_PAIR: as typed */

@@ -32,9 +32,8 @@ const struct cmd_arg args_load_session[] = {
 };
 // clang-format on
 
-enum {
-    SETTLE_MS = 200
-}; /* commands given to a resting run are acknowledged well within this */
+/* Commands given to a resting run are acknowledged well within this. */
+enum { SETTLE_MS = 200 };
 
 static void quoted(FILE *f, const char *s)
 {

@@ -64,9 +64,8 @@ struct planted_switch {
 };
 void planted_switch(const struct app *a, const struct sequence *s, struct planted_switch *out);
 
-int evolve_label(
-    const struct app *a,
-    int cols); /* width of the labels in a pane that wide: panes one above the other have the same columns */
+/* Width of the labels in a pane that wide: panes one above the other have the same columns. */
+int evolve_label(const struct app *a, int cols);
 /* the current model has tracks whose gates can be drawn */
 bool shows_evolution(const struct app *a);
 /* Of the pane `ranks`: what is followed, shown by letters in other panes. */

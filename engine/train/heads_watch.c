@@ -6,9 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-enum {
-    WATCH_MOST = 1 << 22
-}; /* numbers in a matrix of queries and columns; more are not shown */
+/* Numbers in a matrix of queries and columns; more are not shown. */
+enum { WATCH_MOST = 1 << 22 };
 
 /* The own column of a query. */
 static int32_t own_column(const struct head *hd, const struct block *b, int32_t q)

@@ -47,11 +47,8 @@ static bool weather(struct storm *s, int m, long keys, int resizes, int stops,
         return false;
     *repaint_s = t > *repaint_s ? t : *repaint_s;
     long after = storm_rss_kb(s);
-    vt_pump(
-        s->vt,
-        (int)(1000 *
-              (clock_s() -
-               from))); /* the run keeps every point of its curves: what it takes in as much time is not the storm's */
+    /* What the run itself takes in as much time is not the storm's. */
+    vt_pump(s->vt, (int)(1000 * (clock_s() - from)));
     *growth_kb = (after - before) - (storm_rss_kb(s) - after);
     return storm_stops(s, stops) && storm_calm(s, &t) &&
            storm_end(s, (enum storm_end)((m + 1) % STORM_ENDS));

@@ -32,19 +32,16 @@ bool storm_start(struct storm *s, const char *program, const char *start, uint64
 bool storm_open(struct storm *s); /* the program again, after storm_end */
 void storm_free(struct storm *s);
 
-bool storm_keys(
-    struct storm *s,
-    long bytes); /* keys of every context, commands, mouse, paste, broken sequences, sizes */
+/* keys of every context, commands, mouse, paste, broken sequences, sizes */
+bool storm_keys(struct storm *s, long bytes);
 bool storm_resizes(struct storm *s, int n); /* 0x0 to 500x200 */
 /* SIGTSTP or Ctrl-Z, the terminal given back meanwhile, SIGCONT */
 bool storm_stops(struct storm *s, int n);
 /* Back to 100x30 and out of whatever is open: the command line must be empty and the user's;
  * seconds until the screen stood again. */
 bool storm_calm(struct storm *s, double *repaint_s);
-bool storm_end(
-    struct storm *s,
-    enum storm_end
-        how); /* the status is truthful and the terminal as it was; the program is gone after it */
+/* the status is truthful and the terminal as it was; the program is gone after it */
+bool storm_end(struct storm *s, enum storm_end how);
 long storm_rss_kb(const struct storm *s);
 /* the last bytes sent, escaped, to standard error */
 void storm_print_recent(const struct storm *s);

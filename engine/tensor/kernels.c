@@ -541,42 +541,79 @@ static void adam(real *x, const real *g, real *m, real *v, size_t n, float lr_t,
     }
 }
 
-/* ---- Adagrad with momentum, as in GRU4Rec ---- */
+/* ---- GRU4Rec's optimisers: numbers whose gradient is zero rest, decay and velocity too ---- */
 
-struct adagrad_rates {
-    real lr, eps, momentum, cut, decay;
-};
-
-INLINE void adagrad_step(vr *x, vr g, vr *acc, vr *vel, const struct adagrad_rates r)
+INLINE void coast(vr *x, vr g, vr *vel, vr step, const struct optim_rates *r)
 {
-    g = g * r.cut + *x * r.decay;
-    *acc += g * g;
-    *vel = *vel * r.momentum - g * r.lr / vsqrt(*acc + r.eps);
-    *x += *vel;
+    const vr v = *vel * r->momentum - step - *x * (r->lr * r->decay);
+    const vi hit = g != (vr){0};
+    *vel = vpick(hit, v, *vel);
+    *x = vpick(hit, *x + v, *x);
 }
 
-static void adagrad(real *x, const real *g, real *acc, real *vel, size_t n, float lr, float eps,
-                    float momentum, float clip, float l2)
+INLINE void adagrad_step(vr *x, vr g, vr *const *aux, const struct optim_rates *r)
 {
-    const struct adagrad_rates r = {(real)lr, (real)eps + (real)1e-37f, (real)momentum,
-                                    (real)clip, (real)l2};
-    size_t j = 0;
-    for (; j + VW <= n; j += VW) {
-        vr vx = vload(x + j), va = vload(acc + j), vv = vload(vel + j);
-        adagrad_step(&vx, vload(g + j), &va, &vv, r);
-        vstore(x + j, vx);
-        vstore(acc + j, va);
-        vstore(vel + j, vv);
-    }
-    if (j < n) {
-        size_t k = n - j;
-        vr vx = vload_n(x + j, k), va = vload_n(acc + j, k), vv = vload_n(vel + j, k);
-        adagrad_step(&vx, vload_n(g + j, k), &va, &vv, r);
-        vstore_n(x + j, vx, k);
-        vstore_n(acc + j, va, k);
-        vstore_n(vel + j, vv, k);
-    }
+    const vr d = g * r->clip;
+    *aux[0] += d * d;
+    coast(x, g, aux[1], d * r->lr / vsqrt(*aux[0] + r->eps), r);
 }
+
+INLINE void rmsprop_step(vr *x, vr g, vr *const *aux, const struct optim_rates *r)
+{
+    const vr d = g * r->clip, acc = *aux[0] * r->rho + d * d * (1 - r->rho);
+    *aux[0] = vpick(g != (vr){0}, acc, *aux[0]);
+    coast(x, g, aux[1], d * r->lr / vsqrt(acc + r->eps), r);
+}
+
+INLINE void adadelta_step(vr *x, vr g, vr *const *aux, const struct optim_rates *r)
+{
+    const vi hit = g != (vr){0};
+    const vr d = g * r->clip, acc = *aux[0] * r->rho + d * d * (1 - r->rho);
+    const vr scale = (*aux[2] + r->eps) / (acc + r->eps);
+    const vr upd = *aux[2] * r->rho + scale * d * d * (1 - r->rho);
+    *aux[0] = vpick(hit, acc, *aux[0]);
+    *aux[2] = vpick(hit, upd, *aux[2]);
+    coast(x, g, aux[1], d * r->lr * vsqrt(scale), r);
+}
+
+INLINE vr get(const real *p, size_t k)
+{
+    return k == VW ? vload(p) : vload_n(p, k);
+}
+INLINE void put(real *p, vr v, size_t k)
+{
+    if (k == VW)
+        vstore(p, v);
+    else
+        vstore_n(p, v, k);
+}
+
+#define GRU_OPTIMISER(name, n_aux)                                                             \
+    INLINE void name##_lanes(real *x, const real *g, real *const *aux, size_t j, size_t k,     \
+                             const struct optim_rates *r)                                      \
+    {                                                                                          \
+        vr vx = get(x + j, k), a[3] = {{0}};                                                   \
+        for (int i = 0; i < (n_aux); i++)                                                      \
+            a[i] = get(aux[i] + j, k);                                                         \
+        name##_step(&vx, get(g + j, k), (vr *const[]){&a[0], &a[1], &a[2]}, r);                \
+        put(x + j, vx, k);                                                                     \
+        for (int i = 0; i < (n_aux); i++)                                                      \
+            put(aux[i] + j, a[i], k);                                                          \
+    }                                                                                          \
+    static void name(real *x, const real *g, real *const *aux, size_t n,                       \
+                     const struct optim_rates *rates)                                          \
+    {                                                                                          \
+        struct optim_rates r = *rates;                                                         \
+        r.eps += (real)1e-37f; /* eps 0 and a filler of zeros: not 0 / 0 */                    \
+        size_t j = 0;                                                                          \
+        for (; j + VW <= n; j += VW)                                                           \
+            name##_lanes(x, g, aux, j, VW, &r);                                                \
+        if (j < n)                                                                             \
+            name##_lanes(x, g, aux, j, n - j, &r);                                             \
+    }
+GRU_OPTIMISER(adagrad, 2)
+GRU_OPTIMISER(rmsprop, 2)
+GRU_OPTIMISER(adadelta, 3)
 
 #define NAME_(isa) kernels_##isa
 #define NAME(isa)  NAME_(isa)
@@ -608,6 +645,8 @@ const struct kernels NAME(KERNEL_ISA) = {
     .colsum = colsum,
     .adam = adam,
     .adagrad = adagrad,
+    .rmsprop = rmsprop,
+    .adadelta = adadelta,
     .pick_dot = pick_dot,
     .pick_back = pick_back,
     .col_stats = col_stats,

@@ -54,6 +54,9 @@ struct dropout {
  * Karatzoglou 2018, in the form of the authors' code (sums run over the own column too). */
 enum rank_kind { RANK_XENT, RANK_TOP1, RANK_BPR, RANK_TOP1_MAX, RANK_BPR_MAX };
 
+struct optim_rates {
+    real lr, eps, rho, momentum, clip, decay;
+};
 struct kernels {
     const char *name; /* "avx512", "avx2", "baseline" */
 
@@ -127,10 +130,16 @@ struct kernels {
      * (1-b1^t), eps_t = eps sqrt(1-b2^t).  g NULL: no gradient. */
     void (*adam)(real *x, const real *g, real *m, real *v, size_t n, float lr_t, float b1,
                  float b2, float eps_t, float clip, float l2);
-    /* d = clip g + l2 x;  acc += d^2;  vel = momentum vel - lr d / sqrt(acc + eps);  x +=
-     * vel. */
-    void (*adagrad)(real *x, const real *g, real *acc, real *vel, size_t n, float lr, float eps,
-                    float momentum, float clip, float l2);
+    /* d = clip g;  adagrad: acc += d^2, step = d / sqrt(acc + eps); rmsprop: acc = rho acc +
+     * (1-rho) d^2, the same step; adadelta: acc as rmsprop's, step = d sqrt((upd + eps) /
+     * (acc + eps)) with upd of before, upd = rho upd + (1-rho) step^2.  vel = momentum vel -
+     * lr (step + decay x);  x += vel.  Where g is 0 nothing changes.  aux: acc, vel, upd. */
+    void (*adagrad)(real *x, const real *g, real *const *aux, size_t n,
+                    const struct optim_rates *r);
+    void (*rmsprop)(real *x, const real *g, real *const *aux, size_t n,
+                    const struct optim_rates *r);
+    void (*adadelta)(real *x, const real *g, real *const *aux, size_t n,
+                     const struct optim_rates *r);
 
     /* Output layers.  Rows of scores have room for row_ld(n) numbers; gradients c are
      * written that far, filler zero. */

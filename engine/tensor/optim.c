@@ -69,14 +69,45 @@ static void bertadam(real *x, const real *g, real *const *aux, size_t n,
     kern()->adam(x, g, aux[0], aux[1], n, s->lr, s->beta1, s->beta2, s->eps, s->clip, 0);
 }
 
-/* acc += g^2;  v = momentum v - lr g / sqrt(acc + eps);  x += v.  eps inside the
- * root.  Without gradient nothing moves: the authors' code changes accumulator, velocity and
- * value of touched rows only. */
+/* The authors' code of GRU4Rec (its functions adagrad, rmsprop, adadelta and RMSprop): epsilon
+ * inside the root, plain momentum, decay (`lmbd`) beside the scaled gradient; accumulator,
+ * velocity and value of rows that a batch does not touch rest.  By numbers it does not depend
+ * on how a table's gradient is kept; a row hit twice has its gradients summed first, where
+ * that code adds up their squares.  rho is `adapt_params`, which has no default there: 0.9 is
+ * that of Tieleman & Hinton's rmsprop (2012).  That code runs adadelta (Zeiler 2012) at
+ * lr = 1; here lr is a factor as in every optimiser. */
+static struct optim_rates rates(const struct optim_step *s)
+{
+    return (struct optim_rates){.lr = (real)s->lr,
+                                .eps = (real)s->eps,
+                                .rho = (real)s->rho,
+                                .momentum = (real)s->momentum,
+                                .clip = (real)s->clip,
+                                .decay = (real)s->decay};
+}
+
 static void adagrad(real *x, const real *g, real *const *aux, size_t n,
                     const struct optim_step *s)
 {
+    const struct optim_rates r = rates(s);
     if (g)
-        kern()->adagrad(x, g, aux[0], aux[1], n, s->lr, s->eps, s->momentum, s->clip, s->decay);
+        kern()->adagrad(x, g, aux, n, &r);
+}
+
+static void rmsprop(real *x, const real *g, real *const *aux, size_t n,
+                    const struct optim_step *s)
+{
+    const struct optim_rates r = rates(s);
+    if (g)
+        kern()->rmsprop(x, g, aux, n, &r);
+}
+
+static void adadelta(real *x, const real *g, real *const *aux, size_t n,
+                     const struct optim_step *s)
+{
+    const struct optim_rates r = rates(s);
+    if (g)
+        kern()->adadelta(x, g, aux, n, &r);
 }
 
 /* v = momentum v + g;  x -= lr v. */
@@ -90,26 +121,30 @@ static void sgd(real *x, const real *g, real *const *aux, size_t n, const struct
     }
 }
 
-static const char *const ADAM_AUX[] = {"m", "v"}, *const ADAGRAD_AUX[] = {"acc", "vel"},
-                         *const SGD_AUX[] = {"vel"};
+static const char *const ADAM_AUX[] = {"m", "v"}, *const SGD_AUX[] = {"vel"},
+                         *const GRU_AUX[] = {"acc", "vel", "upd"};
 
 // clang-format off
 static const struct optim_def ADAM = {
-    "adam", "Adam", "Kingma & Ba 2015; weight decay is added to the gradient (L2)", 2, ADAM_AUX, 0, adam};
+    "adam", "Adam", "Kingma & Ba 2015; weight decay is added to the gradient (L2)", 2, ADAM_AUX, 0, false, adam};
 static const struct optim_def ADAMW = {
-    "adamw", "AdamW", "Loshchilov & Hutter 2019: Adam with decoupled weight decay", 2, ADAM_AUX, 0, adamw};
+    "adamw", "AdamW", "Loshchilov & Hutter 2019: Adam with decoupled weight decay", 2, ADAM_AUX, 0, false, adamw};
 static const struct optim_def BERTADAM = {
-    "bertadam", "Adam of BERT", "Devlin et al.'s code: no bias correction, decoupled weight decay", 2, ADAM_AUX, 0, bertadam};
+    "bertadam", "Adam of BERT", "Devlin et al.'s code: no bias correction, decoupled weight decay", 2, ADAM_AUX, 0, false, bertadam};
 static const struct optim_def ADAGRAD = {
-    "adagrad", "Adagrad", "as in GRU4Rec's code: epsilon inside the root, optional momentum, touched rows only", 2, ADAGRAD_AUX, 0, adagrad};
+    "adagrad", "Adagrad", "as in GRU4Rec's code: epsilon inside the root, optional momentum, touched rows only", 2, GRU_AUX, 0, true, adagrad};
 static const struct optim_def SGD = {
-    "sgd", "SGD", "gradient descent, optional momentum; weight decay is added to the gradient", 1, SGD_AUX, 0, sgd};
+    "sgd", "SGD", "gradient descent, optional momentum; weight decay is added to the gradient", 1, SGD_AUX, 0, false, sgd};
 static const struct optim_def LAZYADAM = {
-    "lazyadam", "lazy Adam", "Adam that leaves numbers without gradient alone, as rows of items a batch does not touch: another optimiser than adam", 2, ADAM_AUX, 0, lazyadam};
+    "lazyadam", "lazy Adam", "Adam that leaves numbers without gradient alone, as rows of items a batch does not touch: another optimiser than adam", 2, ADAM_AUX, 0, true, lazyadam};
+static const struct optim_def RMSPROP = {
+    "rmsprop", "RMSprop", "as in GRU4Rec's code: as its adagrad, with a running mean of squares (rho)", 2, GRU_AUX, 0, true, rmsprop};
+static const struct optim_def ADADELTA = {
+    "adadelta", "Adadelta", "as in GRU4Rec's code, which runs it at lr=1: steps as large as its own past ones (rho)", 3, GRU_AUX, 0, true, adadelta};
 // clang-format on
 
-const struct optim_def *const optim_defs[] = {&ADAM, &ADAMW,    &BERTADAM, &ADAGRAD,
-                                              &SGD,  &LAZYADAM, NULL};
+const struct optim_def *const optim_defs[] = {&ADAM,     &ADAMW,   &BERTADAM, &ADAGRAD, &SGD,
+                                              &LAZYADAM, &RMSPROP, &ADADELTA, NULL};
 
 const struct optim_def *optim_find(const char *name)
 {
@@ -121,8 +156,7 @@ const struct optim_def *optim_find(const char *name)
 
 bool optim_idle(const struct optim_def *o, const struct optim_step *s)
 {
-    return o->span == adagrad || o->span == lazyadam ||
-           (o->span == sgd && s->momentum == 0 && s->decay == 0);
+    return o->rests || (o->span == sgd && s->momentum == 0 && s->decay == 0);
 }
 
 void optim_catch_up(const struct optim_def *o, real *x, real *const *aux, size_t n,

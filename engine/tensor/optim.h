@@ -13,7 +13,7 @@ struct optim_step {
     float lr;    /* after warm-up and decay */
     float decay; /* weight decay of this span (0 for PARAM_NO_DECAY) */
     float clip;  /* factor on the gradient, 1 = none */
-    float beta1, beta2, eps, momentum;
+    float beta1, beta2, eps, momentum, rho;
     /* 1 - beta1^t and 1 - beta2^t as optim_prepare leaves them; 0: not yet */
     double fix1, fix2;
 };
@@ -23,14 +23,15 @@ struct optim_def {
     int n_aux;                   /* arrays beside the weights */
     const char *const *aux_name; /* "m", "v": names in checkpoints */
     float aux_init;              /* start value of the arrays */
+    bool rests;                  /* numbers without a gradient stay as they are */
     /* One update of n numbers.  Zeros without gradient stay zeros (a row's filler).  g NULL:
      * an update without gradient. */
     void (*span)(real *x, const real *g, real *const *aux, size_t n,
                  const struct optim_step *s);
 };
 /* adam (L2 decay into the gradient), adamw (decoupled), bertadam (no bias correction,
- * decoupled; Devlin et al. code), adagrad (GRU4Rec's, momentum optional), sgd, lazyadam
- * (adam on numbers with a gradient only).  NULL-terminated. */
+ * decoupled; Devlin et al. code), sgd, lazyadam (adam on numbers with a gradient only); adagrad,
+ * rmsprop, adadelta (GRU4Rec's, momentum optional).  NULL-terminated. */
 extern const struct optim_def *const optim_defs[];
 const struct optim_def *optim_find(const char *name); /* NULL = none */
 

@@ -12,8 +12,8 @@
 
 enum { MAX_LIST = 8, MAX_WORD = 64 };
 
-const char *const hp_optimisers[] = {"adam", "adamw",    "bertadam", "adagrad",
-                                     "sgd",  "lazyadam", NULL};
+const char *const hp_optimisers[] = {"adam",     "adamw",   "bertadam", "adagrad", "sgd",
+                                     "lazyadam", "rmsprop", "adadelta", NULL};
 
 struct value {
     double num; /* HP_LIST: the first width */

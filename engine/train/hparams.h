@@ -58,12 +58,13 @@ bool hp_has(const struct hparams *hp, const char *name);
  * defaults. */
 // clang-format off
 #define HP_TRAINING(opt_i, lr_, b1_, b2_, eps_, batch_, wd_, clip_)                                                     \
-    {"opt", HP_ENUM, false, opt_i, 0, 0, hp_optimisers, "optimiser", NULL},                                             \
+    {"opt", HP_ENUM, false, opt_i, 0, 0, hp_optimisers, "optimiser; adadelta goes with lr=1", NULL},                       \
     {"lr", HP_FLOAT, true, lr_, 0, 10, NULL, "learning rate", NULL},                                                    \
     {"beta1", HP_FLOAT, true, b1_, 0, 0.9999, NULL, "Adam: decay of the first moment", NULL},                           \
     {"beta2", HP_FLOAT, true, b2_, 0, 0.99999, NULL, "Adam: decay of the second moment", NULL},                         \
     {"eps", HP_FLOAT, true, eps_, 0, 1, NULL, "optimiser's epsilon", NULL},                                             \
-    {"momentum", HP_FLOAT, true, 0, 0, 0.9999, NULL, "momentum (sgd, adagrad)", NULL},                                  \
+    {"momentum", HP_FLOAT, true, 0, 0, 0.9999, NULL, "momentum (sgd, adagrad, rmsprop, adadelta)", NULL},               \
+    {"rho", HP_FLOAT, true, 0.9, 0, 0.9999, NULL, "rmsprop, adadelta: decay of the running means", "adapt_params"},       \
     {"warmup", HP_INT, true, 0, 0, 1e9, NULL, "steps of linear warm-up", NULL},                                         \
     {"decay_steps", HP_INT, true, 0, 0, 1e9, NULL, "linear decay to 0 at this step; 0 = none", NULL},                   \
     {"lr_step", HP_INT, true, 0, 0, 1e9, NULL, "epochs after which the rate is multiplied by lr_gamma, again and again; 0 = never", NULL}, \
@@ -72,8 +73,16 @@ bool hp_has(const struct hparams *hp, const char *name);
     {"wd", HP_FLOAT, true, wd_, 0, 10, NULL, "weight decay", NULL},                                                     \
     {"clip", HP_FLOAT, true, clip_, 0, 1e6, NULL, "clip the global gradient norm here; 0 = off", NULL}
 // clang-format on
-extern const char *const hp_optimisers
-    []; /* "adam", "adamw", "bertadam", "adagrad", "sgd", "lazyadam": order of optim_defs */
-enum { HP_ADAM, HP_ADAMW, HP_BERTADAM, HP_ADAGRAD, HP_SGD, HP_LAZYADAM };
+extern const char *const hp_optimisers[]; /* in the order of optim_defs */
+enum {
+    HP_ADAM,
+    HP_ADAMW,
+    HP_BERTADAM,
+    HP_ADAGRAD,
+    HP_SGD,
+    HP_LAZYADAM,
+    HP_RMSPROP,
+    HP_ADADELTA,
+};
 
 #endif

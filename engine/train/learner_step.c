@@ -464,6 +464,7 @@ static struct optim_step settings(const struct learner *l, double lr)
         .beta2 = hp_float(l->hp, "beta2"),
         .eps = hp_float(l->hp, "eps"),
         .momentum = hp_float(l->hp, "momentum"),
+        .rho = hp_float(l->hp, "rho"),
     };
     optim_prepare(&s);
     return s;

@@ -79,8 +79,10 @@ static void test_same_bits_for_any_threads(void **state)
     static const char *const settings[] = {
         "d=32 layers=2 heads=2 maxlen=12 batch=48 dropout=0.2 loss=ce",
         "d=50 layers=1 heads=1 maxlen=20 batch=32 dropout=0.5 loss=bce clip=0.5",
+        "d=32 layers=1 heads=1 maxlen=12 batch=48 opt=rmsprop momentum=0.5",
+        "d=32 layers=1 heads=1 maxlen=12 batch=48 opt=adadelta lr=1 loss=bce",
     };
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         char one[65], two[65], four[65];
         sha_after(one, settings[i], 1, 15);
         sha_after(two, settings[i], 2, 15);
@@ -105,12 +107,11 @@ static void test_loss_falls(void **state)
     learner_free(l);
 }
 
-static void test_resumed_is_uninterrupted(void **state)
+static void check_resumed(const char *settings)
 {
-    (void)state;
     char want[65], got[65], path[] = "/tmp/seqlab-resume-XXXXXX";
-    sha_after(want, small, 2, 30);
-    struct learner *l = fresh(small), *back;
+    sha_after(want, settings, 2, 30);
+    struct learner *l = fresh(settings), *back;
     run(l, 1, 12);
     struct err err;
     int fd = mkstemp(path);
@@ -127,6 +128,17 @@ static void test_resumed_is_uninterrupted(void **state)
     assert_string_equal(got, want);
     learner_free(back);
     unlink(path);
+}
+
+static void test_resumed_is_uninterrupted(void **state)
+{
+    (void)state;
+    for (int i = 0; optim_defs[i]; i++) {
+        char settings[160];
+        snprintf(settings, sizeof settings, "%s momentum=0.4 opt=%s", small,
+                 optim_defs[i]->name);
+        check_resumed(settings);
+    }
 }
 
 static void test_clone_goes_the_same_way(void **state)

@@ -65,6 +65,8 @@ static const struct {
     {"bert4rec", "d=64 batch=32 loss=gbce neg=20", LARGE},
     {"bert4rec", "d=64 batch=32 loss=ssm neg=40", LARGE},
     {"gru4rec", "hidden=32 batch=16", 144},
+    {"gru4rec", "hidden=64 batch=16 opt=rmsprop lr=0.001 negatives=extra neg=50", LARGE},
+    {"gru4rec", "hidden=64 batch=16 opt=adadelta lr=1 negatives=extra neg=50", LARGE},
     {"gru4rec", "hidden=64 batch=16 bptt=4 dropout=0.1 loss=bpr-max neg=200", LARGE},
     {"gru4rec", "hidden=100 batch=16 bptt=1 embed=onehot loss=bpr-max neg=200", LARGE},
     {"caser", "d=32 batch=64", 144},

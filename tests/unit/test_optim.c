@@ -16,17 +16,18 @@ static const struct optim_step BASE = {
 static void test_table(void **state)
 {
     (void)state;
-    static const char *const names[] = {"adam",    "adamw", "bertadam",
-                                        "adagrad", "sgd",   "lazyadam"};
-    for (int i = 0; i < 6; i++) {
+    static const char *const names[] = {"adam", "adamw",    "bertadam", "adagrad",
+                                        "sgd",  "lazyadam", "rmsprop",  "adadelta"};
+    enum { N = sizeof names / sizeof *names };
+    for (int i = 0; i < N; i++) {
         assert_string_equal(optim_defs[i]->name, names[i]);
         assert_ptr_equal(optim_find(names[i]), optim_defs[i]);
         assert_non_null(optim_defs[i]->doc);
         for (int k = 0; k < optim_defs[i]->n_aux; k++)
             assert_non_null(optim_defs[i]->aux_name[k]);
     }
-    assert_null(optim_defs[6]);
-    assert_null(optim_find("rmsprop"));
+    assert_null(optim_defs[N]);
+    assert_null(optim_find("nadam"));
 }
 
 /* A weight that never gets a data gradient still moves by about half a learning rate a step
@@ -133,6 +134,53 @@ static void test_adagrad_rows(void **state)
     assert_true(optim_idle(optim_find("adagrad"), &s));
 }
 
+/* The authors' formulas in plain double, a vector and its tail long.  Number 2 has no gradient
+ * in step 3: it stays where it was, to the bit. */
+static void check_gru4rec(const char *name, int kind)
+{
+    enum { N = 21, REST = 2 };
+    const struct optim_def *o = optim_find(name);
+    struct optim_step s = {
+        .lr = 0.05f, .eps = 1e-6f, .rho = 0.9f, .momentum = 0.4f, .clip = 0.5f, .decay = 0.01f};
+    real x[N], a[3][N] = {{0}}, *aux[] = {a[0], a[1], a[2]};
+    double xd[N], acc[N] = {0}, vel[N] = {0}, upd[N] = {0};
+    for (int i = 0; i < N; i++)
+        x[i] = (real)(xd[i] = 0.1 * i - 0.7);
+    for (s.t = 1; s.t <= 6; s.t++) {
+        real g[N], before[] = {x[REST], a[0][REST], a[1][REST], a[2][REST]};
+        for (int i = 0; i < N; i++) {
+            double d = s.t == 3 && i == REST ? 0 : sin(3.0 * i + (double)s.t);
+            g[i] = (real)d;
+            if (d == 0)
+                continue;
+            d *= 0.5;
+            acc[i] = kind == 0 ? acc[i] + d * d : 0.9 * acc[i] + 0.1 * d * d;
+            double scale = (kind == 2 ? upd[i] + 1e-6 : 1) / (acc[i] + 1e-6);
+            upd[i] = 0.9 * upd[i] + 0.1 * scale * d * d;
+            vel[i] = 0.4 * vel[i] - 0.05 * (d * sqrt(scale) + 0.01 * xd[i]);
+            xd[i] += vel[i];
+        }
+        o->span(x, g, aux, N, &s);
+        const real after[] = {x[REST], a[0][REST], a[1][REST], a[2][REST]};
+        if (s.t == 3)
+            assert_bits("at rest", after, before, 4);
+    }
+    assert_close(name, x, xd, N, 1e-4, 1e-6);
+    assert_close("acc", a[0], acc, N, 1e-4, 1e-7);
+    assert_close("vel", a[1], vel, N, 1e-4, 1e-6);
+    if (kind == 2)
+        assert_close("upd", a[2], upd, N, 1e-4, 1e-9);
+    assert_true(o->rests && optim_idle(o, &s) && o->n_aux == (kind == 2 ? 3 : 2));
+}
+
+static void test_gru4rec(void **state)
+{
+    (void)state;
+    check_gru4rec("adagrad", 0);
+    check_gru4rec("rmsprop", 1);
+    check_gru4rec("adadelta", 2);
+}
+
 static void test_sgd(void **state)
 {
     (void)state;
@@ -166,7 +214,8 @@ static void lazy_is_dense(const char *name, float decay)
     struct optim_step base = BASE, past[RING];
     base.decay = decay;
     base.momentum = 0.5f;
-    real x[3][D], m[3][D] = {{0}}, v[3][D] = {{0}};
+    base.rho = 0.9f;
+    real x[3][D], m[3][D] = {{0}}, v[3][D] = {{0}}, u[3][D] = {{0}};
     for (int i = 0; i < D; i++)
         x[0][i] = x[1][i] = x[2][i] = (real)(0.1 * i - 1);
     int64_t done[3] = {0};
@@ -178,7 +227,7 @@ static void lazy_is_dense(const char *name, float decay)
         past[t % RING] = warm(&base, t);
         for (int k = 0; k < 3;
              k++) { /* 0: every step; 1: when there is a gradient; 2: looked at now and then */
-            real *aux[] = {m[k], v[k]};
+            real *aux[] = {m[k], v[k], u[k]};
             struct optim_step now = past[t % RING];
             if (k == 0) /* prepared or not: the same bits */
                 now.fix1 = now.fix2 = 0;
@@ -195,11 +244,12 @@ static void lazy_is_dense(const char *name, float decay)
         }
     }
     for (int k = 1; k < 3; k++) {
-        real *aux[] = {m[k], v[k]};
+        real *aux[] = {m[k], v[k], u[k]};
         optim_catch_up(o, x[k], aux, D, past, RING, done[k], LAST);
         assert_bits(name, x[k], x[0], D);
         assert_bits("m", m[k], m[0], D);
         assert_bits("v", v[k], v[0], D);
+        assert_bits("u", u[k], u[0], D);
     }
 }
 
@@ -218,7 +268,7 @@ int main(void)
         cmocka_unit_test(test_table),        cmocka_unit_test(test_adam_idle_weight),
         cmocka_unit_test(test_bertadam),     cmocka_unit_test(test_adamw),
         cmocka_unit_test(test_adagrad_rows), cmocka_unit_test(test_sgd),
-        cmocka_unit_test(test_lazy),
+        cmocka_unit_test(test_gru4rec),      cmocka_unit_test(test_lazy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

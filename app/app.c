@@ -180,7 +180,8 @@ static bool poll_slot(struct app *a, int i)
         }
         bool answer = strncmp(ev.text, "saved ", 6) == 0 &&
                       strncmp(a->message, "saving ", 7) == 0; /* what save said it would do */
-        if (ev.is_error || answer) {
+        bool broke = strncmp(ev.text, "break ", 6) == 0 && strstr(ev.text, ": stopped");
+        if (ev.is_error || answer || broke) {
             snprintf(a->message, sizeof a->message, "%s", ev.text);
             a->message_is_error = ev.is_error;
         }

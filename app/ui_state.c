@@ -33,6 +33,14 @@ static int view_index(const char *name, size_t len)
     return -1;
 }
 
+enum { FOCUS_NONE = -1 }; /* of a tab: the first pane with keys of its own gets it */
+
+static void no_focus(struct ui *u)
+{
+    for (size_t i = 0; i < sizeof u->focus / sizeof *u->focus; i++)
+        u->focus[i] = FOCUS_NONE;
+}
+
 enum status ui_new(struct app *a, int cols, int rows, struct err *err)
 {
     if (a->ui)
@@ -44,6 +52,7 @@ enum status ui_new(struct app *a, int cols, int rows, struct err *err)
     u->pinned_run = -1;
     u->hl_divider = -1;
     u->select.row = u->select.col = -1;
+    no_focus(u);
     u->compare =
         (struct ui_compare){.against = 1, .on = PART_TEST, .metric = Q_HR, .at_case = -1};
     while (view_defs[u->n_view])
@@ -64,6 +73,7 @@ enum status ui_new(struct app *a, int cols, int rows, struct err *err)
         v->id = VIEW_ID + (uint64_t)i * VIEW_ASKS;
         v->dirty = true;
         snprintf(v->title, sizeof v->title, "%s", v->def->title);
+        v->keys = v->def->keys;
         if (v->def->state_size) {
             v->state = calloc(1, v->def->state_size);
             if (!v->state)
@@ -299,11 +309,16 @@ void ui_arrange(struct ui *u, int cols, int rows)
     int own = u->n_pane;
     if (n_side && width < cols)
         place_column(u, &side[0], FIXED_TOP, width, body, cols - width);
-    int *focus = &u->focus[u->tab];
-    if (*focus >= u->n_pane)
-        *focus = 0;
+    if (u->focus[u->tab] >= u->n_pane)
+        u->focus[u->tab] = FOCUS_NONE;
+    int focus = u->focus[u->tab];
+    for (int i = 0; focus == FOCUS_NONE && i < own; i++)
+        if (u->view[u->pane[i].view].def->keys)
+            focus = i;
+    if (focus == FOCUS_NONE)
+        focus = 0;
     if (u->zoom && own > 0) {
-        struct ui_pane p = u->pane[*focus];
+        struct ui_pane p = u->pane[focus];
         u->n_pane = 1;
         u->pane[0] = (struct ui_pane){p.view, FIXED_TOP, 0, body, cols};
     }
@@ -311,7 +326,7 @@ void ui_arrange(struct ui *u, int cols, int rows)
         struct ui_pane *p = &u->pane[i];
         struct view *v = &u->view[p->view];
         v->visible = true;
-        v->focus = u->zoom || i == *focus;
+        v->focus = u->zoom || i == focus;
         v->x = p->col + 1;
         v->y = p->row + 1;
         v->w = p->cols - 2;
@@ -426,22 +441,29 @@ enum status ui_style(struct app *a, const char *style, struct err *err)
     return err_hint(err, "bad-value", "v shows the next style of a pane that has several");
 }
 
+static int focused_pane(const struct ui *u)
+{
+    for (int i = 0; i < u->n_pane; i++)
+        if (u->view[u->pane[i].view].focus)
+            return i;
+    return 0;
+}
+
 enum status ui_layout(struct app *a, const char *what, struct err *err)
 {
     struct ui *u = a->ui;
     if (!u)
         return no_screen(err);
     int *shift = &u->shift[u->tab], *focus = &u->focus[u->tab];
-    int n = u->n_pane > 0 ? u->n_pane : 1;
-    bool last = u->n_pane > 0 && u->pane[*focus < n ? *focus : 0].col > 0;
+    bool last = u->n_pane > 0 && u->pane[focused_pane(u)].col > 0;
     if (strcmp(what, "zoom") == 0) {
         u->zoom = !u->zoom;
     } else if (strcmp(what, "next") == 0 || strcmp(what, "prev") == 0) {
         bool zoomed = u->zoom;
         u->zoom = false;
         ui_arrange(u, u->cols, u->rows);
-        n = u->n_pane > 0 ? u->n_pane : 1;
-        *focus = (*focus + (what[0] == 'n' ? 1 : n - 1)) % n;
+        int n = u->n_pane > 0 ? u->n_pane : 1;
+        *focus = (focused_pane(u) + (what[0] == 'n' ? 1 : n - 1)) % n;
         u->zoom = zoomed;
     } else if (strcmp(what, "grow") == 0 || strcmp(what, "larger") == 0) {
         *shift += last ? -4 : 4;
@@ -449,7 +471,7 @@ enum status ui_layout(struct app *a, const char *what, struct err *err)
         *shift += last ? 4 : -4;
     } else if (strcmp(what, "reset") == 0) {
         memset(u->shift, 0, sizeof u->shift);
-        memset(u->focus, 0, sizeof u->focus);
+        no_focus(u);
         u->zoom = false;
     } else if (strcmp(what, "repaint") != 0) {
         err_set(err, ST_ARG, "layout does not know \"%s\"", what);

@@ -155,7 +155,7 @@ static int spots_of(struct app *a, struct spot p[SPOTS])
         return n;
     struct ui_select *s = &u->select;
     struct ui_compare *c = &u->compare;
-    p[n++] = (struct spot){"focus", &u->focus[u->tab], NULL, NULL, 0, UI_PANES - 1};
+    p[n++] = (struct spot){"focus", &u->focus[u->tab], NULL, NULL, -1, UI_PANES - 1};
     p[n++] = (struct spot){"zoom", NULL, NULL, &u->zoom, 0, 1};
     p[n++] = (struct spot){"pinned-run", &u->pinned_run, NULL, NULL, -1, SLOTS - 1};
     p[n++] = (struct spot){"layer", &s->layer, NULL, NULL, 0, MANY};

@@ -176,6 +176,8 @@ int canvas_wrap(const struct canvas *c, int row, enum role role, const char *s)
                 cut--;
             if (cut > 0)
                 n = cut;
+            if (row + 1 == c->rows) /* the last row says that there is more */
+                n = para;
         }
         if (n == 0 && para > 0)
             break; /* a wide character and one column */

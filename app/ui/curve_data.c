@@ -139,7 +139,7 @@ size_t axis_ticks(double lo, double hi, bool log, size_t want, double *out, size
         return n;
     }
     static const double parts[3] = {1, 2, 5};
-    bool fine = decades * 2 < (int)want + 1;
+    bool fine = decades * 2 < (int)want + 1 || decades < 2;
     for (int d = first - 1; d <= last; d++)
         for (int p = 0; p < (fine ? 3 : 1); p++) {
             double v = parts[p] * pow(10, d);
@@ -313,7 +313,35 @@ static void widen(double v, bool log, double *lo, double *hi)
     *hi = fmax(*hi, v);
 }
 
-static void range_y(const struct curve_chart *ch, const struct curve_columns *cols,
+static void widen_spans(const struct curve_span *s, int n, bool log, double *lo, double *hi)
+{
+    for (int c = 0; s && c < n; c++)
+        if (s[c].n) {
+            widen(s[c].lo, log, lo, hi);
+            widen(s[c].hi, log, lo, hi);
+        }
+}
+
+/* On a logarithmic axis a few points close to 0 take most of the height (a batch of a few
+ * clicks has such a loss): where they more than double it, the axis goes half as far below
+ * the smoothed curves as those are high, and the picture says that it leaves points out. */
+static void leave_out_low(const struct curve_chart *ch, struct curve_columns *cols, double *lo,
+                          double hi)
+{
+    double core = HUGE_VAL, top = -HUGE_VAL;
+    for (size_t i = 0; i < ch->n_series; i++)
+        widen_spans(cols[i].avg ? cols[i].avg : cols[i].raw, cols[i].n, true, &core, &top);
+    for (size_t i = 0; i < ch->n_levels; i++)
+        widen(ch->levels[i].y, true, &core, &top);
+    if (!(*lo > 0) || !(core < top) || *lo >= core * core / top)
+        return;
+    *lo = core / sqrt(fmax(hi, top) / core);
+    for (size_t i = 0; i < ch->n_series; i++)
+        for (int c = 0; cols[i].avg && ch->series[i].raw && c < cols[i].n; c++)
+            cols[i].below |= cols[i].raw[c].n && cols[i].raw[c].lo < *lo;
+}
+
+static void range_y(const struct curve_chart *ch, struct curve_columns *cols,
                     struct curve_frame *f)
 {
     if (ch->y_lo < ch->y_hi && (!ch->log_y || ch->y_lo > 0)) {
@@ -328,13 +356,11 @@ static void range_y(const struct curve_chart *ch, const struct curve_columns *co
             continue;
         if (cols[i].avg && !ch->series[i].raw)
             spans = cols[i].avg;
-        for (int c = 0; c < cols[i].n; c++)
-            if (spans[c].n) {
-                widen(spans[c].lo, f->log_y, &lo, &hi);
-                widen(spans[c].hi, f->log_y, &lo, &hi);
-            }
+        widen_spans(spans, cols[i].n, f->log_y, &lo, &hi);
     }
     bool any = lo <= hi;
+    if (any && f->log_y)
+        leave_out_low(ch, cols, &lo, hi);
     for (size_t i = 0; any && i < ch->n_levels; i++)
         widen(ch->levels[i].y, f->log_y, &lo, &hi);
     if (!any) {

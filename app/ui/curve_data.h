@@ -17,6 +17,8 @@ struct curve_columns {
     struct curve_span *raw, *avg;
     int n; /* columns */
     size_t not_shown, not_finite;
+    bool
+        below; /* raw points lie under the axis, so close to 0 that they would squash the rest */
     double end; /* smoothed (or raw) value of the last point, NAN: none */
     double end_x;
 };

@@ -10,9 +10,12 @@
 #include <string.h>
 
 static const struct key_binding defaults[] = {
-#define KEY(context, keys, command, label) {context, keys, command, label},
+#define KEY(context, keys, command, label) {context, keys, command, label, NEED_NONE},
+#define KEY_FOR(need, context, keys, command, label)                                           \
+    {context, keys, command, label, NEED_##need},
 #include "app/ui/keys.def"
 #undef KEY
+#undef KEY_FOR
 };
 
 struct keymap {
@@ -124,7 +127,8 @@ enum status keymap_bind(struct keymap *k, const char *context, const char *keys,
         k->cap = cap;
         old = old ? row + at : NULL;
     }
-    struct key_binding b = {copy(context), copy(keys), copy(command), copy(label ? label : "")};
+    struct key_binding b = {copy(context), copy(keys), copy(command), copy(label ? label : ""),
+                            NEED_NONE};
     if (!b.context || !b.keys || !b.command || !b.label) {
         row_free(&b);
         return err_nomem(err, strlen(command), "a key");
@@ -151,6 +155,7 @@ enum status keymap_new(struct keymap **out, struct err *err)
             keymap_free(k);
             return st;
         }
+        find(k, d->context, d->keys)->need = d->need;
     }
     *out = k;
     return ST_OK;

@@ -12,9 +12,17 @@
  * character). command: a command line; "%k" stands for the character taken by the star, "%n"
  * for the count typed before the key (";25n"), and vanishes with the blank before it when
  * there is none. */
+enum key_need { /* what a model must have for the key to do something */
+                NEED_NONE,
+                NEED_FILLING, /* it fills in masked items */
+                NEED_LATENT,  /* latent units */
+                NEED_TRACKS,  /* several states side by side */
+                NEED_LAYERS,  /* more than one */
+};
 struct key_binding {
     const char *context, *keys, *command;
     const char *label; /* hint line and help: "pause"; "" : help only */
+    enum key_need need;
 };
 
 struct keymap; /* defaults of keys.def, then what `bind` added; later rows win */

@@ -174,7 +174,7 @@ static void name_level(const struct pen *p, const struct curve_frame *f,
     if (!(at >= -0.02 && at <= 1.02) || !l->name)
         return;
     char text[64], num[FMT_NUM];
-    snprintf(text, sizeof text, "%s %s", l->name, fmt_short(num, l->y));
+    snprintf(text, sizeof text, "%s %s", l->name, fmt_num(num, l->y));
     int w = text_width(text), right = p->area.cols - w - 1, row = dot_y(p, f, l->y) / p->sy;
     if (right < 1)
         return;
@@ -325,11 +325,13 @@ static void draw_legend(const struct canvas *c, const struct curve_chart *ch,
     const struct theme *t = c->theme;
     bool ascii = t->glyphs == GLYPHS_ASCII;
     size_t hidden_points = 0, bad = 0;
+    bool below = false;
     char text[96], num[FMT_NUM];
     for (size_t i = 0; i < ch->n_series; i++) {
         const struct curve_series *s = &ch->series[i];
         hidden_points += cols[i].not_shown;
         bad += cols[i].not_finite;
+        below = below || cols[i].below;
         if (s->hidden)
             continue;
         char mark[2] = {theme_run_mark(s->run), '\0'};
@@ -358,6 +360,8 @@ static void draw_legend(const struct canvas *c, const struct curve_chart *ch,
                  hidden_points == 1 ? "" : "s");
         col = legend_item(c, row, col, "!", canvas_style(c, ROLE_WARN), text);
     }
+    if (below)
+        col = legend_item(c, row, col, "!", canvas_style(c, ROLE_WARN), "raw also below");
     if (bad)
         legend_item(c, row, col, t->glyph[G_BAD], canvas_style(c, ROLE_BAD), "not a number");
 }

@@ -153,8 +153,8 @@ static void curve_legend(const struct plane *a, const struct curve_chart *ch,
             continue;
         uint32_t rgb = a->p->look->run[((c->run % 7) + 7) % 7];
         if (cols[i].avg)
-            snprintf(s, sizeof s, "%s, smoothed %s%s", c->name, fmt_short(num, c->smooth),
-                     c->raw ? ", raw faint" : "");
+            snprintf(s, sizeof s, "%s, smoothed %s%s%s", c->name, fmt_short(num, c->smooth),
+                     c->raw ? ", raw faint" : "", cols[i].below ? " (also below)" : "");
         else
             snprintf(s, sizeof s, "%s", c->name);
         if (x + 22 + text_room(s, 10) > a->x + a->w - 40 && x > a->x) {
@@ -193,7 +193,7 @@ static void curves_panel(const struct panel *p, const struct curve_chart *chart)
             continue;
         line(p, a.x, y, a.x + a.w, y, p->look->level, 1, true);
         snprintf(s, sizeof s, "%s %s", ch.levels[i].name ? ch.levels[i].name : "",
-                 fmt_short(num, ch.levels[i].y));
+                 fmt_num(num, ch.levels[i].y));
         text(p, a.x + a.w, y - 4, VEC_END, 10, p->look->level, false, s);
     }
     for (size_t i = 0; i < ch.n_series; i++)
@@ -201,7 +201,7 @@ static void curves_panel(const struct panel *p, const struct curve_chart *chart)
             const struct curve_span *s = &cols[i].raw[x];
             double px = a.x + (x + 0.5) / cols[i].n * a.w;
             uint32_t rgb = p->look->run[((ch.series[i].run % 7) + 7) % 7];
-            if (s->n)
+            if (s->n && !(cols[i].below && s->lo < f.y_lo))
                 p->dev->dot(p->dev->ctx, px, at_y(&a, s->lo), 1, rgb, 0.4);
             if (s->n > 1)
                 p->dev->dot(p->dev->ctx, px, at_y(&a, s->hi), 1, rgb, 0.4);

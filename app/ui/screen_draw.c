@@ -348,6 +348,34 @@ static bool has_key(const char *const *pair, int n, const char *key)
     return false;
 }
 
+/* What the key of both does now. */
+static const char *toggle_label(struct app *a, const char *pause)
+{
+    const struct snapshot *s = app_snapshot(a, a->slot);
+    return s && (s->state == TS_RUN || s->state == TS_EVAL) ? pause
+           : s && s->step > 0                               ? "go on"
+                                                            : "train";
+}
+
+static bool meets(const struct app *a, enum key_need need)
+{
+    const struct batch_spec *spec = app_batch_spec(a, a->slot);
+    const struct learner *l = app_learner(a, a->slot);
+    switch (need) {
+    case NEED_NONE:
+        return true;
+    case NEED_FILLING:
+        return spec && spec->kind == BATCH_CLOZE;
+    case NEED_LATENT:
+        return slot_has(a, a->slot, MODEL_LATENT);
+    case NEED_TRACKS:
+        return slot_has(a, a->slot, MODEL_EVOLUTION);
+    case NEED_LAYERS:
+        return l && l->hp && hp_has(l->hp, "layers") && hp_num(l->hp, "layers") > 1;
+    }
+    return false;
+}
+
 static void hint_line(struct app *a, struct face *f, const struct canvas *c)
 {
     const struct ui *u = a->ui;
@@ -365,6 +393,7 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
     }
     enum { PAIRS = 60 };
     const char *pair[PAIRS + 2];
+    char both[PAIRS / 2][32]; /* keys that share a label */
     static const char *const command_pairs[] = {"Enter", "runs",    "Tab", "completes",
                                                 "Up",    "history", "C-r", "search",
                                                 "Esc",   "leaves",  NULL};
@@ -375,8 +404,8 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
     }
     struct view *v = ui_focused(a);
     bool applies = ui_tab_applies(a, &tab_defs[u->tab]); /* else its own keys do nothing */
-    for (int i = 0; applies && v && v->def->keys && v->def->keys[i] && n < PAIRS; i++)
-        pair[n++] = v->def->keys[i];
+    for (int i = 0; applies && v && v->keys && v->keys[i] && n < PAIRS; i++)
+        pair[n++] = v->keys[i];
     if (!u->help) {
         const struct key_binding *row;
         size_t rows = keymap_rows(u->keys, &row);
@@ -387,9 +416,18 @@ static void hint_line(struct app *a, struct face *f, const struct canvas *c)
         for (int k = applies ? 0 : 2; k < 3; k++)
             for (size_t i = 0; i < rows && n + 1 < PAIRS; i++)
                 if (row[i].label && row[i].label[0] && row[i].command[0] &&
-                    strcmp(row[i].context, context[k]) == 0 && !has_key(pair, n, row[i].keys)) {
+                    strcmp(row[i].context, context[k]) == 0 && !has_key(pair, n, row[i].keys) &&
+                    meets(a, row[i].need)) {
+                    if (n && strcmp(pair[n - 1], row[i].label) == 0) {
+                        snprintf(both[n / 2], sizeof both[0], "%s %s", pair[n - 2],
+                                 row[i].keys);
+                        pair[n - 2] = both[n / 2];
+                        continue;
+                    }
                     pair[n++] = row[i].keys;
-                    pair[n++] = row[i].label;
+                    pair[n++] = strcmp(row[i].command, "pause toggle") == 0
+                                    ? toggle_label(a, row[i].label)
+                                    : row[i].label;
                 }
     }
     pair[n] = NULL;

@@ -169,6 +169,8 @@ enum status svg_grid(const struct grid *g, const char *title, bool light, FILE *
     double w, h;
     grid_vectors_size(g, &w, &h);
     begin(out, w, h, title);
+    /* cells that touch show no seam at any scale */
+    fputs("<style>rect{shape-rendering:crispEdges}</style>\n", out);
     fputs("<g font-family=\"'DejaVu Sans Mono','Menlo','Consolas',monospace\" font-size=\"14\" "
           "lengthAdjust=\"spacingAndGlyphs\" "
           "xml:space=\"preserve\" shape-rendering=\"geometricPrecision\">\n",

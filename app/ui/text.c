@@ -189,6 +189,8 @@ char *fmt_fixed(char out[FMT_NUM], double v, int decimals)
     if (fabs(v) >= 1e12)
         return fmt_num(out, v);
     print_point(out, "%.*f", decimals, v);
+    if (out[0] == '-' && strspn(out + 1, "0.") == strlen(out + 1)) /* rounded to nothing */
+        memmove(out, out + 1, strlen(out));
     return out;
 }
 

@@ -40,7 +40,7 @@ struct view_def {
     size_t state_size;
     /* of the running batch, watched while visible; NULL-terminated; may be NULL */
     const char *const *probes;
-    /* for the hint line: "v","style", ... ending in NULL; may be NULL */
+    /* for the hint line: "v","style", ... ending in NULL; may be NULL; view.keys starts as it */
     const char *const *keys;
     enum status (*open)(struct view *v, struct err *err); /* may be NULL */
     void (*close)(struct view *v);                        /* may be NULL */
@@ -95,6 +95,7 @@ struct view {
     char title[96];
     /* right end of the frame's top line */
     char note[48];
+    const char *const *keys; /* starts as def->keys; update() may choose others */
     /* private to ui_ask(): the last question with and without its step */
     uint64_t asked[VIEW_ASKS], asked_what[VIEW_ASKS];
     bool waiting[VIEW_ASKS];

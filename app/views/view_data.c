@@ -157,8 +157,13 @@ static void facts_draw(const struct view *v, struct canvas *c)
             memmove(gap + 1, gap + 3, strlen(gap + 3) + 1);
         }
         pair(c, &row, "split", t);
-        snprintf(t, sizeof t, "valid %s   test %s", fmt_count(b1, (double)sp->n_valid),
-                 fmt_count(b2, (double)sp->n_test));
+        struct eval_spec asked; /* without those no rule answers: the starts of patterns */
+        eval_defaults(&asked, sp);
+        asked.on = PART_VALID;
+        int64_t n_valid = eval_count(sp, &asked);
+        asked.on = PART_TEST;
+        snprintf(t, sizeof t, "valid %s   test %s", fmt_count(b1, (double)n_valid),
+                 fmt_count(b2, (double)eval_count(sp, &asked)));
         pair(c, &row, "questions", t);
     }
     snprintf(t, sizeof t, "%016llx", (unsigned long long)ds->hash);
@@ -555,7 +560,7 @@ const struct view_def view_planted = {
 };
 const struct view_def view_popularity = {
     .name = "popularity",
-    .title = "popularity: clicks by rank",
+    .title = "popularity by rank, log-log",
     .help = "Clicks of the items by rank, both axes logarithmic.",
     .flags = VIEW_NEEDS_DATA | VIEW_EXPORTS,
     .min_rows = 4,

@@ -293,11 +293,11 @@ static void filter_draw(const struct view *v, struct canvas *all)
     } else if (b->effect && isfinite(b->effect[f])) {
         if (c.cols < 36)
             snprintf(name, sizeof name, "%d", (int)b->top);
-        snprintf(t, sizeof t, c.cols >= 36 ? "silent (z): %s %s %s" : "silent: %s(%s) %s",
+        snprintf(t, sizeof t, c.cols >= 36 ? "silenced (z): %s(%s) %s" : "silenced: %s(%s) %s",
                  b->softmax ? "p" : "score", name, signed_fixed(num, -(double)b->effect[f], 4));
         canvas_text(&c, y++, 0, b->effect[f] > 0 ? ROLE_DOWN : ROLE_TEXT, t);
     } else {
-        canvas_text(&c, y++, 0, ROLE_DIM, "silent: measuring");
+        canvas_text(&c, y++, 0, ROLE_DIM, "silenced: measuring");
     }
     int paths = b->has_user ? 4 : 3, rest = c.rows - y, weights = 1 + (f < b->n_h ? h : 1);
     bool roomy = rest >= 5 + weights + 2 + paths + 4;

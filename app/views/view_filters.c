@@ -195,9 +195,9 @@ static void filters_draw(const struct view *v, struct canvas *c)
         bool here = b->item[r] && r - b->fill + b->first == a->cursor;
         snprintf(t, sizeof t, "%d", (int)b->item[r]);
         if (names && b->item[r])
-            snprintf(t, sizeof t, "%d %.8s", (int)b->item[r], item_name(a, b->item[r]));
+            snprintf(t, sizeof t, "%d %s", (int)b->item[r], item_name(a, b->item[r]));
         if (b->item[r])
-            canvas_centre(c, 0, x, cell - 1, here ? ROLE_STRONG : ROLE_DIM, t);
+            canvas_centre(c, 0, x + names, cell - 1 - names, here ? ROLE_STRONG : ROLE_DIM, t);
         else
             canvas_centre(c, 0, x, cell - 1, ROLE_MASKED, c->theme->glyph[G_MASKED]);
     }

@@ -167,7 +167,7 @@ static void draw_key(const struct canvas *c, const struct graph *g)
         self = self || g->edge[i].from == g->edge[i].to;
     int col =
         1 + canvas_printf(c, c->rows - 1, 1, ROLE_DIM, "%d items, %d edges", g->m, g->n_edge);
-    if (self && col + 16 <= c->cols) {
+    if (self && col + 13 <= c->cols) {
         canvas_glyph(c, c->rows - 1, col + 2, ROLE_AXIS, G_CARET);
         canvas_text(c, c->rows - 1, col + 4, ROLE_DIM, "to itself");
     }

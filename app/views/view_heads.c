@@ -286,7 +286,8 @@ static void cell_draw(const struct view *v, struct canvas *c)
                           fmt_short(b, (double)set));
         } else if (st->has_effect && strcmp(part, st->part) == 0) {
             app_item_text(a, st->effect_item, q, sizeof q);
-            snprintf(line, sizeof line, wide ? "silent (z): %s %s %s" : "silent: %s(%s) %s",
+            snprintf(line, sizeof line,
+                     wide ? "silenced (z): %s(%s) %s" : "silenced: %s(%s) %s",
                      st->effect_softmax ? "p" : "score", q, fmt_signed(b, st->effect));
             canvas_wrap(&t, y, st->effect < 0 ? ROLE_DOWN : ROLE_TEXT, line);
         }
@@ -400,7 +401,10 @@ void attn_draw_heads(const struct view *v, struct canvas *c, const struct maps *
             /* Large cells where four columns a value fit; the words stand beside them, or
              * above where they do not fit. */
             bool large = cell_w - 3 >= 4 * m->cols && cell_h - 2 >= m->rows;
-            int map_w = large ? 4 * m->cols : m->cols;
+            /* a free row between heads, unless the map needs it; cut, the newest rows stay */
+            int air = 2 * (cell_h - 2) < m->rows && cell_h > 2 ? 1 : 2;
+            bool square = cell_w - 3 >= 2 * m->cols + 12 && cell_h - 2 >= m->rows;
+            int map_w = large ? 4 * m->cols : square ? 2 * m->cols : m->cols;
             bool side = cell_w - map_w - 2 >= 14 && cell_h > 4;
             if (!side)
                 canvas_printf(&box, 0, at + 1, ROLE_DIM, "%s %s", role,
@@ -411,9 +415,12 @@ void attn_draw_heads(const struct view *v, struct canvas *c, const struct maps *
                                   .at = mini_value,
                                   .ctx = &d,
                                   .scale = HEAT_PER_ROW,
-                                  .size = large ? HEAT_LARGE : HEAT_TINY};
+                                  .size = large    ? HEAT_LARGE
+                                          : square ? HEAT_AUTO
+                                                   : HEAT_TINY,
+                                  .top = m->rows};
             struct heat_info info;
-            struct canvas area = canvas_sub(&box, 1, 0, cell_h - 2 > 0 ? cell_h - 2 : 1,
+            struct canvas area = canvas_sub(&box, 1, 0, cell_h - air > 0 ? cell_h - air : 1,
                                             side ? map_w : cell_w - 2);
             heat_draw(&area, &map, &info);
             if (side) {

@@ -85,9 +85,13 @@ static void sort_rows(struct view *v)
         v->ui->select.unit = st->order[0];
 }
 
+static const char *const latent_keys[] = {"j/k", "unit", "h/l", "value", "T", "truth", NULL};
+static const char *const norm_keys[] = {"j/k", "item", "T", "truth", NULL};
+
 static void latent_title(struct view *v)
 {
     const struct latent_state *st = v->state;
+    v->keys = is_latent(v) ? latent_keys : norm_keys;
     if (is_latent(v))
         snprintf(v->title, sizeof v->title,
                  v->w >= 50 ? "latent units after the last item" : "latent units");
@@ -328,12 +332,13 @@ static void draw_norms(const struct view *v, struct canvas *all)
     }
     double r = spearman(x, y, k);
     canvas_printf(&c, c.rows - 2, 0, ROLE_TEXT,
-                  c.cols >= 56 ? "rank correlation of norm and events %s (%d items)"
-                               : "rank correlation %s (%d items)",
+                  c.cols >= 52   ? "rank correlation of norm and events %s (%d items)"
+                  : c.cols >= 44 ? "rank correlation norm/events %s (%d items)"
+                                 : "norm/events: rank corr. %s (%d)",
                   isfinite(r) ? fmt_fixed(num, r, 2) : "-", k);
     canvas_text(&c, c.rows - 1, 0, ROLE_DIM,
-                c.cols >= 56 ? "vectors that items are scored with; latent units: SVAE"
-                             : "of the vectors items are scored with");
+                c.cols >= 56 ? "norms of the vectors items are scored with; latent units: SVAE"
+                             : "norms of the vectors that score items");
 }
 
 static void latent_draw(const struct view *v, struct canvas *c)
@@ -459,7 +464,6 @@ static void latent_plot(const struct view *v, struct plot *p)
     }
 }
 
-static const char *const latent_keys[] = {"j/k", "unit", "h/l", "value", "T", "truth", NULL};
 const struct view_def view_latent = {
     .name = "latent",
     .title = "latent units",

@@ -267,7 +267,7 @@ static void condition(struct page *p, const struct lesson_step *s, const struct 
     else if (now->known)
         snprintf(line, sizeof line, "now %s: %s", value, holds ? "holds" : "not yet");
     else
-        snprintf(line, sizeof line, "%s", now->why[0] ? now->why : "Enter asks");
+        snprintf(line, sizeof line, "%s", now->why[0] ? now->why : "Enter checks");
     flow(p, 2, holds ? ROLE_GOOD : ROLE_WARN, line);
     const struct measure_def *d = NULL;
     bool known;

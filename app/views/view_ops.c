@@ -38,9 +38,10 @@ static bool ops_update(struct view *v, const struct snapshot *s)
 static void draw_phases(const struct canvas *c, int row, int now)
 {
     int col = 1;
+    const char *then = c->cols >= 46 ? " > " : ">";
     for (int p = PH_FORWARD; p <= PH_UPDATE; p++) {
         if (p > PH_FORWARD)
-            col += canvas_text(c, row, col, ROLE_DIM, " > ");
+            col += canvas_text(c, row, col, ROLE_DIM, then);
         col += canvas_text(c, row, col, p == now ? ROLE_STRONG : ROLE_DIM,
                            phase_name((enum phase)p));
     }
@@ -54,8 +55,8 @@ static void ops_draw(const struct view *v, struct canvas *c)
         draw_empty(c, "no batch is open", "s: one op");
         return;
     }
-    int rows = c->rows - 2, width = c->cols, shape = 11, time = width >= 48 ? 9 : 0,
-        digits = s->n_op > 99 ? 3 : 2;
+    int rows = c->rows - 2, width = c->cols, shape = width >= 48 ? 11 : 8,
+        time = width >= 48 ? 9 : 0, digits = s->n_op > 99 ? 3 : 2;
     if (rows < 1)
         return;
     int top = canvas_scroll(st->top, st->at, rows, s->n_op);
@@ -67,7 +68,7 @@ static void ops_draw(const struct view *v, struct canvas *c)
     for (int i = 0; i < rows && top + i < s->n_op; i++) {
         const struct op_line *l = &s->line[top + i];
         int n = top + i + 1;
-        bool ran = n <= s->op, here = n == s->op, turn = n == 1 || l->phase != l[-1].phase;
+        bool ran = n <= s->op, here = n == s->op;
         enum role role = here ? ROLE_STRONG : ran ? ROLE_TEXT : ROLE_DIM;
         char text[120];
         canvas_text(c, i, 0, here ? ROLE_MARK : ROLE_DIM, here ? ">" : "");
@@ -90,13 +91,13 @@ static void ops_draw(const struct view *v, struct canvas *c)
             snprintf(text, sizeof text, "%d us", (int)l->us);
             canvas_right(c, i, width - time, time, ROLE_DIM, text);
         }
-        if (turn && n > 1)
-            canvas_text(c, i, 0, ROLE_DIM, here ? ">" : "-");
         if (v->focus && top + i == st->at && !here)
             canvas_paint(c, i, 0, width, ROLE_CURSOR);
     }
     draw_phases(c, c->rows - 2, s->phase);
-    canvas_printf(c, c->rows - 1, 1, ROLE_DIM, "shard 1 of 8: %.2f ms of about %.2f ms",
+    canvas_printf(c, c->rows - 1, 1, ROLE_DIM,
+                  width >= 40 ? "shard 1 of 8: %.2f ms of about %.2f ms"
+                              : "shard 1 of 8: %.2f of %.2f ms",
                   (double)done / 1e3, (double)all / 1e3);
 }
 
@@ -198,6 +199,7 @@ static void draw_stats(const struct canvas *c, const struct tensor_stats *s)
     bool bad = s->nan > 0 || s->inf > 0;
     canvas_printf(c, 2, at, bad ? ROLE_BAD : ROLE_GOOD, bad ? "nan %lld  inf %lld" : "finite",
                   (long long)s->nan, (long long)s->inf);
+    canvas_right(c, 2, c->cols - 18, 17, ROLE_DIM, "bars: log count");
 }
 
 static void draw_histogram(const struct canvas *c, int row, const float *x, int64_t n,

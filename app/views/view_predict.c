@@ -313,11 +313,15 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
         for (int32_t i = 1; i <= a->ds->n_items; i++)
             place += st->odds[i] > st->odds[item[0]];
         double p = (double)st->now.prob[item[0]], d = p - st->odds[item[0]];
-        int w = canvas_printf(c, row, 1, ROLE_DIM, "the first answer has place %d by the rule",
+        int w = canvas_printf(c, row, 1, ROLE_DIM, "the rule ranks the first answer %d",
                               (int)place);
-        if (st->now.softmax)
-            canvas_printf(c, row, 1 + w, ROLE_DIM, ", %s%s", d >= 0 ? "+" : "-",
-                          fmt_prob(b1, fabs(d)));
+        if (st->now.softmax) {
+            snprintf(text, sizeof text, "; %sconfident by %s", d >= 0 ? "over" : "under",
+                     fmt_prob(b1, fabs(d)));
+            if (1 + w + text_width(text) > c->cols)
+                snprintf(text, sizeof text, "; p %s%s", d >= 0 ? "+" : "-", b1);
+            canvas_text(c, row, 1 + w, ROLE_DIM, text);
+        }
         row++;
     }
     if (st->now.softmax && row < c->rows) {
@@ -326,7 +330,8 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
             if (st->odds[i] > 0 && st->now.prob[i] > 0)
                 kl += st->odds[i] * log(st->odds[i] / (double)st->now.prob[i]);
         canvas_printf(c, row++, 1, ROLE_DIM, "entropy of the rule %s nats   KL(rule|model) %s",
-                      fmt_num(b1, entropy_of(st->odds, a->ds->n_items)), fmt_num(b2, kl));
+                      fmt_num(b1, entropy_of(st->odds, a->ds->n_items)),
+                      kl < 0.1 ? fmt_fixed(b2, kl, 4) : fmt_num(b2, kl));
     }
     return row - first;
 }

@@ -228,6 +228,9 @@ static void ranks_draw(const struct view *v, struct canvas *c)
         snprintf(turn, sizeof turn, "the session turns at click %d, %s (best split, cos %s)",
                  (int)(r->first + r->turn + 1), name, fmt_fixed(b, replay_turn_cos(r), 2));
         if (text_width(turn) > c->cols - 2)
+            snprintf(turn, sizeof turn, "turns at click %d, %s (best split, cos %s)",
+                     (int)(r->first + r->turn + 1), name, b);
+        if (text_width(turn) > c->cols - 2)
             snprintf(turn, sizeof turn, "turns at click %d, %s", (int)(r->first + r->turn + 1),
                      name);
     }
@@ -536,8 +539,8 @@ static void draw_why(const struct view *v, const struct canvas *c, int row, int 
         char x[FMT_NUM];
         double r = i == 0 ? ra : rt;
         canvas_printf(c, ++row, 1, ROLE_TEXT,
-                      c->cols >= 32 ? "%s and occlusion: r %s" : "%s, occl. r %s",
-                      i == 0 ? "stage 1" : "relevance", isfinite(r) ? fmt_fixed(x, r, 2) : "-");
+                      c->cols >= 28 ? "%s and occlusion: r %s" : "%s, occl. r %s",
+                      i == 0 ? "stage 1" : "stage 2", isfinite(r) ? fmt_fixed(x, r, 2) : "-");
     }
 }
 
@@ -555,7 +558,8 @@ static void present_draw(const struct view *v, struct canvas *c)
         why_rows =
             why && c->rows >= 9 ? c->rows / 2 + 1 < st->n + 3 ? c->rows / 2 + 1 : st->n + 3 : 0,
         shown = c->rows - why_rows - (why_rows ? 1 : 0);
-    int top = canvas_scroll(st->top, st->at, shown, st->now.n_items), w = c->cols - 18,
+    int value = st->now.softmax ? 5 : 7;
+    int top = canvas_scroll(st->top, st->at, shown, st->now.n_items), w = c->cols - 11 - value,
         bar = w - id - 18;
     w = bar >= 6 ? id + 16 : w;
     w = w < id ? id : w;
@@ -569,7 +573,7 @@ static void present_draw(const struct view *v, struct canvas *c)
         if (letter)
             put_letter(c, y, 4, theme_run(letter - 'A'), (char)letter);
         draw_item(c, y, 6, w, id, i == 0 ? ROLE_STRONG : ROLE_TEXT, a, it);
-        canvas_right(c, y, 6 + w, 7, ROLE_TEXT,
+        canvas_right(c, y, 6 + w, value, ROLE_TEXT,
                      st->now.softmax ? fmt_prob(b, (double)st->now.prob[it])
                                      : fmt_num(b, (double)st->now.score[it]));
         enum role role = ROLE_DIM;
@@ -583,11 +587,12 @@ static void present_draw(const struct view *v, struct canvas *c)
                      now < was ? '^' : 'v', (int)(now < was ? was - now : now - was));
             role = was == now ? ROLE_DIM : now < was ? ROLE_UP : ROLE_DOWN;
         }
-        canvas_left(c, y, 6 + w + 8, 4, role, sign);
+        canvas_left(c, y, 6 + w + value + 1, 4, role, sign);
         if (bar >= 6 && st->now.softmax)
-            canvas_bar(c, y, 6 + w + 13, bar, ROLE_BAR, (double)st->now.prob[it], full);
+            canvas_bar(c, y, 6 + w + value + 6, bar, ROLE_BAR, (double)st->now.prob[it], full);
         if ((v->focus && i == st->at) || it == v->ui->select.item)
-            canvas_paint(c, y, 6, w + 7, v->focus && i == st->at ? ROLE_CURSOR : ROLE_SELECT);
+            canvas_paint(c, y, 6, w + value,
+                         v->focus && i == st->at ? ROLE_CURSOR : ROLE_SELECT);
     }
     if (why_rows) {
         canvas_hline(c, shown, 0, c->cols, ROLE_FRAME);
@@ -667,7 +672,7 @@ const struct view_def view_present = {
     .title = "now: next item",
     .help = "The list after the last click and how that click moved it; below, what the chosen "
             "item loses without each click (occlusion), and how well PEN4Rec's stage 1 weights "
-            "and relevance rank the clicks by that.",
+            "and stage 2 relevance rank the clicks by that.",
     .flags = VIEW_NEEDS_MODEL | VIEW_EXPORTS,
     .min_rows = 4,
     .min_cols = 24,

@@ -225,6 +225,10 @@ static void curve_title(struct view *v)
         snprintf(k, sizeof k, "@%d on validation",
                  a->slots[a->slot].valid.n > 0 ? (int)a->slots[a->slot].valid.k : 10);
     snprintf(v->title, sizeof v->title, "%s%s", whats[st->what].title, k);
+    const struct model_def *m = a->slots[a->slot].model;
+    if (st->what == WHAT_LOSS && m && !(m->flags & MODEL_BASELINE) && app_learner(a, a->slot) &&
+        !slot_loss_in_nats(a, a->slot) && v->w > 60)
+        snprintf(v->title, sizeof v->title, "loss as trained");
     v->note[0] = '\0';
     if (st->cursor && strcmp(v->def->name, "loss") != 0) {
         struct chart h;
@@ -422,9 +426,14 @@ static void draw_patience(const struct app *a, double epochs, double per_epoch,
     if (row < c->rows && spec && spec->kind == BATCH_CLOZE && epochs < ENOUGH_EPOCHS)
         canvas_printf(c, row, 1, ROLE_DIM, "epoch %d of %d it may need", (int)epochs,
                       ENOUGH_EPOCHS);
-    else if (row < c->rows && isfinite(best))
-        canvas_printf(c, row, 1, ROLE_DIM, "best %s, %.1f epochs ago", fmt_prob(b, best),
-                      epochs - at / per_epoch);
+    else if (row < c->rows && isfinite(best)) {
+        double ago = epochs - at / per_epoch;
+        if (ago < 0.05)
+            canvas_printf(c, row, 1, ROLE_DIM, "best %s, now", fmt_prob(b, best));
+        else
+            canvas_printf(c, row, 1, ROLE_DIM, "best %s, %.1f epochs ago", fmt_prob(b, best),
+                          ago);
+    }
 }
 
 static void draw_run(const struct view *v, struct canvas *c)
@@ -512,8 +521,9 @@ static void draw_run(const struct view *v, struct canvas *c)
     } else if (known && t.row + 1 < c->rows) {
         char n[FMT_NUM];
         int row = t.row + (t.row + 2 < c->rows);
+        const char *how = protocol_def(e->protocol)->name;
         canvas_printf(c, row, 1, ROLE_DIM, "%s cases, %s", fmt_count(n, (double)e->n),
-                      protocol_def(e->protocol)->name);
+                      strcmp(how, "full") == 0 ? "full ranking" : how);
         if (trained && p->steps_per_epoch > 0)
             draw_patience(a, (double)p->step / (double)p->steps_per_epoch,
                           (double)p->steps_per_epoch, c, row + 1);

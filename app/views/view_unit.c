@@ -151,7 +151,7 @@ static int draw_track(const struct view *v, const struct canvas *c, int unit)
         for (int i = 0; i < fit; i++) {
             double x = (double)g->x[k][(size_t)(from + i) * (size_t)g->units + (size_t)unit];
             fmt_fixed(num, fabs(x), 2);
-            snprintf(t, sizeof t, "%s%.20s", x < -0.004 ? "-" : "",
+            snprintf(t, sizeof t, "%s%.20s", x < -0.005 ? "-" : "",
                      num[0] == '0' ? num + 1 : num);
             canvas_right(c, y, 2 + i * 5, 5, from + i == cur ? ROLE_STRONG : ROLE_TEXT, t);
         }

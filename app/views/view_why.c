@@ -17,6 +17,7 @@ struct why_state {
     double base;              /* p(target), or its score */
     double drop[SEQ_MAX], attn[SEQ_MAX], grad[SEQ_MAX];
     bool has_base, has_drop, has_attn, has_grad, softmax;
+    bool no_grad;                   /* this model has none */
     int32_t drop_n, attn_n, grad_n; /* places each of them speaks of */
     int32_t drop_asked, drop_target;
     double with_out[SEQ_MAX]; /* p(target) without place i */
@@ -54,6 +55,7 @@ static bool why_ask(struct view *v, int which, struct view_ask *ask)
     default:
         if (slot_has(a, a->slot, MODEL_BASELINE)) {
             st->has_grad = false;
+            st->no_grad = true;
             return false;
         }
         ask->q.kind = ASK_GRADIENT;
@@ -110,8 +112,10 @@ static bool why_answer(struct view *v, int which, const struct answer *a)
     if (a->err.code) {
         if (a->err.code != ST_CANCELLED)
             snprintf(st->error, sizeof st->error, "%s", a->err.msg);
-        if (which == ASK_GRAD)
+        if (which == ASK_GRAD) {
             st->has_grad = false;
+            st->no_grad = a->err.code != ST_CANCELLED;
+        }
         return true;
     }
     st->error[0] = '\0';
@@ -136,6 +140,7 @@ static bool why_answer(struct view *v, int which, const struct answer *a)
     } else if (which == ASK_GRAD) {
         st->grad_n = a->n < SEQ_MAX ? a->n : SEQ_MAX;
         st->has_grad = a->value != NULL;
+        st->no_grad = false;
         for (int32_t i = 0; st->has_grad && i < st->grad_n; i++)
             st->grad[i] = (double)a->value[i];
     }
@@ -170,8 +175,11 @@ static int in_top(const double *x, int n, int i)
     return more;
 }
 
-/* The place that tells the story: in the first two of one, in the lower half of the other;
- * of several the one that weighs most. */
+/* Effects that differ this little, beside the largest, have no order worth a word. */
+static const double alike = 0.02;
+
+/* The place that tells the story: in the first two of one, in the lower half of the other,
+ * and there clearly smaller than the largest; of several the one that weighs most. */
 static int contradiction(const double *drop, const double *attn, int n)
 {
     int worst = -1;
@@ -182,9 +190,9 @@ static int contradiction(const double *drop, const double *attn, int n)
     }
     for (int i = 0; i < n; i++) {
         int d = in_top(drop, n, i), w = in_top(attn, n, i), half = (n + 1) / 2;
-        double weight = w < 2 && d >= half && full_attn > 0   ? attn[i] / full_attn
-                        : d < 2 && w >= half && full_drop > 0 ? drop[i] / full_drop
-                                                              : 0;
+        bool unneeded = w < 2 && d >= half && full_attn > 0 && drop[i] < full_drop / 2,
+             unread = d < 2 && w >= half && full_drop > 0 && attn[i] < full_attn / 2;
+        double weight = unneeded ? attn[i] / full_attn : unread ? drop[i] / full_drop : 0;
         if (weight > most) {
             worst = i;
             most = weight;
@@ -208,15 +216,16 @@ static void why_draw(const struct view *v, struct canvas *c)
          grad = st->has_grad && st->grad_n == st->n;
     for (int i = 0; ok && i < st->n; i++)
         drop[i] = st->base - st->with_out[i];
-    bool two = c->cols < 36 && st->has_attn; /* narrow: no room for the gradient */
-    int id = item_digits(a), wv = 7,
-        values = two ? 2 : 1 + (st->has_attn ? 1 : 0) + (st->has_grad || !attn ? 1 : 0);
-    int item_w = c->cols - 2 - 4 - values * wv - (c->cols >= 52 ? 14 : 0);
+    /* narrow: no room for the gradient */
+    bool slopes = !st->no_grad && !(c->cols < 36 && st->has_attn);
+    int id = item_digits(a), wv = 7, wa = c->cols < 52 ? 6 : 7,
+        values = wv + wa * ((st->has_attn ? 1 : 0) + (slopes ? 1 : 0));
+    int item_w = c->cols - 2 - 4 - values - (c->cols >= 52 ? 14 : 0);
     if (item_w > id + 20)
         item_w = id + 20;
     if (item_w < id)
         item_w = id;
-    int bar = c->cols - 2 - 4 - item_w - values * wv - 2;
+    int bar = c->cols - 2 - 4 - item_w - values - 2;
     int col = 1;
     char b[FMT_NUM], b2[FMT_NUM];
     canvas_right(c, 0, col, 3, ROLE_DIM, "pos");
@@ -224,9 +233,9 @@ static void why_draw(const struct view *v, struct canvas *c)
     col += 4 + item_w;
     canvas_right(c, 0, col, wv, ROLE_DIM, "drop");
     if (st->has_attn)
-        canvas_right(c, 0, col + wv, wv, ROLE_DIM, "attn");
-    if (!two)
-        canvas_right(c, 0, col + wv * (1 + (st->has_attn ? 1 : 0)), wv, ROLE_DIM, "grad");
+        canvas_right(c, 0, col + wv, wa, ROLE_DIM, "attn");
+    if (slopes)
+        canvas_right(c, 0, col + wv + (st->has_attn ? wa : 0), wa, ROLE_DIM, "grad");
     /* The text below needs this many rows; the newest items matter most when places are left
      * out. */
     int text = c->rows >= 12 ? (attn ? 6 : 3) : 0, rows = c->rows - 1 - text,
@@ -256,12 +265,12 @@ static void why_draw(const struct view *v, struct canvas *c)
         }
         col += wv;
         if (st->has_attn) {
-            canvas_right(c, row, col, wv, ROLE_TEXT, attn ? fmt_fixed(b, st->attn[i], 2) : ".");
-            col += wv;
+            canvas_right(c, row, col, wa, ROLE_TEXT, attn ? fmt_fixed(b, st->attn[i], 2) : ".");
+            col += wa;
         }
-        if (!two) {
-            canvas_right(c, row, col, wv, ROLE_DIM, grad ? fmt_fixed(b, st->grad[i], 2) : "-");
-            col += wv;
+        if (slopes) {
+            canvas_right(c, row, col, wa, ROLE_DIM, grad ? fmt_fixed(b, st->grad[i], 2) : "-");
+            col += wa;
         }
         if (bar >= 9 && ok)
             canvas_bar_signed(c, row, col + 1, bar, drop[i], full);
@@ -289,14 +298,25 @@ static void why_draw(const struct view *v, struct canvas *c)
     if (!attn) {
         canvas_wrap(&t, at, ROLE_DIM,
                     st->n < 2 ? "occlusion needs two items"
-                              : "grad = gradient times input of each item");
+                    : slopes  ? "grad = gradient times input of each item"
+                              : "");
         return;
     }
     if (!ok)
         return;
-    double r = spearman(drop, st->attn, st->n);
+    double r = spearman(drop, st->attn, st->n), least = drop[0], most = drop[0];
+    for (int i = 1; i < st->n; i++) {
+        least = fmin(least, drop[i]);
+        most = fmax(most, drop[i]);
+    }
     if (!isfinite(r))
         return;
+    if (most - least <= alike * full) {
+        canvas_wrap(&t, at, ROLE_TEXT,
+                    tight ? "every item weighs alike"
+                          : "Each item alone weighs alike: nothing to compare attention with.");
+        return;
+    }
     snprintf(line, sizeof line,
              tight ? "correlation drop/attn %s" : "rank correlation drop/attn  %s",
              fmt_fixed(b, r, 2));
@@ -304,13 +324,15 @@ static void why_draw(const struct view *v, struct canvas *c)
     int odd = contradiction(drop, st->attn, st->n);
     if (r < 0.5 || odd >= 0) {
         if (odd >= 0) {
-            bool high = in_top(st->attn, st->n, odd) < 2;
+            bool high = in_top(st->attn, st->n, odd)<2, some = drop[odd]> alike * full;
             snprintf(line, sizeof line,
                      tight ? "! they disagree at position %d: %s"
                            : "! attention and occlusion disagree at position %d: %s.",
                      (int)(st->first + odd + 1),
-                     tight  ? (high ? "read, not needed" : "needed, hardly read")
-                     : high ? "high weight, no gain"
+                     tight  ? (!high  ? "needed, hardly read"
+                               : some ? "read, little needed"
+                                      : "read, not needed")
+                     : high ? some ? "high weight, little gain" : "high weight, no gain"
                             : "low weight, but the answer needs it");
         } else {
             snprintf(line, sizeof line,

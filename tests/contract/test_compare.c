@@ -253,7 +253,7 @@ static void test_patience(void **state)
     (void)state;
     struct app *a = two_models(200);
     press(a, "tab train");
-    sees(a, "epochs ago");
+    sees(a, "best ");
     run(a, "model new bert4rec slot=C d=8 layers=1");
     run(a, "model use C");
     run(a, "train steps=6");

@@ -225,9 +225,11 @@ static bool push(struct storm *s, const unsigned char *bytes, size_t n)
 
 /* Keys of every context, by the table the program itself uses. */
 static const char *const key_names[] = {
-#define KEY(context, keys, command, label) keys,
+#define KEY(context, keys, command, label)           keys,
+#define KEY_FOR(need, context, keys, command, label) keys,
 #include "app/ui/keys.def"
 #undef KEY
+#undef KEY_FOR
 };
 static const struct {
     const char *name, *bytes;

@@ -36,7 +36,7 @@ struct sasrec {
     enum act act;
     bool out_proj;
     int32_t d, maxlen, layers, heads;
-    float dropout, emb_scale;
+    float dropout, emb_scale, l2;
     const struct param *item, *place;
     const real *sinusoid; /* (maxlen,d), run lifetime; POS_SINUSOID only */
     struct layer layer[MAX_LAYERS];
@@ -191,7 +191,21 @@ static struct tensor *encode(const void *self, struct tape *t, const struct bloc
     return b->n_query == b->off[b->n] ? x : op_pick(t, x, b->query, b->n_query);
 }
 /* eq. 6 (III.E): r_i,t = F_t M_i^T, by the head; the losses of section III.F and its
- * successors are the head's too. */
+ * successors are the head's too.  code: plus l2_emb times half the squares of both tables,
+ * once a batch: every block adds its part of the sessions. */
+static void loss(const void *self, struct tape *t, const struct block *b)
+{
+    const struct sasrec *m = self;
+    struct tensor *f = encode(self, t, b);
+    if (m->l2 > 0) {
+        struct tensor *squares = op_sum_squares(t, tape_param(t, m->item));
+        if (m->place)
+            squares = op_add(t, squares, op_sum_squares(t, tape_param(t, m->place)));
+        int32_t all = b->n_batch > 0 ? b->n_batch : b->n;
+        tape_term(t, "l2", squares, (double)m->l2 / 2 * b->n / all);
+    }
+    op_head(t, f, &m->head, b);
+}
 
 /* ---- Set-up ---- */
 
@@ -293,6 +307,7 @@ static void tune(void *self, const struct hparams *hp)
 {
     struct sasrec *m = self;
     m->dropout = hp_float(hp, "dropout");
+    m->l2 = hp_float(hp, "l2_emb");
     m->head.gbce_t = hp_float(hp, "gbce.t");
     m->batch.neg_reject = hp_bool(hp, "neg.reject");
     m->batch.neg_alpha = hp_enum(hp, "neg.dist") ? hp_float(hp, "neg.alpha") : 0;
@@ -444,6 +459,7 @@ static const struct hparam_def hparams[] = {
     {"heads",         HP_INT,   false, 2, 1, 64,          NULL,   "attention heads; d is a multiple", "num_heads"},
     {"maxlen",        HP_INT,   false, 20, 1, 4096,       NULL,   "items it can look back on", "n"},
     {"dropout",       HP_FLOAT, true,  0.1, 0, 0.95,      NULL,   "share of numbers left out in training", "dropout_rate"},
+    {"l2_emb",        HP_FLOAT, true,  0, 0, 10,          NULL,   "adds this times half the squares of the item and position tables to the loss", NULL},
     {"style",         HP_ENUM,  false, STYLE_PRE_LN, 0, 0, styles,"what is normalised: official = the authors' code, pre_ln = the paper's formula, post_ln = Vaswani's", NULL},
     {"loss",          HP_ENUM,  false, LOSS_CE, 0, 0,     losses, "bce = the paper's, one negative; bce_k several; gbce = gSASRec; ce = full softmax; ssm = sampled softmax", NULL},
     {"neg",           HP_INT,   false, 0, 0, 100000,      NULL,   "negatives: a target's (bce_k, gbce), a session's (ssm); 0 = usual: bce 1, bce_k 4, gbce 256, ssm 3000", "neg.k, n_sample"},
@@ -518,4 +534,5 @@ const struct model_def model_sasrec = {
     .traits = traits,
     .head = head,
     .encode = encode,
+    .loss = loss,
 };

@@ -68,7 +68,8 @@ struct tensor *op_attention_qkv(struct tape *t, struct tensor *qkv, const int32_
 struct tensor *op_causal_conv(struct tape *t, struct tensor *x, struct tensor *w,
                               struct tensor *bias, const int32_t *off, int32_t n, enum act act,
                               float drop);
-struct tensor *op_sum_all(struct tape *t, struct tensor *x); /* (1) */
+struct tensor *op_sum_all(struct tape *t, struct tensor *x);     /* (1) */
+struct tensor *op_sum_squares(struct tape *t, struct tensor *x); /* (1) */
 
 /* ---- Recurrent (ops_rnn.c).  Columns at .. at+H-1 of a tensor, so that gates may lie side
  * by side in any order. ---- */

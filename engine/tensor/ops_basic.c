@@ -360,3 +360,32 @@ struct tensor *op_sum_all(struct tape *t, struct tensor *x)
     op->in[0] = x;
     return y;
 }
+
+/* ---- sum_squares ---- */
+
+static void sum_squares_back(struct tape *t, struct tape_op *op)
+{
+    struct tensor *x = op->in[0];
+    real *gx = tape_grad(t, x, NULL), g = 2 * op->out->g[0];
+    for (size_t r = 0, ld = (size_t)x->ld; gx && r < (size_t)tensor_rows(x); r++)
+        kern()->axpy(g, x->x + r * ld, gx + r * ld, x->ld);
+}
+
+struct tensor *op_sum_squares(struct tape *t, struct tensor *x)
+{
+    if (tape_failed(t))
+        return tape_bad(t);
+    struct tensor *y = tape_tensor(t, 1, (int32_t[]){1});
+    if (tape_failed(t))
+        return y;
+    double sum = 0; /* row by row: many small squares */
+    for (int32_t r = 0; r < tensor_rows(x); r++) {
+        const real *row = x->x + (size_t)r * (size_t)x->ld;
+        sum += (double)kern()->dot(row, row, x->ld);
+    }
+    y->x[0] = (real)sum;
+    struct tape_op *op =
+        tape_append(t, OP_sum_squares, y, tape_wants(t, x) ? sum_squares_back : NULL);
+    op->in[0] = x;
+    return y;
+}

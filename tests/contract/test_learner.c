@@ -3,6 +3,7 @@
 #include "engine/data/world.h"
 #include "engine/train/learner.h"
 #include "models/models.h"
+#include "tests/support/approx.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -78,7 +79,7 @@ static void test_same_bits_for_any_threads(void **state)
     (void)state;
     static const char *const settings[] = {
         "d=32 layers=2 heads=2 maxlen=12 batch=48 dropout=0.2 loss=ce",
-        "d=50 layers=1 heads=1 maxlen=20 batch=32 dropout=0.5 loss=bce clip=0.5",
+        "d=50 layers=1 heads=1 maxlen=20 batch=32 dropout=0.5 loss=bce clip=0.5 l2_emb=0.01",
         "d=32 layers=1 heads=1 maxlen=12 batch=48 opt=rmsprop momentum=0.5",
         "d=32 layers=1 heads=1 maxlen=12 batch=48 opt=adadelta lr=1 loss=bce",
     };
@@ -241,10 +242,57 @@ static void test_settings(void **state)
     learner_free(l);
 }
 
+/* SASRec's l2_emb adds half its part of the squares of both tables to the loss, once a batch
+ * of many blocks, and that part of every weight of theirs to the gradient; of no other. */
+static void test_l2_of_the_tables(void **state)
+{
+    (void)state;
+    static const char *const of[] = {
+        "d=8 heads=2 layers=1 batch=64 maxlen=9 dropout=0 opt=sgd lr=1 loss=bce",
+        "d=8 heads=2 layers=1 batch=64 maxlen=9 dropout=0 opt=sgd lr=1 loss=ce tie_output=0"};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct learner *l[2];
+        struct step_info info[2];
+        struct err err;
+        double squares = 0;
+        real *before = NULL;
+        for (int l2 = 0; l2 < 2; l2++) {
+            char settings[160];
+            snprintf(settings, sizeof settings, "%s %s", of[i], l2 ? "l2_emb=0.5" : "");
+            l[l2] = fresh(settings);
+            if (l2) {
+                before = malloc(params_size(l[l2]->ps) * sizeof *before);
+                assert_non_null(before);
+                memcpy(before, l[l2]->x, params_size(l[l2]->ps) * sizeof *before);
+            }
+            assert_int_equal(learner_step(l[l2], NULL, NULL, &info[l2], &err), ST_OK);
+        }
+        for (int p = 0; p < params_n(l[0]->ps); p++) {
+            const struct param *of_p = params_at(l[0]->ps, p);
+            bool table = strcmp(of_p->name, "item.E") == 0 || strcmp(of_p->name, "pos.P") == 0;
+            for (size_t e = 0; e < param_rows(of_p) * (size_t)of_p->ld; e++) {
+                size_t at = of_p->at + e;
+                double w = table ? (double)before[at] : 0;
+                squares += w * w;
+                assert_close1(of_p->name, (double)l[1]->x[at] - (double)l[0]->x[at], -0.5 * w,
+                              1e-5, 1e-6);
+            }
+        }
+        assert_true(squares > 1);
+        assert_close1("loss", info[1].loss - info[0].loss, 0.25 * squares, 1e-5, 1e-6);
+        assert_int_equal(info[0].n_term, 1);
+        assert_int_equal(info[1].n_term, 2);
+        free(before);
+        learner_free(l[0]);
+        learner_free(l[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits_for_any_threads),
+        cmocka_unit_test(test_l2_of_the_tables),
         cmocka_unit_test(test_loss_falls),
         cmocka_unit_test(test_resumed_is_uninterrupted),
         cmocka_unit_test(test_clone_goes_the_same_way),

@@ -60,7 +60,7 @@ static const struct {
     int32_t items; /* LARGE: tables by rows, output layers on the batch */
 } of[] = {
     {"sasrec", "d=32 layers=2 heads=2 maxlen=12 batch=48 dropout=0.2 loss=ce", 144},
-    {"sasrec", "d=64 layers=1 maxlen=12 batch=32 loss=bce", LARGE},
+    {"sasrec", "d=64 layers=1 maxlen=12 batch=32 loss=bce l2_emb=0.01", LARGE},
     {"bert4rec", "d=32 batch=48 dropout=0.1", 144},
     {"bert4rec", "d=64 batch=32 loss=gbce neg=20", LARGE},
     {"bert4rec", "d=64 batch=32 loss=ssm neg=40", LARGE},

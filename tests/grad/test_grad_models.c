@@ -147,7 +147,9 @@ static void test_sasrec(void **state)
                                      "layers=0",
                                      "heads=1",
                                      "heads=3 init=normal_002",
-                                     "init=xavier_normal dropout=0"};
+                                     "init=xavier_normal dropout=0",
+                                     "l2_emb=0.3 loss=bce style=official",
+                                     "l2_emb=0.3 pos=none tie_output=0"};
     static const int32_t s1[] = {3, 7, 3, 1, 9}, s2[] = {5},
                          s3[] = {12, 2, 7, 3, 11, 6}, *const sessions[] = {s1, s2, s3};
     static const int32_t len[] = {5, 1, 6}, target[] = {7, 3, 1, 9, 2, 8, 2, 7, 3, 11, 6, 12};

@@ -145,6 +145,17 @@ static void grad_sum_all(void **state)
     CHECK({"sum_all", 1, {{"x", 2, {5, 19}, 0, 0}}, b_sum_all, NULL, 0});
 }
 
+BUILD(b_sum_squares)
+{
+    UNUSED();
+    return op_sum_squares(t, in[0]);
+}
+static void grad_sum_squares(void **state)
+{
+    (void)state;
+    CHECK({"sum_squares", 1, {{"x", 2, {5, 19}, 0, 0}}, b_sum_squares, NULL, 0});
+}
+
 BUILD(b_concat)
 {
     UNUSED();

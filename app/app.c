@@ -324,6 +324,16 @@ void app_item_text(const struct app *a, int32_t item, char *buf, size_t size)
         snprintf(buf, size, "%d", (int)item);
 }
 
+int64_t app_questions(const struct app *a, enum split_part part)
+{
+    struct eval_spec spec;
+    if (!a->split)
+        return 0;
+    eval_defaults(&spec, a->split);
+    spec.on = part;
+    return eval_count(a->split, &spec);
+}
+
 bool app_exclude_seen(const struct app *a)
 {
     int v = (int)setting(a, SETTING_EXCLUDE);

@@ -218,6 +218,8 @@ enum status app_weights_at(struct app *a, int slot, int64_t at, struct weights *
                            struct err *err);
 /* What the data's protocol and the setting `exclude` say. */
 bool app_exclude_seen(const struct app *a);
+/* Questions that are asked of a part: without those no rule answers, the starts of patterns. */
+int64_t app_questions(const struct app *a, enum split_part part);
 /* "A:SASRec @1840" */
 void app_slot_title(struct app *a, int slot, int64_t step, char *buf, size_t size);
 /* A split of another kind on the same data; slots are dropped. */

@@ -295,7 +295,8 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     out_line(
         out,
         "split     %s: %lld training events, %lld validation questions, %lld test questions",
-        sp->name, (long long)sp->n_train_events, (long long)sp->n_valid, (long long)sp->n_test);
+        sp->name, (long long)sp->n_train_events, (long long)app_questions(a, PART_VALID),
+        (long long)app_questions(a, PART_TEST));
     out_line(out, "hash      %016llx", (unsigned long long)ds->hash);
     data_fields(a, out);
     char hash[20];
@@ -304,8 +305,8 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     out_text(out, "split", sp->name);
     out_int(out, "train_sessions", sp->n_train);
     out_int(out, "train_events", sp->n_train_events);
-    out_int(out, "valid", sp->n_valid);
-    out_int(out, "test", sp->n_test);
+    out_int(out, "valid", app_questions(a, PART_VALID));
+    out_int(out, "test", app_questions(a, PART_TEST));
     json_object_set_new(
         out_json(out), "length",
         json_pack("{s:i,s:i,s:i}", "min", (int)lo, "median", (int)mid, "max", (int)hi));
@@ -423,11 +424,11 @@ enum status run_data_split(struct app *a, const struct cmd_call *call, struct cm
     if (st != ST_OK)
         return st;
     out_line(out, "split %s: %d training sessions, %lld validation and %lld test questions",
-             a->split->name, (int)a->split->n_train, (long long)a->split->n_valid,
-             (long long)a->split->n_test);
+             a->split->name, (int)a->split->n_train, (long long)app_questions(a, PART_VALID),
+             (long long)app_questions(a, PART_TEST));
     out_text(out, "split", a->split->name);
-    out_int(out, "valid", a->split->n_valid);
-    out_int(out, "test", a->split->n_test);
+    out_int(out, "valid", app_questions(a, PART_VALID));
+    out_int(out, "test", app_questions(a, PART_TEST));
     return ST_OK;
 }
 

@@ -192,6 +192,11 @@ double replay_turn_cos(const struct replay *r)
     return r->turn > 0 ? 1 - r->drift[r->turn] : (double)NAN;
 }
 
+bool replay_turns(const struct replay *r)
+{
+    return r->turn > 0 && replay_turn_cos(r) < 0.95;
+}
+
 int follow_letter(const struct replay *r, int32_t item)
 {
     for (int f = 0; r && r->ready && f < r->n_follow; f++)

@@ -51,6 +51,8 @@ double memory_shares(const float *write, int n, int d, float *gate, float *share
 double cosine(const float *x, const float *y, int d); /* NaN when a norm is under 1e-8 */
 double
 replay_turn_cos(const struct replay *r); /* cos between the vectors on both sides of the turn */
+/* The two sides differ clearly: else the best split is no turn to speak of. */
+bool replay_turns(const struct replay *r);
 
 /* The planted switch: the session of the data that begins with this sequence, in a world
  * whose interest moves. */

@@ -157,13 +157,9 @@ static void facts_draw(const struct view *v, struct canvas *c)
             memmove(gap + 1, gap + 3, strlen(gap + 3) + 1);
         }
         pair(c, &row, "split", t);
-        struct eval_spec asked; /* without those no rule answers: the starts of patterns */
-        eval_defaults(&asked, sp);
-        asked.on = PART_VALID;
-        int64_t n_valid = eval_count(sp, &asked);
-        asked.on = PART_TEST;
-        snprintf(t, sizeof t, "valid %s   test %s", fmt_count(b1, (double)n_valid),
-                 fmt_count(b2, (double)eval_count(sp, &asked)));
+        snprintf(t, sizeof t, "valid %s   test %s",
+                 fmt_count(b1, (double)app_questions(a, PART_VALID)),
+                 fmt_count(b2, (double)app_questions(a, PART_TEST)));
         pair(c, &row, "questions", t);
     }
     snprintf(t, sizeof t, "%016llx", (unsigned long long)ds->hash);

@@ -79,7 +79,7 @@ static void evolution_title(struct view *v)
     else
         snprintf(v->title, sizeof v->title, "track %d of %d: %s", j + 1, (int)l->k, name);
     const struct replay *r = replay_of(v);
-    if (v->h < LANE_ROWS + 2 && r->ready && r->turn > 0) /* no room for the sentence */
+    if (v->h < LANE_ROWS + 2 && r->ready && replay_turns(r)) /* no room for the sentence */
         snprintf(v->note, sizeof v->note, "turn: click %d", (int)(r->first + r->turn + 1));
     else if (st->form == FORM_TRACK && isfinite(l->beta[j]))
         snprintf(v->note, sizeof v->note, "share %s", fmt_prob(b, l->beta[j]));
@@ -199,7 +199,10 @@ static void turn_lines(const struct view *v, int room, char line[3][200])
     const struct replay *r = replay_of(v);
     char name[64], b[FMT_NUM];
     line[0][0] = line[1][0] = '\0';
-    if (r->ready && r->turn > 0) {
+    if (r->ready && r->turn > 0 && !replay_turns(r)) {
+        snprintf(line[0], sizeof line[0], "no clear turn (best split at click %d, cos %s)",
+                 (int)(r->first + r->turn + 1), fmt_fixed(b, replay_turn_cos(r), 2));
+    } else if (r->ready && r->turn > 0) {
         app_item_text(v->app, r->item[r->turn], name, sizeof name);
         fmt_fixed(b, replay_turn_cos(r), 2);
         int click = (int)(r->first + r->turn + 1);

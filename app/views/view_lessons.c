@@ -72,8 +72,8 @@ static void list_draw(const struct view *v, struct canvas *c)
             canvas_paint(c, i - top, 0, c->cols, ROLE_CURSOR);
     }
     if (foot) {
-        struct canvas t = canvas_sub(c, c->rows - 3, 0, 3, c->cols);
-        canvas_wrap(&t, 0, ROLE_DIM, "Enter opens.  One of your own: :lesson start FILE");
+        struct canvas t = canvas_sub(c, c->rows - 3, 1, 3, c->cols - 1);
+        canvas_wrap(&t, 0, ROLE_DIM, "Enter opens.\nYour own: :lesson start FILE");
     }
 }
 

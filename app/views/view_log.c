@@ -42,32 +42,44 @@ static bool log_update(struct view *v, const struct snapshot *s)
     return more;
 }
 
+/* One line from row on; returns the rows it took. */
+static int draw_line(const struct canvas *c, int row, const struct log_line *g)
+{
+    enum { STEP = 5 };
+    enum role role = g->kind == LOG_ERROR     ? ROLE_BAD
+                     : g->kind == LOG_COMMAND ? ROLE_TEXT
+                                              : ROLE_DIM;
+    char step[24] = "";
+    if (g->step >= 0)
+        snprintf(step, sizeof step, "%lld", (long long)g->step);
+    canvas_right(c, row, 0, STEP, ROLE_MARK, step);
+    struct canvas text = canvas_sub(c, row, STEP + 1, c->rows - row, c->cols - STEP - 1);
+    int used = canvas_wrap(&text, 0, role, g->text);
+    return used > 0 ? used : 1;
+}
+
 static void log_draw(const struct view *v, struct canvas *c)
 {
     const struct log_state *st = v->state;
     const struct app *a = v->app;
+    /* A command that waited (train in a script) is logged at its end with the step at which
+     * it began: it stands below what happened meanwhile. */
+    const struct log_line *began = NULL;
     int row = 0;
     for (int i = st->top; row < c->rows; i++) {
         const struct log_line *g = nth(a, i);
-        if (!g)
-            break;
-        if (walking(g))
+        if (g && walking(g))
             continue;
-        enum role role = g->kind == LOG_ERROR     ? ROLE_BAD
-                         : g->kind == LOG_COMMAND ? ROLE_TEXT
-                                                  : ROLE_DIM;
-        char step[24] = "";
-        if (g->step >= 0)
-            snprintf(step, sizeof step, "%lld", (long long)g->step);
-        int w = 5;
-        canvas_right(c, row, 0, w, ROLE_MARK, step);
-        struct canvas text = canvas_sub(c, row, w + 1, REST, REST);
-        if (c->rows == row + 1 || text.rows == 0)
-            text = canvas_sub(c, row, w + 1, 1, c->cols - w - 1);
-        text.rows = c->rows - row;
-        text.cols = c->cols - w - 1;
-        int used = canvas_wrap(&text, 0, role, g->text);
-        row += used > 0 ? used : 1;
+        if (began && !(g && g->kind == LOG_EVENT && g->step > began->step)) {
+            row += draw_line(c, row, began);
+            began = NULL;
+        }
+        if (!g || row >= c->rows)
+            break;
+        if (g->kind == LOG_COMMAND)
+            began = g;
+        else
+            row += draw_line(c, row, g);
     }
     if (row == 0)
         draw_empty(c, "commands and events", "");

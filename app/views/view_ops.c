@@ -357,29 +357,26 @@ static void watch_draw(const struct view *v, struct canvas *c)
 {
     const struct app *a = v->app;
     const struct slot *slot = &a->slots[a->slot];
-    int num = 10, name = c->cols - 3 * num - 2, row = 0;
-    if (name < 8) {
-        num = 9;
-        name = c->cols - 2 * num - 2;
-    }
-    bool change = c->cols - name - 2 >= 3 * num;
+    /* narrow: what was before follows from the other two */
+    enum { NOW = 10, CHANGE = 12 };
+    int was = c->cols - 2 * NOW - CHANGE - 2 >= 14 ? NOW : 0, row = 0,
+        name = c->cols - NOW - was - CHANGE - 2;
     canvas_left(c, row, 1, name, ROLE_DIM, "watched");
-    canvas_right(c, row, 1 + name, num, ROLE_DIM, "now");
-    canvas_right(c, row, 1 + name + num, num, ROLE_DIM, "before");
-    if (change)
-        canvas_right(c, row, 1 + name + 2 * num, num, ROLE_DIM, "change");
+    canvas_right(c, row, 1 + name, NOW, ROLE_DIM, "now");
+    canvas_right(c, row, 1 + name + NOW, was, ROLE_DIM, "before");
+    canvas_right(c, row, 1 + name + NOW + was, CHANGE, ROLE_DIM, "change");
     row++;
     for (int i = 0; i < a->n_watch && row < c->rows; i++, row++) {
         char b[FMT_NUM];
         const struct watch *w = &a->watch[i];
         double d = w->now - w->before;
         canvas_left(c, row, 1, name, ROLE_TEXT, w->text);
-        canvas_right(c, row, 1 + name, num, ROLE_STRONG,
+        canvas_right(c, row, 1 + name, NOW, ROLE_STRONG,
                      isnan(w->now) ? "-" : fmt_num(b, w->now));
-        canvas_right(c, row, 1 + name + num, num, ROLE_TEXT,
+        canvas_right(c, row, 1 + name + NOW, was, ROLE_TEXT,
                      isnan(w->before) ? "-" : fmt_num(b, w->before));
-        if (change && isfinite(d))
-            canvas_right(c, row, 1 + name + 2 * num, num, ROLE_TEXT, fmt_signed(b, d));
+        canvas_right(c, row, 1 + name + NOW + was, CHANGE, ROLE_TEXT,
+                     isfinite(d) ? fmt_signed(b, d) : "-");
     }
     if (a->n_watch == 0 && row < c->rows)
         canvas_text(c, row++, 1, ROLE_DIM, "nothing yet    :watch item.E[45].norm");

@@ -313,13 +313,13 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
         for (int32_t i = 1; i <= a->ds->n_items; i++)
             place += st->odds[i] > st->odds[item[0]];
         double p = (double)st->now.prob[item[0]], d = p - st->odds[item[0]];
-        int w = canvas_printf(c, row, 1, ROLE_DIM, "the rule ranks the first answer %d",
-                              (int)place);
+        int w =
+            canvas_printf(c, row, 1, ROLE_DIM, "first answer: rank %d by the rule", (int)place);
         if (st->now.softmax) {
-            snprintf(text, sizeof text, "; %sconfident by %s", d >= 0 ? "over" : "under",
+            snprintf(text, sizeof text, ", %sconfident by %s", d >= 0 ? "over" : "under",
                      fmt_prob(b1, fabs(d)));
             if (1 + w + text_width(text) > c->cols)
-                snprintf(text, sizeof text, "; p %s%s", d >= 0 ? "+" : "-", b1);
+                snprintf(text, sizeof text, ", p %s%s", d >= 0 ? "+" : "-", b1);
             canvas_text(c, row, 1 + w, ROLE_DIM, text);
         }
         row++;

@@ -142,7 +142,8 @@ static void draw_marks(const struct view *v, const struct canvas *c, int row,
     struct planted_switch p;
     planted_switch(a, &a->seq, &p);
     int at = a->truth_shown && p.known && p.at >= 0 ? p.at - r->first : -1,
-        turn = click_col(k, r->turn), truth = at >= 0 ? click_col(k, at) : -1;
+        turn = replay_turns(r) ? click_col(k, r->turn) : -1,
+        truth = at >= 0 ? click_col(k, at) : -1;
     canvas_left(c, row, 1, k->label - 2, ROLE_DIM,
                 k->label <= 16               ? "turn"
                 : p.world && !a->truth_shown ? "turn  (T truth)"
@@ -151,7 +152,8 @@ static void draw_marks(const struct view *v, const struct canvas *c, int row,
         canvas_right(c, row, turn - 1, k->width, ROLE_WARN,
                      at == r->turn + 1 && k->width < 5 ? "^" : "turn");
     if (truth >= 0)
-        canvas_right(c, row, truth - 1, k->width, ROLE_LEVEL, r->turn == at ? "both" : "true");
+        canvas_right(c, row, truth - 1, k->width, ROLE_LEVEL,
+                     turn >= 0 && r->turn == at ? "both" : "true");
 }
 
 /* Names of what is followed in lines of `cols`; c NULL: only counts the rows.  The ids are
@@ -222,7 +224,11 @@ static void ranks_draw(const struct view *v, struct canvas *c)
     bool ids = c->rows >= 12 && legend(v, NULL, 0, c->cols, r, true) < 3;
     int names = beside ? 0 : c->rows >= 12 ? legend(v, NULL, 0, c->cols, r, ids) : 1;
     char turn[200] = "";
-    if (!shows_evolution(a) && r->turn > 0 && c->rows >= 14) {
+    if (!shows_evolution(a) && r->turn > 0 && !replay_turns(r) && c->rows >= 14) {
+        char b[FMT_NUM];
+        snprintf(turn, sizeof turn, "no clear turn (best split at click %d, cos %s)",
+                 (int)(r->first + r->turn + 1), fmt_fixed(b, replay_turn_cos(r), 2));
+    } else if (!shows_evolution(a) && r->turn > 0 && c->rows >= 14) {
         char name[64], b[FMT_NUM];
         app_item_text(a, r->item[r->turn], name, sizeof name);
         snprintf(turn, sizeof turn, "the session turns at click %d, %s (best split, cos %s)",

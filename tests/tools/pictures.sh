@@ -8,12 +8,13 @@ export SEQLAB_HOME
 trap 'rm -rf "$SEQLAB_HOME"' EXIT
 mkdir -p "$dir"
 
+after=
 # picture MODEL WORLD SIZE 'COMMANDS BEFORE' TAB ...
 picture() {
     model=$1 world=$2 size=$3 before=$4
     shift 4
-    script="data plant $world; $before"
-    for tab; do script="$script; tab $tab; export screen to $dir/$model-$tab.svg"; done
+    script="data plant $world; data info; $before" # info waits for the ceiling
+    for tab; do script="$script; tab $tab; $after export screen to $dir/$model-$tab.svg"; done
     "$SEQLAB" --seed 1 --screen "$size" -e "$script" >/dev/null 2>"$SEQLAB_HOME/err" || { cat "$SEQLAB_HOME/err" >&2; exit 1; }
     echo "$model: $*"
 }
@@ -25,5 +26,7 @@ picture caser pairs 100x30 'model new caser; train epochs=6; seq from s:3210 upt
 picture svae tastes 100x30 'model new svae; train epochs=8; seq from s:3210 upto=8' train predict latent evolution
 picture pen4rec drift 100x30 'model new pen4rec; train epochs=3; seq from s:3210 upto=8' train predict gates evolution latent
 picture two bazaar 120x36 'model new sasrec; train steps=600; model new gru4rec slot=B; train steps=600; model use A; seq from s:3210 upto=8' compare data
+after='layout next;' # the text of the lesson
 picture two bazaar 120x36 'lesson start 4; lesson do; lesson hint' lessons
+after=
 picture stepping bazaar 120x36 'model new sasrec; train steps=200; watch item.E[45]; watch loss; step 17 op' train

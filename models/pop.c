@@ -3,11 +3,9 @@
  * that a log loss exists. */
 #include "models/models.h"
 
-#include <math.h>
-
 struct pop {
     int32_t n_items;
-    const real *logp; /* [0..n_items], run lifetime */
+    const double *logp; /* [0..n_items], run lifetime */
 };
 
 static enum status init(void *self, struct params *ps, const struct model_env *env,
@@ -16,16 +14,11 @@ static enum status init(void *self, struct params *ps, const struct model_env *e
     (void)ps;
     struct pop *m = self;
     int32_t n = env->ds->n_items;
-    double a = hp_num(env->hp, "smooth"), total = 0;
-    size_t size = ((size_t)n + 1) * sizeof(real);
-    real *logp = arena_alloc(env->mem, size);
+    size_t size = ((size_t)n + 1) * sizeof(double);
+    double *logp = arena_alloc(env->mem, size);
     if (!logp)
         return err_nomem(err, size, "popularity");
-    for (int32_t v = 1; v <= n; v++)
-        total += (double)env->split->train_pop[v] + a;
-    logp[0] = (real)-INFINITY;
-    for (int32_t v = 1; v <= n; v++) /* p(v) = (count + a) / (all + a V): never 0 */
-        logp[v] = (real)log(((double)env->split->train_pop[v] + a) / total);
+    split_log_popularity(env->split, hp_num(env->hp, "smooth"), logp); /* odds are never 0 */
     m->n_items = n;
     m->logp = logp;
     return ST_OK;
@@ -39,7 +32,7 @@ static struct tensor *score(const void *self, struct tape *t, const struct block
         return s;
     for (int32_t q = 0; q < b->n_query; q++)
         for (int32_t v = 0; v <= m->n_items; v++)
-            s->x[(size_t)q * (size_t)s->ld + (size_t)v] = m->logp[v];
+            s->x[(size_t)q * (size_t)s->ld + (size_t)v] = (real)m->logp[v];
     return s;
 }
 

@@ -165,14 +165,18 @@ enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_o
         call_seq(call, "SEQUENCE") ? call_seq(call, "SEQUENCE") : &a->seq;
     int slot = (int)call_int(call, "model", a->slot);
     int64_t at = slot == a->slot ? a->at : STEP_LIVE;
-    if (!s->n) {
-        err_set(err, ST_ARG, "predict needs at least one item");
-        return err_hint(err, "empty-seq", "Try: predict 12 87 3"), ST_ARG;
+    bool drawn =
+        call_has(call, "temperature") || call_has(call, "top_p") || call_has(call, "seed");
+    bool ahead =
+        call_has(call, "steps") || call_has(call, "beam") || call_has(call, "repeats") || drawn;
+    if (!s->n && ahead) {
+        err_set(err, ST_ARG, "predict needs at least one item to go on from");
+        return err_hint(err, "empty-seq", "Try: predict 12 87 3 steps=5"), ST_ARG;
     }
     enum status st = ST_OK;
     if (call_has(call, "at"))
         st = app_resolve_time(a, slot, call_text(call, "at", ""), &at, err);
-    if (st == ST_OK)
+    if (st == ST_OK && s->n)
         st = check_sequence(a, slot, s, err);
     if (st != ST_OK) {
         call_blame(call, call_has(call, "at") ? "at" : "model", out);
@@ -180,10 +184,7 @@ enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_o
     }
     bool exclude =
         call_has(call, "exclude") ? call_int(call, "exclude", 0) == 1 : app_exclude_seen(a);
-    bool drawn =
-        call_has(call, "temperature") || call_has(call, "top_p") || call_has(call, "seed");
-    if (call_has(call, "steps") || call_has(call, "beam") || call_has(call, "repeats") ||
-        drawn) {
+    if (ahead) {
         struct horizon_opts o = {.k = (int32_t)call_int(call, "steps", 5),
                                  .beam = (int32_t)call_int(call, "beam", 1),
                                  .repeats = call_int(call, "repeats", 0) == 1,
@@ -203,9 +204,9 @@ enum status run_predict(struct app *a, const struct cmd_call *call, struct cmd_o
         return ui_tab(a, "predict", err);
     }
     struct ranking *r = NULL;
-    st =
-        ranking_new(&r, a, slot, at, s,
-                    (int32_t)call_int(call, "k", (int64_t)setting(a, SETTING_K)), exclude, err);
+    int32_t k = (int32_t)call_int(call, "k", (int64_t)setting(a, SETTING_K));
+    st = s->n ? ranking_new(&r, a, slot, at, s, k, exclude, err)
+              : ranking_popular(&r, a, slot, at, k, err);
     if (st != ST_OK)
         return st;
     if (call_seq(call, "SEQUENCE"))

@@ -89,17 +89,12 @@ enum status ask_here(struct app *a, int slot, int64_t at, const struct question 
     return ST_OK;
 }
 
-enum status ranking_new(struct ranking **out, struct app *a, int slot, int64_t at,
-                        const struct sequence *seq, int32_t k, bool exclude_seen,
-                        struct err *err)
+static enum status rank(struct ranking **out, struct app *a, int slot, int64_t at,
+                        const struct question *q, const struct sequence *seq, int32_t k,
+                        bool exclude_seen, struct err *err)
 {
     const struct answer *ans;
-    *out = NULL;
-    enum status st = check_sequence(a, slot, seq, err);
-    if (st != ST_OK)
-        return st;
-    struct question q = {.kind = ASK_SCORE, .n = seq->n, .item = seq->item};
-    st = ask_here(a, slot, at, &q, &ans, err);
+    enum status st = ask_here(a, slot, at, q, &ans, err);
     if (st != ST_OK)
         return st;
     size_t row = (size_t)ans->n_items + 1;
@@ -117,6 +112,7 @@ enum status ranking_new(struct ranking **out, struct app *a, int slot, int64_t a
     r->seq = *seq;
     r->used = ans->n;
     r->first = ans->first;
+    r->popular = ans->popular;
     r->softmax = ans->softmax;
     r->exclude_seen = exclude_seen;
     r->n_items = ans->n_items;
@@ -130,6 +126,25 @@ enum status ranking_new(struct ranking **out, struct app *a, int slot, int64_t a
             r->entropy -= (double)r->prob[i] * log((double)r->prob[i]);
     *out = r;
     return ST_OK;
+}
+
+enum status ranking_new(struct ranking **out, struct app *a, int slot, int64_t at,
+                        const struct sequence *seq, int32_t k, bool exclude_seen,
+                        struct err *err)
+{
+    struct question q = {.kind = ASK_SCORE, .n = seq->n, .item = seq->item};
+    *out = NULL;
+    enum status st = check_sequence(a, slot, seq, err);
+    return st != ST_OK ? st : rank(out, a, slot, at, &q, seq, k, exclude_seen, err);
+}
+
+enum status ranking_popular(struct ranking **out, struct app *a, int slot, int64_t at,
+                            int32_t k, struct err *err)
+{
+    static const struct sequence none;
+    *out = NULL;
+    return rank(out, a, slot, at, &(struct question){.kind = ASK_SCORE, .popular = true}, &none,
+                k, false, err);
 }
 
 void ranking_free(struct ranking *r)
@@ -168,7 +183,7 @@ static void show_truth(struct app *a, const struct ranking *r, struct cmd_out *o
     const struct dataset *ds = a->ds;
     struct err err;
     struct arena *mem = NULL;
-    if (!ds->world || !a->truth_shown || in_sequence(&r->seq, ds->n_items + 1) ||
+    if (!ds->world || !a->truth_shown || r->popular || in_sequence(&r->seq, ds->n_items + 1) ||
         arena_new(&mem, 1 << 16, &err) != ST_OK)
         return;
     double *p = arena_alloc(mem, sizeof *p * ((size_t)ds->n_items + 1));
@@ -234,11 +249,17 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
     static const char *const as_names[] = {"prob", "logprob", "score"};
     app_slot_title(a, r->slot, r->step, title, sizeof title);
     sequence_text(a, &r->seq, seq, sizeof seq);
-    out_line(out, "%s  next after %s   %s over %d items, seen %s", title, seq,
-             as == 2      ? "score"
-             : r->softmax ? "softmax"
-                          : "softmax of scores",
-             (int)r->n_items, r->exclude_seen ? "left out" : "kept");
+    if (r->popular)
+        out_line(out,
+                 "%s  the sequence is empty: ranked by popularity in training, not by the "
+                 "model; %d items",
+                 title, (int)r->n_items);
+    else
+        out_line(out, "%s  next after %s   %s over %d items, seen %s", title, seq,
+                 as == 2      ? "score"
+                 : r->softmax ? "softmax"
+                              : "softmax of scores",
+                 (int)r->n_items, r->exclude_seen ? "left out" : "kept");
     if (r->first > 0)
         out_line(out, "the model reads the last %d items; %d older ones are cut off",
                  (int)r->used, (int)r->first);
@@ -292,6 +313,7 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
     out_text(out, "model", a->slots[r->slot].model->name);
     out_int(out, "step", r->step);
     json_object_set_new(out_json(out), "sequence", sequence_json(&r->seq));
+    out_text(out, "ranked_by", r->popular ? "popularity" : "model");
     out_int(out, "cut", r->first);
     out_text(out, "exclude", r->exclude_seen ? "seen" : "none");
     out_text(out, "as", as_names[as]);

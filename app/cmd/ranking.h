@@ -11,6 +11,7 @@ struct ranking {
     struct sequence seq; /* as asked */
     /* items the model read, and where they begin: older ones were cut off */
     int32_t used, first;
+    bool popular; /* nothing to go on: by popularity in training */
     bool softmax; /* scores are logits the model was trained with as a distribution */
     bool exclude_seen;
     int32_t n_items, n;
@@ -22,6 +23,9 @@ struct ranking {
 MUST_CHECK enum status ranking_new(struct ranking **out, struct app *a, int slot, int64_t at,
                                    const struct sequence *seq, int32_t k, bool exclude_seen,
                                    struct err *err);
+/* After an empty sequence, by popularity in training. */
+MUST_CHECK enum status ranking_popular(struct ranking **out, struct app *a, int slot,
+                                       int64_t at, int32_t k, struct err *err);
 void ranking_free(struct ranking *r);
 int32_t ranking_of(const struct ranking *r, int32_t item); /* its rank from 1; 0 = excluded */
 double ranking_kl(const struct ranking *p, const struct ranking *q); /* KL(p|q) in nats */

@@ -14,6 +14,7 @@ static const char *const form_names[FORMS] = {"prob", "logprob", "score"};
 
 struct predict_state {
     struct scores now, pin;
+    bool popular; /* now: no sequence, by popularity */
     enum form form;
     int at, top;             /* row of the list, first row shown */
     int32_t n_order, *order; /* items by rank */
@@ -84,9 +85,12 @@ static const struct sequence *reference(const struct app *a)
 
 static bool predict_ask(struct view *v, int which, struct view_ask *ask)
 {
-    if (which == ASK_NOW)
+    if (which == ASK_NOW) {
+        ask->q.popular = true;
         return true;
-    const struct sequence *r = which == ASK_PIN ? reference(v->app) : NULL;
+    }
+    const bool compared = which == ASK_PIN && v->app->seq.n > 0;
+    const struct sequence *r = compared ? reference(v->app) : NULL;
     if (!r) {
         if (which == ASK_PIN)
             ((struct predict_state *)v->state)->pin.ready = false;
@@ -115,6 +119,7 @@ static bool predict_answer(struct view *v, int which, const struct answer *a)
     if (which == ASK_NOW) {
         if (scores_take(&st->now, a) && !scores_rank(&st->now, &st->order, &st->rank))
             st->now.ready = false;
+        st->popular = a->popular;
         st->n_order = st->now.ready ? st->now.n_items : 0;
         /* The cursor stays on its item while ranks change under it. */
         int32_t item[LIST_MAX], n = list_items(v, LIST_MAX, item);
@@ -136,7 +141,7 @@ static void odds_take(struct view *v)
 {
     struct predict_state *st = v->state;
     const struct app *a = v->app;
-    bool want = a->truth_shown && a->ds && a->ds->world;
+    bool want = a->truth_shown && a->ds && a->ds->world && a->seq.n > 0;
     uint64_t of = sequence_hash(&a->seq) ^ (a->ds ? a->ds->hash : 0);
     if (!want) {
         free(st->odds);
@@ -158,7 +163,9 @@ static void predict_title(struct view *v)
 {
     const struct predict_state *st = v->state;
     const struct app *a = v->app;
-    if (v->w >= 50)
+    if (st->popular)
+        snprintf(v->title, sizeof v->title, "next item by popularity");
+    else if (v->w >= 50)
         snprintf(v->title, sizeof v->title, "next item%s",
                  a->has_pin     ? "   seq against pin"
                  : reference(a) ? "   seq against before the edit"
@@ -247,6 +254,9 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
     const struct app *a = v->app;
     char b1[FMT_NUM], b2[FMT_NUM], text[256];
     int first = row;
+    if (st->popular && row < c->rows)
+        canvas_text(c, row++, 1, ROLE_TEXT,
+                    "no sequence yet: how often in training, not the model's answer");
     if (st->pin.ready && n > 0 && row < c->rows) { /* what left the list */
         size_t at = (size_t)snprintf(text, sizeof text, "out of the top %d:", n);
         int left = 0;
@@ -284,7 +294,9 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
     if (!st->odds) {
         if (a->ds && a->ds->world && row < c->rows)
             canvas_text(c, row++, 1, ROLE_DIM,
-                        "the rule behind these data is known:  T  shows its odds");
+                        st->popular
+                            ? "p  types a sequence;  9  picks a session"
+                            : "the rule behind these data is known:  T  shows its odds");
         return row - first;
     }
     int32_t best[3] = {0, 0, 0};
@@ -345,7 +357,7 @@ static void predict_draw(const struct view *v, struct canvas *c)
                    a->ds ? ":model new sasrec" : ":data load bazaar");
         return;
     }
-    if (a->seq.n == 0) {
+    if (a->seq.n == 0 && !(st->now.ready && st->popular)) {
         draw_empty(c, "no sequence yet", "p  types one;  9  picks a session");
         return;
     }
@@ -357,7 +369,8 @@ static void predict_draw(const struct view *v, struct canvas *c)
          odds = st->odds != NULL && c->cols >= 44;
     struct columns k;
     lay_columns(&k, c->cols - 2, a, pin, odds, c->cols >= 34 || !wide);
-    int facts = wide ? (st->odds ? 4 : 2) + (st->pin.ready ? 1 : 0) + 1 : 0;
+    int facts =
+        wide ? (st->odds ? 4 : 2) + (st->pin.ready ? 1 : 0) + (st->popular ? 1 : 0) + 1 : 0;
     int rows = c->rows - 1 - facts;
     if (rows < 3) {
         facts = 0;
@@ -511,7 +524,8 @@ static void predict_plot(const struct view *v, struct plot *p)
                                                    : (double)st->now.score[item[i]],
                                    0};
     }
-    struct plot_panel *panel = plot_add(p, PLOT_BARS, "next item");
+    struct plot_panel *panel =
+        plot_add(p, PLOT_BARS, st->popular ? "next item by popularity" : "next item");
     if (panel) {
         panel->bars = bar;
         panel->n_bars = (size_t)n;

@@ -4,6 +4,7 @@
 #include "engine/base/rng.h"
 
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 
 static const char *const names[] = {
@@ -252,6 +253,16 @@ enum status split_leave(struct split **out, const struct dataset *ds, int32_t k,
                ST_ARG;
     }
     return make(out, ds, SPLIT_LEAVE_K_OUT, k, SPLIT_VALID, err);
+}
+
+void split_log_popularity(const struct split *s, double smooth, double *out)
+{
+    double total = 0;
+    for (int32_t v = 1; v <= s->ds->n_items; v++)
+        total += (double)s->train_pop[v] + smooth;
+    out[0] = (double)-INFINITY;
+    for (int32_t v = 1; v <= s->ds->n_items; v++)
+        out[v] = log(((double)s->train_pop[v] + smooth) / total);
 }
 
 void split_free(struct split *s)

@@ -56,6 +56,8 @@ struct split {
     /* (n_sessions) enum split_part of each session; leave-one-out and ratio: all PART_TRAIN */
     uint8_t *part;
 };
+/* out[1..n_items]: log of (events in training + smooth) over their sum; out[0] = -inf. */
+void split_log_popularity(const struct split *s, double smooth, double *out);
 MUST_CHECK enum status split_new(struct split **out, const struct dataset *ds,
                                  enum split_kind kind, struct err *err);
 /* By session number with another share of sessions for validation than SPLIT_VALID: 0 trains

@@ -510,6 +510,24 @@ static enum status ask_ranks(struct explore *e, const struct weights *w,
     return st;
 }
 
+/* Nothing to go on: what there is most of. */
+static enum status ask_popularity(struct explore *e, const struct weights *w)
+{
+    struct answer *a = &e->a;
+    size_t cols = (size_t)w->ds->n_items + 1;
+    double *logp = arena_raw(e->out, cols * sizeof *logp);
+    float *score = arena_raw(e->out, cols * sizeof *score);
+    if (!logp || !score)
+        return err_nomem(&a->err, cols * sizeof *logp, "scores");
+    split_log_popularity(w->split, 1, logp);
+    for (size_t c = 0; c < cols; c++)
+        score[c] = (float)logp[c];
+    a->n_row = 1;
+    a->score = score;
+    a->softmax = a->popular = true;
+    return ST_OK;
+}
+
 bool question_complete(const struct question *q)
 {
     switch (q->kind) {
@@ -521,6 +539,8 @@ bool question_complete(const struct question *q)
     case ASK_LANES:
     case ASK_RUNS:
         return true;
+    case ASK_SCORE:
+        return q->n > 0 || q->popular;
     default:
         return q->n > 0;
     }
@@ -571,6 +591,10 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w,
     if (!question_complete(q)) {
         err_set(&a->err, ST_ARG, "the sequence is empty");
         err_hint(&a->err, "empty-seq", "Try: predict 12 87 3");
+        return a;
+    }
+    if (q->kind == ASK_SCORE && q->n == 0) {
+        ask_popularity(e, w);
         return a;
     }
     const bool whole = w->spec.kind == BATCH_WINDOWS; /* the block cuts */

@@ -7,7 +7,7 @@
 #include "engine/train/eval.h"
 
 enum ask_kind {
-    ASK_SCORE,  /* scores of all items after the sequence */
+    ASK_SCORE,  /* scores of all items after the sequence, or see `popular` */
     ASK_PROBES, /* the same, with copies of the probes whose names match (comma-separated patterns, '*' any part) */
     ASK_OCCLUDE, /* scores with each item left out, of a window its row blanked: (n, n_items+1), row i = without item i */
     ASK_PREFIXES, /* scores after each prefix, the oldest of its own items cut: (n, n_items+1) */
@@ -43,6 +43,9 @@ struct question {
     /* items in the sequence; longer than the window: the oldest are cut */
     int32_t n;
     const int32_t *item;
+    /* ASK_SCORE: an empty sequence is no error but answered by popularity in training: log
+     * odds, every item counted once more, whatever the model */
+    bool popular;
     const char *probes; /* ASK_PROBES, ASK_STATES; may be NULL */
     /* ASK_PROBES: parameters copied beside the probes, by such patterns; ASK_RUNS; may be
      * NULL */
@@ -81,6 +84,7 @@ struct answer {
     int32_t n_state;
     const float *state;
     bool softmax; /* scores are logits of a distribution over all items */
+    bool popular; /* they are popularity, not the model's */
     int32_t n_probe;
     const struct probe_copy *probe;
     int64_t n_rank; /* ASK_RANKS */

@@ -214,6 +214,60 @@ static int setup(void **state)
     return 0;
 }
 
+/* The ids of a list of next items; false: the answer does not say popularity. */
+static bool list_of(const char *line, int64_t *id, int n)
+{
+    json_t *j = kit_json(kit, line), *items = json_object_get(j, "items");
+    assert_int_equal(kit->st, ST_OK);
+    assert_int_equal(json_array_size(items), n);
+    for (int i = 0; i < n; i++)
+        id[i] = json_integer_value(json_object_get(json_array_get(items, (size_t)i), "id"));
+    bool popular =
+        strcmp(json_string_value(json_object_get(j, "ranked_by")), "popularity") == 0;
+    json_decref(j);
+    return popular;
+}
+
+/* No sequence: whatever the model, the list is that of popularity in training, and every form
+ * says so; what needs an item to go on from is refused, and nothing changes. */
+static void test_predict_after_nothing(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"sasrec d=8",
+                                         "gru4rec hidden=8",
+                                         "bert4rec d=8",
+                                         "caser d=8",
+                                         "svae E=8 H=8 HID=8 K=4",
+                                         "pen4rec d=8",
+                                         "markov",
+                                         "itemknn",
+                                         "pop"};
+    enum { K = 12 };
+    int64_t want[K], got[K];
+    char line[120];
+    kit_ok(kit, "data plant skew sessions=200; model new pop; seq 1");
+    assert_false(list_of("predict k=12", want, K));
+    const int64_t *pop = kit->app->split->train_pop;
+    for (int i = 1; i < K; i++)
+        assert_true(pop[want[i - 1]] > pop[want[i]] ||
+                    (pop[want[i - 1]] == pop[want[i]] && want[i - 1] < want[i]));
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+        snprintf(line, sizeof line, "model drop A; model new %s; seq clear", models[m]);
+        kit_ok(kit, line);
+        assert_true(list_of("predict k=12 exclude=seen", got, K));
+        assert_memory_equal(got, want, sizeof want);
+        kit_ok(kit, "predict");
+        assert_non_null(strstr(kit->said.text, "popularity"));
+        kit_fails(kit, "predict steps=3", "empty-seq");
+        kit_fails(kit, "predict temperature=1", "empty-seq");
+        kit_fails(kit, "predict $", "empty-seq");
+        kit_fails(kit, "compare A@0 A on=seq", "empty-seq");
+        assert_int_equal(kit->app->seq.n, 0);
+        kit_ok(kit, "predict 3");
+        assert_null(strstr(kit->said.text, "popularity in training"));
+    }
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -229,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_filling_floor),
         cmocka_unit_test(test_fill_and_surprise),
         cmocka_unit_test(test_sides_and_cosine),
+        cmocka_unit_test(test_predict_after_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

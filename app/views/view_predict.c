@@ -328,7 +328,7 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
         int w =
             canvas_printf(c, row, 1, ROLE_DIM, "first answer: rank %d by the rule", (int)place);
         if (st->now.softmax) {
-            snprintf(text, sizeof text, ", %sconfident by %s", d >= 0 ? "over" : "under",
+            snprintf(text, sizeof text, ", %sconfident %s", d >= 0 ? "over" : "under",
                      fmt_prob(b1, fabs(d)));
             if (1 + w + text_width(text) > c->cols)
                 snprintf(text, sizeof text, ", p %s%s", d >= 0 ? "+" : "-", b1);

@@ -114,6 +114,7 @@ static enum status rank(struct ranking **out, struct app *a, int slot, int64_t a
     r->first = ans->first;
     r->popular = ans->popular;
     r->softmax = ans->softmax;
+    r->sigmoid = ans->sigmoid;
     r->exclude_seen = exclude_seen;
     r->n_items = ans->n_items;
     memcpy(r->score, ans->score, sizeof *r->score * row);
@@ -258,6 +259,7 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
         out_line(out, "%s  next after %s   %s over %d items, seen %s", title, seq,
                  as == 2      ? "score"
                  : r->softmax ? "softmax"
+                 : r->sigmoid ? "sigmoid of scores, not a distribution,"
                               : "softmax of scores",
                  (int)r->n_items, r->exclude_seen ? "left out" : "kept");
     if (r->first > 0)
@@ -275,6 +277,7 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
     for (int32_t i = 0; i < r->n; i++) {
         int32_t item = r->item[i];
         double prob = (double)r->prob[item], score = (double)r->score[item];
+        double own = r->sigmoid ? (double)sigmoid_of(r->score[item]) : prob;
         app_item_text(a, item, text, sizeof text);
         const char *name = strchr(text, ' ') ? strchr(text, ' ') + 1 : "";
         char change[40] = "";
@@ -282,8 +285,8 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
             was_text(was, item, i + 1, change, sizeof change);
         out_line(out, "%2d %4d %s%*s %s%s%s%s", (int)i + 1, (int)item, name,
                  width - text_width(name), "",
-                 fmt_num(num, as == 0   ? prob
-                              : as == 1 ? log(prob)
+                 fmt_num(num, as == 0   ? own
+                              : as == 1 ? log(own)
                                         : score),
                  in_sequence(&r->seq, item) ? "  seen" : "", was ? "  " : "", change);
         json_t *j = json_object();
@@ -293,6 +296,8 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
         json_decref(id);
         json_object_set_new(j, "score", json_num(score));
         json_object_set_new(j, "prob", json_num(prob));
+        if (r->sigmoid)
+            json_object_set_new(j, "sigmoid", json_num(own));
         if (was)
             json_object_set_new(j, "was", json_integer(ranking_of(was, item)));
         json_array_append_new(items, j);
@@ -308,7 +313,8 @@ void ranking_show(struct app *a, const struct ranking *r, const struct ranking *
                  (int)ranking_of(r, was->item[i]));
         named++;
     }
-    out_line(out, "entropy %s nats", fmt_num(num, r->entropy));
+    out_line(out, "entropy %s%s nats", r->sigmoid ? "of the scores' softmax " : "",
+             fmt_num(num, r->entropy));
     out_text(out, "slot", letter);
     out_text(out, "model", a->slots[r->slot].model->name);
     out_int(out, "step", r->step);

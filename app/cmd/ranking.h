@@ -13,6 +13,7 @@ struct ranking {
     int32_t used, first;
     bool popular; /* nothing to go on: by popularity in training */
     bool softmax; /* scores are logits the model was trained with as a distribution */
+    bool sigmoid; /* ... as odds of each item by itself */
     bool exclude_seen;
     int32_t n_items, n;
     int32_t item[RANK_MAX]; /* by score, ties by id */

@@ -32,6 +32,7 @@ bool scores_take(struct scores *s, const struct answer *a)
     memcpy(s->score, a->score, n * sizeof *s->score);
     softmax_row(s->score, s->n_items, s->prob);
     s->softmax = a->softmax;
+    s->sigmoid = a->sigmoid;
     s->step = a->step;
     s->first = a->first;
     return s->ready = true;

@@ -5,7 +5,7 @@
 #include "app/views/view_util.h"
 
 struct scores {
-    bool ready, softmax;
+    bool ready, softmax, sigmoid;
     int64_t step;
     int32_t n_items, first; /* first: items cut off because of the window */
     float *score, *prob;    /* (n_items + 1), heap; prob: softmax of score */

@@ -206,15 +206,37 @@ static void change_text(int32_t now, int32_t was, bool was_listed, char *sign, s
     }
 }
 
-static void value_text(const struct predict_state *st, int32_t item, char out[FMT_NUM])
+/* The number shown of an item: a share of the model's distribution, the sigmoid where it was
+ * trained by that, else the score. */
+static bool shows_odds(const struct predict_state *st)
+{
+    return (st->now.softmax || st->now.sigmoid) && st->form != FORM_SCORE;
+}
+
+static double odds_of(const struct predict_state *st, int32_t item)
 {
     const struct scores *s = &st->now;
-    if (st->form == FORM_SCORE || !s->softmax)
-        fmt_num(out, (double)s->score[item]);
+    if (!shows_odds(st))
+        return (double)s->score[item];
+    return (double)(s->softmax ? s->prob[item] : sigmoid_of(s->score[item]));
+}
+
+static void value_text(const struct predict_state *st, int32_t item, char out[FMT_NUM])
+{
+    double x = odds_of(st, item);
+    if (!shows_odds(st))
+        fmt_num(out, x);
     else if (st->form == FORM_LOGPROB)
-        fmt_fixed(out, log((double)s->prob[item]), 3);
+        fmt_fixed(out, log(x), 3);
     else
-        fmt_fixed(out, (double)s->prob[item], 4);
+        fmt_fixed(out, x, 4);
+}
+
+static const char *value_name(const struct predict_state *st)
+{
+    return !shows_odds(st)                            ? "score"
+           : st->now.softmax || st->form != FORM_PROB ? form_names[st->form]
+                                                      : "sigmoid";
 }
 
 struct columns {
@@ -289,7 +311,9 @@ static int draw_facts(const struct view *v, struct canvas *c, int row, const int
                           a->has_pin ? "pin" : "before", fmt_num(b2, kl));
         row++;
     } else {
-        canvas_text(c, row++, 1, ROLE_DIM, "scores, not probabilities: this model ranks");
+        canvas_text(c, row++, 1, ROLE_DIM,
+                    st->now.sigmoid ? "each item's own sigmoid, not a distribution"
+                                    : "scores, not probabilities: this model ranks");
     }
     if (!st->odds) {
         if (a->ds && a->ds->world && row < c->rows)
@@ -380,12 +404,12 @@ static void predict_draw(const struct view *v, struct canvas *c)
     /* A tall pane shows more than k. */
     int k_list = list_length(v), n = list_items(v, k_list > rows ? k_list : rows, item), col,
         row = 0;
-    bool probs = st->now.softmax && st->form != FORM_SCORE;
+    bool probs = shows_odds(st);
     col = 1;
     canvas_right(c, 0, col, k.rank, ROLE_DIM, wide ? "#" : "");
     canvas_left(c, 0, col + k.rank + 1 + k.id + 1, k.item - k.id - 1, ROLE_DIM, "item");
     col += k.rank + 1 + k.item + 1;
-    canvas_right(c, 0, col, k.value, ROLE_DIM, probs ? form_names[st->form] : "score");
+    canvas_right(c, 0, col, k.value, ROLE_DIM, value_name(st));
     col += k.value + 1 + k.bar + (k.bar ? 1 : 0);
     if (k.odds) {
         canvas_right(c, 0, col, k.odds, ROLE_DIM, "truth");
@@ -398,7 +422,7 @@ static void predict_draw(const struct view *v, struct canvas *c)
     int top = canvas_scroll(st->top, st->at < n ? st->at : n - 1, rows, n);
     double full = 0, lo = 0;
     for (int i = 0; i < n; i++) {
-        double p = probs ? (double)st->now.prob[item[i]] : (double)st->now.score[item[i]];
+        double p = odds_of(st, item[i]);
         full = i == 0 || p > full ? p : full;
         lo = i == 0 || p < lo ? p : lo;
         if (st->odds && st->odds[item[i]] > full && probs)
@@ -419,7 +443,7 @@ static void predict_draw(const struct view *v, struct canvas *c)
         canvas_right(c, y, col, k.value, i == 0 ? ROLE_STRONG : ROLE_TEXT, b);
         col += k.value + 1;
         if (k.bar) {
-            double p = probs ? (double)st->now.prob[it] : (double)st->now.score[it] - lo;
+            double p = odds_of(st, it) - (probs ? 0 : lo);
             canvas_bar(c, y, col, k.bar, ROLE_BAR, p, probs ? full : full - lo);
             col += k.bar + 1;
         }

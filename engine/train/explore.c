@@ -525,6 +525,7 @@ static enum status ask_popularity(struct explore *e, const struct weights *w)
     a->n_row = 1;
     a->score = score;
     a->softmax = a->popular = true;
+    a->sigmoid = false;
     return ST_OK;
 }
 
@@ -555,6 +556,8 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w,
                          .n_items = w->ds->n_items,
                          .tag = q->tag,
                          .softmax = (model_traits(w->model, w->self) & MODEL_SOFTMAX) != 0};
+    const struct head *head = w->model->head ? w->model->head(w->self) : NULL;
+    a->sigmoid = head && (head->loss == HEAD_BCE || head->loss == HEAD_GBCE);
     int32_t hidden = w->spec.kind != BATCH_CLOZE || q->kind == ASK_FILL ? 0
                      : q->kind == ASK_TAIL                              ? q->ahead
                                                                         : 1;
@@ -713,6 +716,11 @@ int32_t item_rank(const float *score, int32_t n_items, int32_t item)
     for (int32_t i = 1; i <= n_items; i++)
         r += score[i] > score[item] || (score[i] == score[item] && i < item);
     return r;
+}
+
+float sigmoid_of(float score)
+{
+    return (float)(1 / (1 + exp(-(double)score)));
 }
 
 void softmax_row(const float *score, int32_t n_items, float *prob)

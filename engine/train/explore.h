@@ -84,6 +84,7 @@ struct answer {
     int32_t n_state;
     const float *state;
     bool softmax; /* scores are logits of a distribution over all items */
+    bool sigmoid; /* trained by sigmoids: each is an item's own odds, no distribution */
     bool popular; /* they are popularity, not the model's */
     int32_t n_probe;
     const struct probe_copy *probe;
@@ -107,7 +108,8 @@ const struct answer *explore_ask(struct explore *e, const struct weights *w,
 int32_t top_items(const float *score, int32_t n_items, int32_t k, const int32_t *skip,
                   int32_t n_skip, int32_t *item, float *s);
 int32_t item_rank(const float *score, int32_t n_items, int32_t item); /* from 1, ties by id */
-void softmax_row(const float *score, int32_t n_items, float *prob);   /* prob[0] = 0 */
+float sigmoid_of(float score);
+void softmax_row(const float *score, int32_t n_items, float *prob); /* prob[0] = 0 */
 const struct probe_copy *answer_probe(const struct answer *a, const char *name);
 
 #endif

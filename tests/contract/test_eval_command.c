@@ -268,6 +268,45 @@ static void test_predict_after_nothing(void **state)
     }
 }
 
+/* What was trained by sigmoids shows those, and that they are no distribution. */
+static void test_predict_by_sigmoids(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        bool sigmoid;
+    } of[] = {{"sasrec d=8 loss=bce", true},
+              {"sasrec d=8 loss=gbce", true},
+              {"bert4rec d=8 loss=gbce", true},
+              {"caser d=8 loss=bce", true},
+              {"sasrec d=8 loss=ce", false},
+              {"gru4rec hidden=8 loss=bpr", false},
+              {"pop", false}};
+    kit_ok(kit, "data plant skew sessions=200; model new pop");
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char line[120];
+        snprintf(line, sizeof line, "model drop A; model new %s", of[i].model);
+        kit_ok(kit, line);
+        json_t *j = kit_json(kit, "predict 3 4 k=3"), *items = json_object_get(j, "items");
+        for (size_t k = 0; k < 3; k++) {
+            json_t *item = json_array_get(items, k), *own = json_object_get(item, "sigmoid");
+            double score = json_number_value(json_object_get(item, "score"));
+            assert_int_equal(own != NULL, of[i].sigmoid);
+            if (own)
+                assert_true(fabs(json_number_value(own) - 1 / (1 + exp(-score))) < 1e-3);
+        }
+        json_decref(j);
+        kit_ok(kit, "predict 3 4");
+        assert_int_equal(strstr(kit->said.text, "not a distribution") != NULL, of[i].sigmoid);
+        kit_ok(kit, "predict 3 4 as=score");
+        assert_null(strstr(kit->said.text, "distribution,"));
+        kit_ok(kit, "seq clear");
+        j = kit_json(kit, "predict k=1"); /* popularity is a distribution */
+        assert_null(json_object_get(json_array_get(json_object_get(j, "items"), 0), "sigmoid"));
+        json_decref(j);
+    }
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -284,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_fill_and_surprise),
         cmocka_unit_test(test_sides_and_cosine),
         cmocka_unit_test(test_predict_after_nothing),
+        cmocka_unit_test(test_predict_by_sigmoids),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -286,9 +286,10 @@ static void why_draw(const struct view *v, struct canvas *c)
     app_item_text(a, st->target, name, sizeof name);
     int at = 0;
     bool tight = c->cols < 36;
-    if (tight)
-        snprintf(line, sizeof line, "drop: p %s less p without it",
-                 st->softmax ? fmt_prob(b, st->base) : "");
+    if (tight && !st->softmax)
+        snprintf(line, sizeof line, "drop: score less without it");
+    else if (tight)
+        snprintf(line, sizeof line, "drop: p %s less p without it", fmt_prob(b, st->base));
     else if (st->softmax)
         snprintf(line, sizeof line, "drop = p(%s) %s less p without the item", name,
                  fmt_prob(b, st->base));

@@ -47,6 +47,7 @@ struct ui_compare {
 };
 enum size_class { SIZE_S, SIZE_M, SIZE_L, SIZE_TINY };
 enum { UI_TABS = 16, UI_PANES = 10, UI_SIDE = 44 };
+enum { FOCUS_NONE = -1 }; /* of a tab: the first pane with keys of its own gets it */
 struct ui_pane {
     int view;                 /* index in view_defs */
     int row, col, rows, cols; /* on the screen, frame included */
@@ -106,6 +107,8 @@ struct view *ui_focused(struct app *a);
 /* For the screen and screen_snap. */
 /* panes of the open tab for that size */
 void ui_arrange(struct ui *u, int cols, int rows);
+/* in view_defs, -1: no such view */
+int ui_view_index(const char *name, size_t len);
 /* of keys: the tab's name, or "stepping" */
 const char *ui_context(const struct ui *u);
 bool ui_tab_applies(const struct app *a, const struct tab_def *t);

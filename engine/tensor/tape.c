@@ -1,7 +1,6 @@
-/* The tape: nodes, scopes, probes, gradient buffers, the backward loop; see tape.h.  What
- * the ops compute lives in ops_*.c. */
-#include "engine/tensor/tape.h"
-
+/* The tape: nodes, tensors, gradient buffers, the backward loop; see tape.h.  What the ops
+ * compute lives in ops_*.c, names and marks on the way in tape_marks.c. */
+#include "engine/tensor/tape_impl.h"
 #include "engine/tensor/ops.h"
 
 #include <assert.h>
@@ -10,73 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 16 };
-enum tensor_flag {
-    T_WANTS = 1 << 0,
-    T_PARAM = 1 << 1,
-    T_INDEX_SHIFT = 8 /* above: index of the parameter */
-};
+/* ---- Life ---- */
 
-struct scope {
-    const char *name; /* "block1.attn", in the arena */
-    uint64_t site;    /* rng_site of the name */
-};
-struct param_slot { /* what the tape made of a parameter since tape_begin */
-    struct tensor *t;
-    real *transposed;
-};
-struct key_seen {
-    uint64_t site;
-    uint32_t times;
-};
-struct term {
-    const char *name;
-    struct tensor *x;
-    double weight;
-};
-struct carry {
-    const struct param *state;
-    const int32_t *row;
-    struct tensor *x;
-};
-/* Stands in the 64 bytes before a gradient buffer.  Several tensors may share a buffer (a
- * sum passes its gradient on); who wants to write must be the only reader. */
-struct grad_buf {
-    struct grad_buf *next; /* when free */
-    size_t n;
-    int32_t refs;
-};
-enum { GRAD_HEAD = 64 };
-_Static_assert(sizeof(struct grad_buf) <= GRAD_HEAD, "header of a gradient buffer");
-
-/* Lists that grow by malloc and are kept from block to block.  They begin large enough for
- * any model here: a worker that gets its first task late allocates nothing then. */
-#define LIST(type)                                                                             \
-    struct {                                                                                   \
-        type *v;                                                                               \
-        int32_t n, cap;                                                                        \
-    }
-
-struct tape {
-    struct arena *mem;
-    struct tape_env env;
-    bool keep;
-    struct err err;
-    int32_t depth, watched;
-    struct scope scope[MAX_DEPTH + 1]; /* [0] is the empty scope */
-    LIST(struct tape_op *) op;
-    LIST(struct param_slot) param;
-    LIST(struct key_seen) key;
-    LIST(struct probe_view) probe;
-    LIST(struct term) term;
-    LIST(struct carry) carry;
-    struct grad_buf *spare;
-    struct tensor bad;
-    struct tape_op lost; /* where an op of a failed tape writes its inputs; nobody reads it */
-    _Alignas(64) real bad_x[TENSOR_ROW], bad_g[TENSOR_ROW];
-};
-
-static bool list_grow(struct tape *t, void *list_v, int32_t n, int32_t *cap, size_t size)
+bool tape_list_grow(struct tape *t, void *list_v, int32_t n, int32_t *cap, size_t size)
 {
     if (n < *cap)
         return true;
@@ -93,9 +28,6 @@ static bool list_grow(struct tape *t, void *list_v, int32_t n, int32_t *cap, siz
     *cap = more;
     return true;
 }
-#define GROW(t, list) list_grow(t, &(list).v, (list).n, &(list).cap, sizeof *(list).v)
-
-/* ---- Life ---- */
 
 enum status tape_new(struct tape **out, size_t reserve, struct err *err)
 {
@@ -113,8 +45,8 @@ enum status tape_new(struct tape **out, size_t reserve, struct err *err)
         .x = t->bad_x, .g = t->bad_g, .nd = 1, .d = {1}, .ld = TENSOR_ROW, .node = -1};
     t->watched = -1;
     t->scope[0] = (struct scope){.name = "", .site = rng_site("")};
-    if (!GROW(t, t->op) || !GROW(t, t->param) || !GROW(t, t->key) || !GROW(t, t->probe) ||
-        !GROW(t, t->term) || !GROW(t, t->carry)) {
+    if (!TAPE_GROW(t, t->op) || !TAPE_GROW(t, t->param) || !TAPE_GROW(t, t->key) ||
+        !TAPE_GROW(t, t->probe) || !TAPE_GROW(t, t->term) || !TAPE_GROW(t, t->carry)) {
         tape_free(t);
         return err_nomem(err, 512 * sizeof *t->op.v, "tape");
     }
@@ -251,7 +183,7 @@ struct tensor *tape_tensor(struct tape *t, int nd, const int32_t *d)
 struct tape_op *tape_append(struct tape *t, int32_t kind, struct tensor *out,
                             void (*back)(struct tape *t, struct tape_op *op))
 {
-    if (tape_failed(t) || !GROW(t, t->op))
+    if (tape_failed(t) || !TAPE_GROW(t, t->op))
         return &t->lost;
     struct tape_op *op = tape_alloc(t, sizeof *op);
     if (!op)
@@ -286,7 +218,7 @@ struct tensor *tape_input(struct tape *t, const real *src, int nd, const int32_t
 static struct param_slot *slot(struct tape *t, int32_t index)
 {
     while (t->param.n <= index) {
-        if (!GROW(t, t->param))
+        if (!TAPE_GROW(t, t->param))
             return NULL;
         t->param.n++;
     }
@@ -504,195 +436,6 @@ enum status tape_backward(struct tape *t, struct err *err)
             buf_drop(t, op->out);
     }
     return tape_check(t, err);
-}
-
-/* ---- Scopes and random keys ---- */
-
-void tape_push(struct tape *t, const char *fmt, ...)
-{
-    char part[96];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(part, sizeof part, fmt, ap);
-    va_end(ap);
-    assert(t->depth < MAX_DEPTH);
-    const struct scope *up = &t->scope[t->depth];
-    const char *name = arena_printf(t->mem, "%s%s%s", up->name, t->depth ? "." : "", part);
-    if (!name) {
-        tape_fail(t, ST_NOMEM, "no memory for a name");
-        name = "";
-    }
-    t->scope[++t->depth] = (struct scope){.name = name, .site = rng_site(name)};
-}
-
-void tape_pop(struct tape *t)
-{
-    assert(t->depth > 0);
-    t->depth--;
-}
-
-const char *tape_scope(const struct tape *t)
-{
-    return t->scope[t->depth].name;
-}
-
-static uint64_t site_add(uint64_t h, const char *s) /* goes on with rng_site */
-{
-    for (; *s; s++)
-        h = (h ^ (uint8_t)*s) * 0x100000001b3u;
-    return h;
-}
-
-struct rng_key tape_key(struct tape *t, const char *what)
-{
-    uint64_t site = t->scope[t->depth].site;
-    if (t->depth)
-        site = site_add(site, ".");
-    site = site_add(site, what);
-    uint32_t times = 0;
-    for (int32_t i = 0; i < t->key.n; i++)
-        if (t->key.v[i].site == site)
-            times = ++t->key.v[i].times;
-    if (times) {
-        char again[16];
-        snprintf(again, sizeof again, "#%u", (unsigned)times);
-        return rng_key(t->env.seed, t->env.step, site_add(site, again));
-    }
-    if (GROW(t, t->key))
-        t->key.v[t->key.n++] = (struct key_seen){.site = site};
-    return rng_key(t->env.seed, t->env.step, site);
-}
-
-/* ---- Probes ---- */
-
-static const char *scoped(struct tape *t, const char *name)
-{
-    const char *s =
-        arena_printf(t->mem, "%s%s%s", t->scope[t->depth].name, t->depth ? "." : "", name);
-    if (!s)
-        tape_fail(t, ST_NOMEM, "no memory for a name");
-    return s;
-}
-
-static void put_patches(const struct tape *t, const char *full, real *x, int32_t rows,
-                        int32_t cols, size_t ld)
-{
-    for (int32_t i = 0; i < t->env.n_patch; i++) {
-        const struct patch *p = &t->env.patch[i];
-        if ((p->set >= 0 && p->set != t->env.set) || strcmp(p->probe, full) != 0)
-            continue;
-        for (int32_t r = p->row == PATCH_LAST && rows > 0 ? rows - 1 : 0; r < rows; r++)
-            for (int32_t c = p->col < 0 ? 0 : p->col; c < cols && c - p->col < p->n; c++)
-                x[(size_t)r * ld + (size_t)c] = (real)p->value;
-    }
-}
-
-void tape_patch(struct tape *t, const char *name, real *x, int32_t rows, int32_t cols,
-                size_t ld)
-{
-    const char *full = t->env.n_patch && !tape_failed(t) ? scoped(t, name) : NULL;
-    if (full)
-        put_patches(t, full, x, rows, cols, ld);
-}
-
-struct tensor *tape_probe(struct tape *t, const char *name, struct tensor *x)
-{
-    if (tape_failed(t))
-        return x;
-    const char *full = scoped(t, name);
-    if (full && t->env.n_patch)
-        put_patches(t, full, x->x, tensor_rows(x), tensor_cols(x), (size_t)x->ld);
-    if (full && GROW(t, t->probe))
-        t->probe.v[t->probe.n++] = (struct probe_view){.name = full, .t = x};
-    return x;
-}
-
-void tape_watch(struct tape *t, int32_t session)
-{
-    t->watched = session;
-}
-
-int32_t tape_watched(const struct tape *t)
-{
-    return t->watched;
-}
-
-size_t tape_probes(const struct tape *t, const struct probe_view **out)
-{
-    *out = t->probe.v;
-    return (size_t)t->probe.n;
-}
-
-const struct tensor *tape_find(const struct tape *t, const char *name)
-{
-    for (int32_t i = 0; i < t->probe.n; i++)
-        if (strcmp(t->probe.v[i].name, name) == 0)
-            return t->probe.v[i].t;
-    return NULL;
-}
-
-/* ---- Terms and carried states ---- */
-
-void tape_term(struct tape *t, const char *name, struct tensor *x, double weight)
-{
-    if (tape_failed(t))
-        return;
-    if (tensor_rows(x) != 1 || tensor_cols(x) != 1) {
-        tape_fail(t, ST_SHAPE, "loss term %s: not a single number", name);
-        return;
-    }
-    if (GROW(t, t->term))
-        t->term.v[t->term.n++] = (struct term){.name = name, .x = x, .weight = weight};
-}
-
-int tape_terms(const struct tape *t)
-{
-    return t->term.n;
-}
-
-const char *tape_term_at(const struct tape *t, int i, double *value, double *weight)
-{
-    assert(i >= 0 && i < t->term.n);
-    if (value)
-        *value = (double)t->term.v[i].x->x[0];
-    if (weight)
-        *weight = t->term.v[i].weight;
-    return t->term.v[i].name;
-}
-
-double tape_loss(const struct tape *t)
-{
-    double loss = 0;
-    for (int32_t i = 0; i < t->term.n; i++)
-        loss += t->term.v[i].weight * (double)t->term.v[i].x->x[0];
-    return loss;
-}
-
-void tape_carry(struct tape *t, const struct param *state, const int32_t *row, struct tensor *x)
-{
-    if (tape_failed(t))
-        return;
-    if (tensor_cols(x) != param_cols(state)) {
-        tape_fail(t, ST_SHAPE, "carried rows of %d into %s of %d", tensor_cols(x), state->name,
-                  param_cols(state));
-        return;
-    }
-    if (GROW(t, t->carry))
-        t->carry.v[t->carry.n++] = (struct carry){.state = state, .row = row, .x = x};
-}
-
-int tape_carries(const struct tape *t)
-{
-    return t->carry.n;
-}
-
-void tape_carry_at(const struct tape *t, int i, const struct param **state, const int32_t **row,
-                   const struct tensor **x)
-{
-    assert(i >= 0 && i < t->carry.n);
-    *state = t->carry.v[i].state;
-    *row = t->carry.v[i].row;
-    *x = t->carry.v[i].x;
 }
 
 /* ---- The list of ops ---- */

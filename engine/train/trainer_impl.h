@@ -100,6 +100,12 @@ struct trainer {
     pthread_t thread;
 };
 
+/* trainer.c: the eventfds between the threads */
+void trainer_ring(int fd);
+void trainer_hush(int fd);
+
+/* trainer_run.c: the thread */
+void *trainer_thread(void *trainer);
 void trainer_say(struct trainer *t, bool is_error, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void trainer_publish_snapshot(struct trainer *t);
 void trainer_obey(struct trainer *t, const struct train_cmd *c);

@@ -590,26 +590,31 @@ INLINE void put(real *p, vr v, size_t k)
 
 #define GRU_OPTIMISER(name, n_aux)                                                             \
     INLINE void name##_lanes(real *x, const real *g, real *const *aux, size_t j, size_t k,     \
-                             const struct optim_rates *r)                                      \
+                             const struct optim_rates *r, const int coasts)                    \
     {                                                                                          \
         vr vx = get(x + j, k), a[3] = {{0}};                                                   \
         for (int i = 0; i < (n_aux); i++)                                                      \
-            a[i] = get(aux[i] + j, k);                                                         \
+            if (i != 1 || coasts)                                                              \
+                a[i] = get(aux[i] + j, k);                                                     \
         name##_step(&vx, get(g + j, k), (vr *const[]){&a[0], &a[1], &a[2]}, r);                \
         put(x + j, vx, k);                                                                     \
         for (int i = 0; i < (n_aux); i++)                                                      \
-            put(aux[i] + j, a[i], k);                                                          \
+            if (i != 1 || coasts)                                                              \
+                put(aux[i] + j, a[i], k);                                                      \
     }                                                                                          \
     static void name(real *x, const real *g, real *const *aux, size_t n,                       \
                      const struct optim_rates *rates)                                          \
     {                                                                                          \
         struct optim_rates r = *rates;                                                         \
         r.eps += (real)1e-37f; /* eps 0 and a filler of zeros: not 0 / 0 */                    \
+        const int coasts = r.momentum != 0;                                                    \
         size_t j = 0;                                                                          \
+        for (; !coasts && j + VW <= n; j += VW)                                                \
+            name##_lanes(x, g, aux, j, VW, &r, 0);                                             \
         for (; j + VW <= n; j += VW)                                                           \
-            name##_lanes(x, g, aux, j, VW, &r);                                                \
+            name##_lanes(x, g, aux, j, VW, &r, 1);                                             \
         if (j < n)                                                                             \
-            name##_lanes(x, g, aux, j, n - j, &r);                                             \
+            name##_lanes(x, g, aux, j, n - j, &r, coasts);                                     \
     }
 GRU_OPTIMISER(adagrad, 2)
 GRU_OPTIMISER(rmsprop, 2)

@@ -71,7 +71,8 @@ static void bertadam(real *x, const real *g, real *const *aux, size_t n,
 
 /* The authors' code of GRU4Rec (its functions adagrad, rmsprop, adadelta and RMSprop): epsilon
  * inside the root, plain momentum, decay (`lmbd`) beside the scaled gradient; accumulator,
- * velocity and value of rows that a batch does not touch rest.  By numbers it does not depend
+ * velocity and value of rows that a batch does not touch rest; without momentum there is no
+ * velocity, it begins at 0 when momentum is set.  By numbers it does not depend
  * on how a table's gradient is kept; a row hit twice has its gradients summed first, where
  * that code adds up their squares.  rho is `adapt_params`, which has no default there: 0.9 is
  * that of Tieleman & Hinton's rmsprop (2012).  That code runs adadelta (Zeiler 2012) at
@@ -152,6 +153,11 @@ const struct optim_def *optim_find(const char *name)
         if (strcmp(optim_defs[i]->name, name) == 0)
             return optim_defs[i];
     return NULL;
+}
+
+bool optim_reads_aux(const struct optim_def *o, const struct optim_step *s, int k)
+{
+    return o->aux_name != GRU_AUX || k != 1 || s->momentum != 0;
 }
 
 bool optim_idle(const struct optim_def *o, const struct optim_step *s)

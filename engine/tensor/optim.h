@@ -34,6 +34,8 @@ struct optim_def {
  * rmsprop, adadelta (GRU4Rec's, momentum optional).  NULL-terminated. */
 extern const struct optim_def *const optim_defs[];
 const struct optim_def *optim_find(const char *name); /* NULL = none */
+/* an update reads and writes array k: without momentum GRU4Rec's have no velocity */
+bool optim_reads_aux(const struct optim_def *o, const struct optim_step *s, int k);
 
 /* An update without gradient still moves a row (momentum, decay), so rows of a table that no
  * batch reads may put theirs off: brought up to date when they are next read, they go

@@ -348,14 +348,16 @@ static void update_span(struct learner *l, const struct row_table *t, int32_t fr
 
 /* Rows that are hit lie far apart: what an update of one reads is on its way while another
  * is worked. */
-static void prefetch(const struct learner *l, const struct row_table *t, int32_t r)
+static void prefetch(const struct learner *l, const struct row_table *t, int32_t r,
+                     const struct optim_step *s)
 {
     enum { LINE = 64 / sizeof(real) };
     size_t ld = (size_t)t->p->ld, at = t->p->at + (size_t)r * ld;
     for (size_t i = 0; i < ld; i += LINE) {
         __builtin_prefetch(l->x + at + i, 1);
         for (int k = 0; k < l->opt->n_aux; k++)
-            __builtin_prefetch(l->aux[k] + at + i, 1);
+            if (optim_reads_aux(l->opt, s, k))
+                __builtin_prefetch(l->aux[k] + at + i, 1);
     }
 }
 
@@ -387,7 +389,7 @@ void rows_update(struct learner *l, const struct tile *tile, const struct optim_
     for (int32_t r = next_hit(t, tile->row0, end), next; r < end; r = next) {
         next = next_hit(t, r + 1, end);
         if (next < end)
-            prefetch(l, t, next);
+            prefetch(l, t, next, s);
         if (lazy)
             catch_up(l, t, r, s->t - 1);
         update_span(l, t, r, r + 1, total_of(l->work, t, r, false), s);

@@ -41,7 +41,7 @@ awk '
         return m % 2 ? a[(m + 1) / 2] : (a[m / 2] + a[m / 2 + 1]) / 2
     }
     END {
-        print "milliseconds a step     PyTorch, 1 thread   2 threads    seqlab, 1 thread         2 threads"
+        print "milliseconds a step     PyTorch, 1 thread   2 threads       seqlab, 1 thread              2 threads"
         for (i = 1; i <= shapes; i++) {
             s = shape[i]
             best = 0
@@ -53,11 +53,12 @@ awk '
             }
             for (t = 1; t <= 2; t++) {
                 o = median("seqlab " s " " t)
-                printf t == 1 ? " %19s" : " %17s", sprintf("%.2f", o) (best ? sprintf(" (%.1fx)", best / o) : "")
+                p = median("torch " s " " t)
+                printf " %22s", sprintf("%.2f", o) (best ? sprintf(" (%.1fx, %.1fx)", best / o, p / o) : "")
             }
             print ""
         }
-        print "(x: times as fast as the better of PyTorch with 1 and 2 threads)"
+        print "(x: times as fast as the better of PyTorch with 1 and 2 threads; as PyTorch with as many threads)"
     }' "$tmp/out"
 
 "$BENCH/bench_views"

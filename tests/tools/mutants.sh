@@ -57,14 +57,14 @@ mutant "9 positions from the wrong side"      engine/data/batch.c 's/s->max_len 
 mutant "9 the oldest items are kept"          engine/data/block.c 's/item\[len - read \+ t - empty\]/item[t - empty]/' $mistakes
 mutant "10 dropout in answers"                engine/tensor/tape.c 's/return t->env.training;/return true;/' $mistakes
 mutant "11 the validation item trains"        engine/data/split.c 's/: n - 2 \* sp->k;/: n - sp->k;/' $mistakes
-mutant "12 ties count as won"                 engine/train/eval.c 's/o->rank \+= 0.5 \* o->n_tie;/o->n_tie = 0;/' $mistakes
+mutant "12 ties count as won"                 engine/train/eval_rank.c 's/o->rank \+= 0.5 \* o->n_tie;/o->n_tie = 0;/' $mistakes
 mutant "13 id 0 is offered"                   engine/train/heads.c 's/o\[0\] = \(real\)-INFINITY;/o[0] = 0;/' $mistakes
-mutant "13 a repeated target is left out"     engine/train/eval.c 's/if \(i != c->target \&\& !seen\[i\]\)/if (seen[c->target] || (i != c->target \&\& !seen[i]))/' $mistakes
+mutant "13 a repeated target is left out"     engine/train/eval_rank.c 's/if \(i != c->target \&\& !seen\[i\] /if (!seen[c->target] \&\& i != c->target \&\& !seen[i] /' $mistakes
 mutant "14 beta2 .999 in the paper's preset"  models/sasrec.c '/define PAPER/,/batch=128/s/beta2=0.98/beta2=0.999/' $mistakes
 mutant "14 beta2 does not reach Adam"         engine/train/learner_step.c 's/\.beta2 = hp_float\(l->hp, "beta2"\)/.beta2 = 0.999f/' $mistakes
 mutant "15 no gradient through the input"     engine/tensor/ops_rows.c 's/^    tape_rows_grad\(t, c->table, .*c->scale\);/    (void)c->scale;/' $golden
 mutant "15 scale forgotten in the gradient"   engine/tensor/ops_rows.c 's/(tape_rows_grad\(t, c->table, .*)c->scale\);/\11);/' $golden
-mutant "16 softplus overflows"                engine/train/heads.c 's/return \(x > 0 \? x : 0\) \+ log1p\(exp\(-fabs\(x\)\)\);/return log((double)(float)(1 + exp(x)));/' $mistakes
+mutant "16 softplus overflows"                engine/tensor/vec.h 's/vr e = vexp\(-vabs\(x\)\), s/vr e = vexp(x), s/' $mistakes
 
 # Beyond the sixteen
 mutant "gbce: beta not applied"               models/sasrec.c 's/m->head.gbce_t = hp_float\(hp, "gbce.t"\);/m->head.gbce_t = 0;/' $mistakes
@@ -83,7 +83,7 @@ mutant "bert 8 accidental causal mask"        models/bert4rec.c 's/m->causal = h
 mutant "bert 9 tanh form of GELU"             models/bert4rec.c 's/act_of\[\] = \{ACT_GELU,/act_of[] = {ACT_GELU_TANH,/' $golden
 mutant "bert 9 no LayerNorm in the head"      models/bert4rec.c 's/m->project \&\& m->head_ln \?/false ?/' $golden
 mutant "bert 9 pre-LN"                        models/bert4rec.c 's/m->pre_ln = hp_enum\(hp, "norm"\) == 1;/m->pre_ln = true;/' $golden
-mutant "bert 12 LayerNorm decays"             models/bert4rec.c 's/INIT_ONE, 0, PARAM_NO_DECAY/INIT_ONE, 0, 0/' $mistakes
+mutant "bert 12 LayerNorm decays"             models/layers.h 's/INIT_ONE, 0, PARAM_NO_DECAY/INIT_ONE, 0, 0/' $mistakes
 mutant "bert 14 no cap"                       engine/data/batch_cloze.c 's/return s->cap > 0 \&\& k > s->cap \? s->cap : k;/return k;/' $golden
 mutant "bert 15 no window at 0"               engine/data/batch_cloze.c 's/return at > 0 \? at : 0;/return at > 0 ? at : extra;/' $golden
 
@@ -125,7 +125,7 @@ mutant "caser 18 seen items count as hits"    engine/train/eval.c 's/bool out = 
 mutant "caser: the taste is fitted away"      models/caser_fit.c 's/target \? -1 \/ \(1 \+ exp\(y\)\) : 1/target ? 1 \/ (1 + exp(y)) : -1/' contract/test_caser_tails
 mutant "caser tail without types"             models/caser_tail.c 's/op_add\(t, x, op_rows\(t, m->type, type, rows, 0\)\)/x/' contract/test_caser_tails
 mutant "caser tail: all of beta at once"      models/caser_tail.c 's/\(double\)step < m->beta_steps \?/false ?/' contract/test_caser_tails
-mutant "caser tail: unscaled summary"         models/caser_tail.c 's/norm\(t, \&m->ln2, y\)/y/' contract/test_caser_tails
+mutant "caser tail: unscaled summary"         models/caser_tail.c 's/norm\(t, "ln2", \&m->ln2, y\)/y/' contract/test_caser_tails
 mutant "caser: votes without weights"         models/caser.c 's/vote \* sqrt\(length\)/vote + 0 * sqrt(length)/' contract/test_caser_tails
 mutant "caser: kept items move when one goes" engine/train/explore.c 's/blank = w->spec.kind == BATCH_WINDOWS;/blank = false;/' contract/test_caser_tails
 mutant "caser 15 L2 decoupled"                engine/tensor/optim.c 's/^    adam_corrected\(x, g, aux, n, s, s->decay\);/    shrink(x, n, s->lr, s->decay), adam_corrected(x, g, aux, n, s, 0);/' $mistakes
@@ -145,7 +145,7 @@ mutant "svae 10 at once at the cap"           models/svae.c 's/x < m->beta_cap \
 mutant "svae 11 reset before the product"     models/svae_front.c 's/.reset_after = true/.reset_after = false/' $golden
 mutant "svae 12 the state goes on"            models/svae_front.c 's/op_gru\(t, \&c, NULL, b->off, b->n\);/op_gru(t, \&c, NULL, (int32_t[]){0, b->off[b->n]}, 1);/' $mistakes
 mutant "svae 14 the last item given is read"  engine/train/eval.c 's/g.n_prefix -= protocol_def\(s->protocol\)->unread;/(void)s;/' $mistakes
-mutant "svae 15 unknown items are candidates" engine/train/eval.c 's/CANDIDATES_TRAINED \? j->w->split->train_pop : NULL;/CANDIDATES_TRAINED ? NULL : NULL;/' $mistakes
+mutant "svae 15 unknown items are candidates" engine/train/eval_rank.c 's/CANDIDATES_TRAINED \? j->w->split->train_pop : NULL;/CANDIDATES_TRAINED ? NULL : NULL;/' $mistakes
 mutant "svae 17 the ideal over k"             engine/train/metrics.c 's/i <= k \&\& i <= l->n_target/i <= k/' $mistakes
 mutant "svae 20 collapse is not said"         models/svae.c 's/^    .alarm = \&collapse,//' $mistakes
 mutant "svae lstm: the cell is not kept"      engine/tensor/ops_lstm.c 's/K->mul\(g->gate\[FORGET\] \+ at, c - ld, tmp, ld\);/K->mul(g->gate[IN] + at, c - ld, tmp, ld);/' $mistakes

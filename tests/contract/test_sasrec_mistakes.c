@@ -602,12 +602,20 @@ static void test_candidates(void **state)
             assert_int_not_equal(top[i], walk[j]);
     }
     int32_t repeats = 0;
+    double dcg = 0;
     for (int64_t c = 0; c < r.sp->n_test; c++) {
         const struct eval_case *k = &r.sp->test[c];
-        bool seen = false;
+        const int32_t *history = r.ds.item + r.ds.off[k->session];
+        bool seen[V + 1] = {false};
         for (int32_t i = 0; i < k->n_prefix; i++)
-            seen |= r.ds.item[r.ds.off[k->session] + i] == k->target;
-        repeats += seen;
+            seen[history[i]] = true;
+        repeats += seen[k->target];
+        q = (struct question){.kind = ASK_SCORE, .n = k->n_prefix, .item = history};
+        a = explore_ask(e, w, &q, NULL);
+        int rank = 1;
+        for (int32_t i = 1; i <= V; i++)
+            rank += i != k->target && !seen[i] && a->score[i] > a->score[k->target];
+        dcg += 1 / log2(1.0 + rank);
     }
     assert_true(repeats > 0);
     struct eval_spec s = {
@@ -617,6 +625,7 @@ static void test_candidates(void **state)
     assert_int_equal(res.n, USERS);
     assert_int_equal(res.seen_target, repeats);
     assert_close1("HR@V", res.hr, 1, 1e-12, 0);
+    assert_close1("NDCG@V", res.ndcg, dcg / USERS, 1e-9, 0);
     explore_free(e);
     weights_unref(w);
     run_free(&r);

@@ -319,6 +319,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", text);
         return EXIT_FAILED;
     }
+    if (kernels_choose("auto", &err) != ST_OK) {
+        fprintf(stderr, "seqlab: SEQLAB_KERNELS: %s\n", err.msg);
+        free(g.command);
+        return EXIT_USAGE;
+    }
     if (app_new(&a, g.threads, 1, &err) != ST_OK) {
         fprintf(stderr, "seqlab: %s\n", err.msg);
         free(g.command);

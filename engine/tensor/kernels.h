@@ -171,7 +171,8 @@ struct kernels {
 };
 
 const struct kernels *kern(void); /* chosen at the first call or by kernels_choose */
-/* "auto", "avx512", "avx2", "baseline" */
+/* "avx512", "avx2", "baseline"; "auto": that of the environment's SEQLAB_KERNELS, else the
+ * best this processor has */
 enum status kernels_choose(const char *name, struct err *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "engine/tensor/kernels_isa.h"
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The features of -march=x86-64-v4 and -v3, as far as the kernels' code uses them. */
@@ -43,32 +44,42 @@ static const struct kernels *best(void)
     return &kernels_baseline;
 }
 
-const struct kernels *kern(void)
+static enum status by_name(const char *name, const struct kernels **out, struct err *err)
 {
-    const struct kernels *k = atomic_load_explicit(&chosen, memory_order_relaxed);
-    if (!k) {
-        k = best();
-        atomic_store_explicit(&chosen, k, memory_order_relaxed);
-    }
-    return k;
-}
-
-enum status kernels_choose(const char *name, struct err *err)
-{
-    const struct kernels *found = NULL;
-    if (strcmp(name, "auto") == 0)
-        found = best();
-    for (int i = 0; i < N_BUILT && !found; i++)
+    for (int i = 0; i < N_BUILT; i++)
         if (strcmp(name, built[i]->name) == 0) {
             if (!runs_here(name))
                 return err_set(err, ST_UNSUPPORTED,
                                "this processor cannot run the %s kernels (best: %s)", name,
                                best()->name);
-            found = built[i];
+            *out = built[i];
+            return ST_OK;
         }
-    if (!found)
-        return err_set(err, ST_ARG, "no kernels '%s': choose auto, avx512, avx2 or baseline",
-                       name);
-    atomic_store_explicit(&chosen, found, memory_order_relaxed);
-    return ST_OK;
+    return err_set(err, ST_ARG, "no kernels '%s': choose auto, avx512, avx2 or baseline", name);
+}
+
+enum status kernels_choose(const char *name, struct err *err)
+{
+    const struct kernels *found = NULL;
+    enum status st = ST_OK;
+    if (strcmp(name, "auto") == 0)
+        name = getenv("SEQLAB_KERNELS");
+    if (!name || !*name)
+        found = best();
+    else
+        st = by_name(name, &found, err);
+    if (st == ST_OK)
+        atomic_store_explicit(&chosen, found, memory_order_relaxed);
+    return st;
+}
+
+const struct kernels *kern(void)
+{
+    const struct kernels *k = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (!k) {
+        if (kernels_choose("auto", NULL) != ST_OK) /* main has said so */
+            atomic_store_explicit(&chosen, best(), memory_order_relaxed);
+        k = atomic_load_explicit(&chosen, memory_order_relaxed);
+    }
+    return k;
 }

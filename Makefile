@@ -120,7 +120,7 @@ fuzz: ## libFuzzer on every parser, a minute each (clang)
 	@sh tests/fuzz/run.sh
 mutants: ## plant known mistakes one at a time: a test must fail for each
 	@sh tests/tools/mutants.sh
-valgrind: test-bins ## the suite under valgrind: an hour
+valgrind: test-bins ## the suite under valgrind: a quarter of an hour
 	@sh tests/tools/valgrind.sh $(TEST_BIN)
 dev: ; @+$(MAKE) --no-print-directory MODE=dev all ## debug build: asserts, -Werror
 check: lint test ; @+$(MAKE) --no-print-directory MODE=asan test ## lint, tests, tests under sanitizers

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The screen through a pseudo-terminal: start, keys while training (each of six models), bytes, idle, training speed beside headless.
 
-    tests/bench/screen.py build/seqlab [COLSxROWS] [KEYS] [screen,keys,speed]
+    tests/bench/screen.py build/seqlab [COLSxROWS] [KEYS] [screen,keys,speed[,model...]]
 
 Prints one figure a line: name, value, unit.  `Z` never stands on these screens, so its echo in the command line is
 unmistakable: a key's time is from its byte written to its echo read.
@@ -78,8 +78,8 @@ def key_times(s, keys):
     return took
 
 
-def keys_of_models(program, cols, rows, keys):
-    for model in MODELS:
+def keys_of_models(program, cols, rows, keys, models):
+    for model in models:
         s = Screen([program], cols, rows, f"{DATA}\nmodel new {model} seed=7\ntrain steps=10000000\n")
         s.until(rb"RUN", 20)
         s.drain(1)
@@ -97,7 +97,7 @@ def busy(pid, thread):
     return first if thread == "first" else sum(sorted(used.values())[:-2])
 
 
-def speed_of_models(program, cols, rows, rounds, seconds=3.0):
+def speed_of_models(program, cols, rows, models, rounds, seconds=3.0):
     """A `train` headless and with the screen on, in turns; nobody types.  What is compared is what the run itself says that its steps took
     (`show run`: validations, pictures and start are not part of it, whatever takes a core from a step is).  Two figures: the fastest of each
     side against each other, which other programs on the machine disturb least, and the median of the pairs.  Beside it the processor time, in
@@ -122,7 +122,7 @@ def speed_of_models(program, cols, rows, rounds, seconds=3.0):
         s.end()
         return said, shares
 
-    for model in MODELS:
+    for model in models:
         begin = f"{DATA}; model new {model} seed=7"
         steps = int(100 * seconds / headless(begin, 100))
         alone, shown, shares = [], [], []
@@ -185,12 +185,13 @@ def main():
     cols, rows = map(int, (sys.argv[2] if len(sys.argv) > 2 else "200x50").split("x"))
     keys = int(sys.argv[3]) if len(sys.argv) > 3 else 200
     parts = sys.argv[4].split(",") if len(sys.argv) > 4 else ["screen", "keys", "speed"]
+    models = [m for m in MODELS if m in parts] or MODELS
     if "screen" in parts:
         screen_itself(program, cols, rows, keys)
     if "keys" in parts:
-        keys_of_models(program, cols, rows, keys)
+        keys_of_models(program, cols, rows, keys, models)
     if "speed" in parts:
-        speed_of_models(program, cols, rows, 5)
+        speed_of_models(program, cols, rows, models, 5)
 
 
 main()

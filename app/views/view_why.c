@@ -325,7 +325,8 @@ static void why_draw(const struct view *v, struct canvas *c)
     int odd = contradiction(drop, st->attn, st->n);
     if (r < 0.5 || odd >= 0) {
         if (odd >= 0) {
-            bool high = in_top(st->attn, st->n, odd)<2, some = drop[odd]> alike * full;
+            bool high = in_top(st->attn, st->n, odd) < 2;
+            bool some = drop[odd] > alike * full;
             snprintf(line, sizeof line,
                      tight ? "! they disagree at position %d: %s"
                            : "! attention and occlusion disagree at position %d: %s.",

@@ -154,7 +154,7 @@ struct app {
     struct background *background;
     /* that loads this file of data again; worlds know their own options */
     char data_command[1400];
-    unsigned data_generation; /* grows with each app_set_data */
+    unsigned data_generation; /* grows with each app_set_data and app_set_split */
     struct ui *ui;            /* tabs, panes, focus: app/ui_state.h; NULL without a screen */
     struct cast *cast;        /* recording of the screen: app/io/cast.h; NULL: none */
     struct course *course;    /* lessons: app/lesson/course.h; NULL until one is asked for */

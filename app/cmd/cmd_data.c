@@ -292,11 +292,11 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     out_line(out, "density   %s %%   repeats in session %s %%", fmt_num(t, 100 * density),
              fmt_num((char[FMT_NUM]){0},
                      ds->n_events ? 100.0 * (double)repeats / (double)ds->n_events : 0));
+    int64_t valid = app_questions(a, PART_VALID), test = app_questions(a, PART_TEST);
     out_line(
         out,
         "split     %s: %lld training events, %lld validation questions, %lld test questions",
-        sp->name, (long long)sp->n_train_events, (long long)app_questions(a, PART_VALID),
-        (long long)app_questions(a, PART_TEST));
+        sp->name, (long long)sp->n_train_events, (long long)valid, (long long)test);
     out_line(out, "hash      %016llx", (unsigned long long)ds->hash);
     data_fields(a, out);
     char hash[20];
@@ -305,8 +305,8 @@ enum status run_data_info(struct app *a, const struct cmd_call *call, struct cmd
     out_text(out, "split", sp->name);
     out_int(out, "train_sessions", sp->n_train);
     out_int(out, "train_events", sp->n_train_events);
-    out_int(out, "valid", app_questions(a, PART_VALID));
-    out_int(out, "test", app_questions(a, PART_TEST));
+    out_int(out, "valid", valid);
+    out_int(out, "test", test);
     json_object_set_new(
         out_json(out), "length",
         json_pack("{s:i,s:i,s:i}", "min", (int)lo, "median", (int)mid, "max", (int)hi));
@@ -423,12 +423,12 @@ enum status run_data_split(struct app *a, const struct cmd_call *call, struct cm
     enum status st = app_set_split(a, kind, (int32_t)value, err);
     if (st != ST_OK)
         return st;
+    int64_t valid = app_questions(a, PART_VALID), test = app_questions(a, PART_TEST);
     out_line(out, "split %s: %d training sessions, %lld validation and %lld test questions",
-             a->split->name, (int)a->split->n_train, (long long)app_questions(a, PART_VALID),
-             (long long)app_questions(a, PART_TEST));
+             a->split->name, (int)a->split->n_train, (long long)valid, (long long)test);
     out_text(out, "split", a->split->name);
-    out_int(out, "valid", app_questions(a, PART_VALID));
-    out_int(out, "test", app_questions(a, PART_TEST));
+    out_int(out, "valid", valid);
+    out_int(out, "test", test);
     return ST_OK;
 }
 

@@ -16,6 +16,8 @@ struct facts_state {
     int32_t min, median, max;
     int64_t repeats; /* events whose item was in the session before */
     double density;
+    unsigned split_of; /* app's data_generation when the questions were counted */
+    int64_t valid, test;
 };
 
 static int by_value(const void *a, const void *b)
@@ -63,6 +65,11 @@ static bool facts_update(struct view *v, const struct snapshot *s)
     if (ds && st->of != ds->hash) {
         count(st, ds);
         st->of = ds->hash;
+    }
+    if (ds && st->split_of != v->app->data_generation) {
+        st->valid = app_questions(v->app, PART_VALID);
+        st->test = app_questions(v->app, PART_TEST);
+        st->split_of = v->app->data_generation;
     }
     return false;
 }
@@ -157,9 +164,8 @@ static void facts_draw(const struct view *v, struct canvas *c)
             memmove(gap + 1, gap + 3, strlen(gap + 3) + 1);
         }
         pair(c, &row, "split", t);
-        snprintf(t, sizeof t, "valid %s   test %s",
-                 fmt_count(b1, (double)app_questions(a, PART_VALID)),
-                 fmt_count(b2, (double)app_questions(a, PART_TEST)));
+        snprintf(t, sizeof t, "valid %s   test %s", fmt_count(b1, (double)st->valid),
+                 fmt_count(b2, (double)st->test));
         pair(c, &row, "questions", t);
     }
     snprintf(t, sizeof t, "%016llx", (unsigned long long)ds->hash);

@@ -594,12 +594,12 @@ INLINE void put(real *p, vr v, size_t k)
     {                                                                                          \
         vr vx = get(x + j, k), a[3] = {{0}};                                                   \
         for (int i = 0; i < (n_aux); i++)                                                      \
-            if (i != 1 || coasts)                                                              \
+            if (i != AUX_VELOCITY || coasts)                                                   \
                 a[i] = get(aux[i] + j, k);                                                     \
         name##_step(&vx, get(g + j, k), (vr *const[]){&a[0], &a[1], &a[2]}, r);                \
         put(x + j, vx, k);                                                                     \
         for (int i = 0; i < (n_aux); i++)                                                      \
-            if (i != 1 || coasts)                                                              \
+            if (i != AUX_VELOCITY || coasts)                                                   \
                 put(aux[i] + j, a[i], k);                                                      \
     }                                                                                          \
     static void name(real *x, const real *g, real *const *aux, size_t n,                       \

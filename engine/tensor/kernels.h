@@ -57,6 +57,7 @@ enum rank_kind { RANK_XENT, RANK_TOP1, RANK_BPR, RANK_TOP1_MAX, RANK_BPR_MAX };
 struct optim_rates {
     real lr, eps, rho, momentum, clip, decay;
 };
+enum { AUX_VELOCITY = 1 }; /* which of their aux an update without momentum leaves alone */
 struct kernels {
     const char *name; /* "avx512", "avx2", "baseline" */
 

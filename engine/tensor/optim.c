@@ -157,7 +157,7 @@ const struct optim_def *optim_find(const char *name)
 
 bool optim_reads_aux(const struct optim_def *o, const struct optim_step *s, int k)
 {
-    return o->aux_name != GRU_AUX || k != 1 || s->momentum != 0;
+    return o->aux_name != GRU_AUX || k != AUX_VELOCITY || s->momentum != 0;
 }
 
 bool optim_idle(const struct optim_def *o, const struct optim_step *s)
